@@ -7,7 +7,7 @@ import { describe, test } from "node:test";
 const read = (path) => readFileSync(new URL(path, import.meta.url), "utf8");
 
 const programs = {
-  js: ["node/app.mjs", "authjs/app.mjs"],
+  js: ["node/app.mjs", "authjs/app.mjs", "api/app.mjs"],
   python: ["python/app.py"],
   go: ["go/main.go"],
   java: ["spring/src/main/java/site/Site.java", "spring/src/main/java/site/Pages.java"],

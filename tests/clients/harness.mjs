@@ -30,9 +30,9 @@ export const folder = (name) => fileURLToPath(new URL(`${name}/`, import.meta.ur
 
 /**
  * Starts Hufu with a website, and with a single-page app if it has addresses. `signing` is the algorithm of the website's
- * tokens, `backchannel` the path at which it hears of logouts.
+ * tokens, `backchannel` the path at which it hears of logouts, `more` what else the pool has.
  */
-export async function startHufu({ site = "https://site.example.com", spa, signing = "RS256", backchannel, publicUrl }) {
+export async function startHufu({ site = "https://site.example.com", spa, signing = "RS256", backchannel, publicUrl, more = "" }) {
   const stack = await startStack({ environment: { NINA: NINA.password, SITE_SECRET: SITE.secret }, publicUrl });
   try {
     await stack.apply(`
@@ -71,7 +71,7 @@ ${spa ? `
   [user_pool.application.login]
   methods = ["password"]
   default_method = "password"
-` : ""}
+` : ""}${more}
   [[user_pool.user]]
   id = "${NINA.id}"
   username = "${NINA.account}"
@@ -97,14 +97,14 @@ ${spa ? `
 }
 
 /** Starts a program and waits until its site answers. Its environment is what it needs, and `environment`. */
-export async function startProgram([command, ...args], { site, cwd, issuer }) {
+export async function startProgram([command, ...args], { site, cwd, issuer, environment = {} }) {
   const { hostname, port } = new URL(site);
   const { PATH, HOME, TMPDIR } = process.env;
   const child = spawn(command, args, {
     cwd,
     env: {
       PATH, HOME, TMPDIR, ISSUER: issuer, CLIENT_ID: SITE.id, CLIENT_SECRET: SITE.secret,
-      SITE: site, PORT: port, LISTEN: `${hostname}:${port}`,
+      SITE: site, PORT: port, LISTEN: `${hostname}:${port}`, ...environment,
     },
   });
   const program = {

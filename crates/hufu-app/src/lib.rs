@@ -51,7 +51,7 @@ pub use sources::{Evidence, PhoneEvidence, SealedData};
 pub use subjects::SubjectsError;
 pub use tokens::authentication::{Authenticated, Needs};
 pub use tokens::keys::{KeyError, Keys};
-pub use tokens::{ACR_ONE_FACTOR, TokenSet, UserToken, claims_of};
+pub use tokens::{ACR_ONE_FACTOR, Narrowing, TokenSet, UserToken, claims_of};
 
 pub use hufu_connect as connect;
 pub use hufu_protocol::TokenType;

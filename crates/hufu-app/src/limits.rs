@@ -80,6 +80,8 @@ limits! {
     authorization_request_life: Duration = MINUTE * 30,
     /// Bytes of an authorization request: names and values of its parameters.
     authorization_request_bytes: usize = 6 * 1024,
+    /// How many resources one request for tokens may name.
+    resources_per_request: usize = 8,
     /// How far ahead a client assertion may expire.
     client_assertion_life: Duration = MINUTE * 5,
     /// How long the public keys of a client are used before they are fetched from its `jwks_uri` again.

@@ -10,9 +10,39 @@ use std::borrow::Cow;
 use aws_lc_rs::digest::{SHA256, SHA512, digest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hufu_types::{ApplicationId, ScopeSet, SessionId, SigningAlgorithm, Thumbprint, UserId};
+use hufu_types::{ApplicationId, PROTOCOL_CLAIMS, ScopeSet, SessionId, SigningAlgorithm, Thumbprint, UserId};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
+
+/// Whom a token is for (RFC 7519 4.1.3): one name, or several.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Audience<'a> {
+    /// One.
+    One(Cow<'a, str>),
+    /// Several.
+    Several(Cow<'a, [String]>),
+}
+
+impl<'a> Audience<'a> {
+    /// These resources, or the application itself if there are none.
+    pub fn of(resources: &'a [String], application: &'a ApplicationId) -> Self {
+        match resources {
+            [] => Self::One(Cow::Borrowed(application.as_str())),
+            [one] => Self::One(Cow::Borrowed(one)),
+            several => Self::Several(Cow::Borrowed(several)),
+        }
+    }
+
+    /// The resources that a token of this application is for. None if it is for the application itself.
+    pub fn resources(self, application: &ApplicationId) -> Vec<String> {
+        match self {
+            Self::One(own) if own == application.as_str() => Vec::new(),
+            Self::One(resource) => vec![resource.into_owned()],
+            Self::Several(resources) => resources.into_owned(),
+        }
+    }
+}
 
 /// The claims of an access token (RFC 9068 2.2), plus the session.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,8 +51,8 @@ pub struct AccessTokenClaims<'a> {
     pub iss: Cow<'a, str>,
     /// The user.
     pub sub: UserId,
-    /// The resource server that the token is for.
-    pub aud: Cow<'a, str>,
+    /// Whom the token is for: the application itself, or resources.
+    pub aud: Audience<'a>,
     /// The application that the token was issued to.
     pub client_id: ApplicationId,
     /// The session that the token belongs to, and is revoked with.
@@ -55,10 +85,13 @@ pub struct ClientTokenClaims<'a> {
     pub iss: Cow<'a, str>,
     /// The client.
     pub sub: ApplicationId,
-    /// The resource server that the token is for.
-    pub aud: Cow<'a, str>,
+    /// Whom the token is for: the client itself, or resources.
+    pub aud: Audience<'a>,
     /// The client once more.
     pub client_id: ApplicationId,
+    /// The granted scopes, all of them of the pool.
+    #[serde(default, skip_serializing_if = "ScopeSet::is_empty")]
+    pub scope: ScopeSet,
     /// When it was issued.
     pub iat: i64,
     /// When it expires.
@@ -162,26 +195,6 @@ pub fn half_hash(algorithm: SigningAlgorithm, token: &str) -> String {
     let (left, _) = hash.as_ref().split_at(hash.as_ref().len() / 2);
     URL_SAFE_NO_PAD.encode(left)
 }
-
-/// Names that only the issuer may set (RFC 7519 4.1, OpenID Connect Core 2 and
-/// 3.3.2.11, Front-Channel Logout 3).
-const PROTOCOL_CLAIMS: [&str; 15] = [
-    "iss",
-    "sub",
-    "aud",
-    "exp",
-    "nbf",
-    "iat",
-    "jti",
-    "sid",
-    "auth_time",
-    "nonce",
-    "acr",
-    "amr",
-    "azp",
-    "at_hash",
-    "c_hash",
-];
 
 fn without_protocol_claims<S: Serializer>(
     profile: &Map<String, Value>,

@@ -12,9 +12,9 @@ use hufu_types::Thumbprint;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::ClientAlgorithm;
 use crate::client_keys::{ClientKey, has_private_part, public_parameters};
 use crate::token::{Parts, decode, parse, present};
+use hufu_types::ClientAlgorithm;
 
 /// The `typ` of a proof.
 const TYPE: &str = "dpop+jwt";

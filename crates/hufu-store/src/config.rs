@@ -68,6 +68,9 @@ statements! {
         WHERE pool_id = $1 AND (position > $2 OR (position = $2 AND id > $3)) ORDER BY position, id LIMIT $4";
     NEXT_POSITION = "SELECT COALESCE(MAX(position), -1) + 1 FROM applications WHERE pool_id = $1";
     APPLICATION_HOLDER = "SELECT pool_id FROM applications WHERE id = $1";
+    // Whatever else the text finds is sorted out by reading it.
+    RESOURCE_HOLDERS = "
+        SELECT pool_id, id, client FROM applications WHERE client LIKE '%resources%' ORDER BY pool_id, id";
     INSERT_APPLICATION = "
         INSERT INTO applications
             (pool_id, id, name, kind, is_default, enabled, position, signing_algorithm,
@@ -338,6 +341,27 @@ pub async fn application(
 /// The pool of an application. Application ids are unique within the instance.
 pub async fn pool_of_application(tx: &mut Tx<'_>, id: &ApplicationId) -> Result<Option<PoolId>, StoreError> {
     tx.optional(APPLICATION_HOLDER, &[id.into()], |row| pool_id(row, 0)).await
+}
+
+/// An application that is a resource.
+#[derive(Clone, Debug)]
+pub struct ResourceHolder {
+    /// Its pool.
+    pub pool: PoolId,
+    /// The application.
+    pub application: ApplicationId,
+    /// Its resources.
+    pub resources: Vec<String>,
+}
+
+/// The applications of all pools that are resources. Resources are unique within the instance.
+pub async fn resource_holders(tx: &mut Tx<'_>) -> Result<Vec<ResourceHolder>, StoreError> {
+    let holders = tx.all(RESOURCE_HOLDERS, &[], |row| {
+        let client: hufu_types::ClientSettings = of_any_version(row, 2)?;
+        let application = ApplicationId::parse(&row.get::<String>(1)?)?;
+        Ok(ResourceHolder { pool: pool_id(row, 0)?, application, resources: client.resources })
+    });
+    Ok(holders.await?.into_iter().filter(|holder| !holder.resources.is_empty()).collect())
 }
 
 /// Makes sure that a pool has no default application other than this one.

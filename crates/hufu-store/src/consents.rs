@@ -2,15 +2,18 @@
 
 use hufu_types::{ApplicationId, PoolId, ScopeSet, Timestamp, UserId};
 
-use crate::{Row, StoreError, Tx, statements};
+use crate::{Row, StoreError, Tx, resources, statements};
 
 statements! {
-    GET = "SELECT scopes, claims FROM consents WHERE pool_id = $1 AND user_id = $2 AND application_id = $3";
+    GET = "
+        SELECT scopes, claims, resources FROM consents
+        WHERE pool_id = $1 AND user_id = $2 AND application_id = $3";
     PUT = "
-        INSERT INTO consents (pool_id, user_id, application_id, scopes, claims, granted_at)
-        VALUES ($1, $2, $3, $4, $5, $6)
+        INSERT INTO consents (pool_id, user_id, application_id, scopes, claims, granted_at, resources)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)
         ON CONFLICT (pool_id, user_id, application_id) DO UPDATE
-        SET scopes = excluded.scopes, claims = excluded.claims, granted_at = excluded.granted_at";
+        SET scopes = excluded.scopes, claims = excluded.claims, granted_at = excluded.granted_at,
+            resources = excluded.resources";
     DELETE_OF_USER = "DELETE FROM consents WHERE pool_id = $1 AND user_id = $2";
     DELETE_OF_APPLICATION = "DELETE FROM consents WHERE pool_id = $1 AND application_id = $2";
 }
@@ -22,6 +25,33 @@ pub struct Consent {
     pub scopes: ScopeSet,
     /// The names of claims that were requested one by one, in alphabetical order.
     pub claims: Vec<String>,
+    /// The resources that its tokens may be for, in alphabetical order.
+    pub resources: Vec<String>,
+}
+
+impl Consent {
+    /// Whether all of the other consent is in this one.
+    pub fn covers(&self, other: &Self) -> bool {
+        self.scopes.covers(&other.scopes)
+            && other.claims.iter().all(|claim| self.claims.contains(claim))
+            && other.resources.iter().all(|resource| self.resources.contains(resource))
+    }
+
+    /// Both together.
+    #[must_use]
+    pub fn union(self, other: &Self) -> Self {
+        let both = |mut one: Vec<String>, other: &[String]| {
+            one.extend(other.iter().cloned());
+            one.sort_unstable();
+            one.dedup();
+            one
+        };
+        Self {
+            scopes: self.scopes.union(&other.scopes),
+            claims: both(self.claims, &other.claims),
+            resources: both(self.resources, &other.resources),
+        }
+    }
 }
 
 /// What a person lets an application have, if they were ever asked.
@@ -44,8 +74,16 @@ pub async fn put(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let (scopes, claims) = (consent.scopes.to_string(), serde_json::to_string(&consent.claims)?);
-    let values =
-        [pool.into(), user.into(), application.into(), (&scopes).into(), (&claims).into(), now.into()];
+    let resources = resources::written(&consent.resources)?;
+    let values = [
+        pool.into(),
+        user.into(),
+        application.into(),
+        (&scopes).into(),
+        (&claims).into(),
+        now.into(),
+        resources.as_deref().into(),
+    ];
     tx.execute(PUT, &values).await.map(drop)
 }
 
@@ -65,5 +103,9 @@ pub async fn forget_application(
 
 fn decode(row: &Row<'_>) -> Result<Consent, StoreError> {
     let claims = serde_json::from_str(&row.get::<String>(1)?)?;
-    Ok(Consent { scopes: ScopeSet::parse(&row.get::<String>(0)?), claims })
+    Ok(Consent {
+        scopes: ScopeSet::stored(&row.get::<String>(0)?),
+        claims,
+        resources: resources::read(row, 2)?,
+    })
 }

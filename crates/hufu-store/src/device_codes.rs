@@ -2,27 +2,29 @@
 
 use hufu_types::{ApplicationId, BrowserSessionId, PoolId, ScopeSet, Timestamp, TokenHash};
 
-use crate::{Row, StoreError, Tx, statements};
+use crate::{Row, StoreError, Tx, resources, statements};
 
 statements! {
     // A user code that is alive is not given out again: no row is the answer.
     INSERT = "
         INSERT INTO device_codes
-            (pool_id, hash, user_code, sealed_code, application_id, scopes, status, interval_seconds, expires_at)
-        VALUES ($1, $2, $3, $4, $5, $6, 'pending', $7, $8)
+            (pool_id, hash, user_code, sealed_code, application_id, scopes, status, interval_seconds, expires_at,
+             resources)
+        VALUES ($1, $2, $3, $4, $5, $6, 'pending', $7, $8, $9)
         ON CONFLICT (user_code) DO NOTHING";
     FIND = "
         SELECT pool_id, application_id, scopes FROM device_codes
         WHERE user_code = $1 AND status = 'pending' AND expires_at > $2";
     GET_PENDING = "
-        SELECT sealed_code, scopes FROM device_codes
+        SELECT sealed_code, scopes, resources FROM device_codes
         WHERE pool_id = $1 AND user_code = $2 AND application_id = $3 AND status = 'pending' AND expires_at > $4";
     DECIDE = "
         UPDATE device_codes SET status = $5, browser_session_id = $6
         WHERE pool_id = $1 AND user_code = $2 AND application_id = $3 AND status = 'pending' AND expires_at > $4";
     LOCK = "
         UPDATE device_codes SET status = status WHERE pool_id = $1 AND hash = $2
-        RETURNING application_id, scopes, status, browser_session_id, interval_seconds, polled_at, expires_at";
+        RETURNING application_id, scopes, status, browser_session_id, interval_seconds, polled_at, expires_at,
+                  resources";
     POLLED = "UPDATE device_codes SET polled_at = $3, interval_seconds = $4 WHERE pool_id = $1 AND hash = $2";
     TAKE_OVER = "
         UPDATE device_codes SET browser_session_id = $3 WHERE pool_id = $1 AND browser_session_id = $2";
@@ -88,6 +90,8 @@ pub struct NewDeviceCode {
     pub application: ApplicationId,
     /// What it asks for.
     pub scopes: ScopeSet,
+    /// The resources that it asks for.
+    pub resources: Vec<String>,
     /// How many seconds it has to wait between two questions.
     pub interval: i64,
     /// When the codes expire.
@@ -112,6 +116,8 @@ pub struct DeviceCode {
     pub application: ApplicationId,
     /// What it asked for.
     pub scopes: ScopeSet,
+    /// The resources that it asked for.
+    pub resources: Vec<String>,
     /// What became of it.
     pub status: DeviceStatus,
     /// The browser session of whoever approved it.
@@ -126,7 +132,7 @@ pub struct DeviceCode {
 
 /// Inserts a code. Returns whether its user code was free.
 pub async fn insert(tx: &mut Tx<'_>, pool: &PoolId, new: &NewDeviceCode) -> Result<bool, StoreError> {
-    let scopes = new.scopes.to_string();
+    let (scopes, resources) = (new.scopes.to_string(), resources::written(&new.resources)?);
     let values = [
         pool.into(),
         (&new.hash).into(),
@@ -136,6 +142,7 @@ pub async fn insert(tx: &mut Tx<'_>, pool: &PoolId, new: &NewDeviceCode) -> Resu
         (&scopes).into(),
         new.interval.into(),
         new.expires_at.into(),
+        resources.as_deref().into(),
     ];
     Ok(tx.execute(INSERT, &values).await? > 0)
 }
@@ -150,22 +157,37 @@ pub async fn find(
         Ok(FoundDevice {
             pool: PoolId::parse(&row.get::<String>(0)?)?,
             application: ApplicationId::parse(&row.get::<String>(1)?)?,
-            scopes: ScopeSet::parse(&row.get::<String>(2)?),
+            scopes: ScopeSet::stored(&row.get::<String>(2)?),
         })
     })
     .await
 }
 
-/// The sealed user code of a device that waits for an answer, and what it asks for.
+/// A device that waits for an answer.
+#[derive(Clone, Debug)]
+pub struct PendingDevice {
+    /// Its user code, sealed.
+    pub sealed_code: Vec<u8>,
+    /// The scopes that it asks for.
+    pub scopes: ScopeSet,
+    /// The resources that it asks for.
+    pub resources: Vec<String>,
+}
+
+/// A device that waits for an answer.
 pub async fn get_pending(
     tx: &mut Tx<'_>,
     pool: &PoolId,
     user_code: &TokenHash,
     application: &ApplicationId,
     now: Timestamp,
-) -> Result<Option<(Vec<u8>, ScopeSet)>, StoreError> {
+) -> Result<Option<PendingDevice>, StoreError> {
     let values = [pool.into(), user_code.into(), application.into(), now.into()];
-    tx.optional(GET_PENDING, &values, |row| Ok((row.get(0)?, ScopeSet::parse(&row.get::<String>(1)?)))).await
+    tx.optional(GET_PENDING, &values, |row| {
+        let (sealed_code, scopes) = (row.get(0)?, ScopeSet::stored(&row.get::<String>(1)?));
+        Ok(PendingDevice { sealed_code, scopes, resources: resources::read(row, 2)? })
+    })
+    .await
 }
 
 /// Stores the answer: the browser session of whoever approved, or nothing for a denial. Returns whether the device
@@ -225,11 +247,12 @@ fn decode(row: &Row<'_>) -> Result<DeviceCode, StoreError> {
     let browser = row.get::<Option<String>>(3)?;
     Ok(DeviceCode {
         application: ApplicationId::parse(&row.get::<String>(0)?)?,
-        scopes: ScopeSet::parse(&row.get::<String>(1)?),
+        scopes: ScopeSet::stored(&row.get::<String>(1)?),
         status: DeviceStatus::read(&row.get::<String>(2)?),
         browser: browser.map(|id| BrowserSessionId::parse(&id)).transpose()?,
         interval: row.get(4)?,
         polled_at: row.get::<Option<i64>>(5)?.map(Timestamp),
         expires_at: Timestamp(row.get(6)?),
+        resources: resources::read(row, 7)?,
     })
 }

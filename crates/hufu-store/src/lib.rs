@@ -25,6 +25,7 @@ mod error;
 mod lockstep;
 mod migrate;
 mod postgres;
+mod resources;
 mod sqlite;
 mod tx;
 mod unit;

@@ -42,6 +42,7 @@ const MIGRATIONS: &[Migration] = migrations![
     13 "0013_client_keys",
     14 "0014_registration",
     16 "0016_dpop",
+    17 "0017_resources",
     18 "0018_access",
 ];
 

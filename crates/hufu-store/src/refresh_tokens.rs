@@ -2,22 +2,25 @@
 
 use hufu_types::{ApplicationId, PoolId, ScopeSet, SessionId, Thumbprint, Timestamp, TokenAuth, TokenHash};
 
-use crate::{Row, StoreError, Tx, statements};
+use crate::{Row, StoreError, Tx, resources, statements};
 
 statements! {
     GET = "
-        SELECT session_id, application_id, scope, expires_at, used_at, successor, client_auth, jkt
+        SELECT session_id, application_id, scope, expires_at, used_at, successor, client_auth, jkt,
+               resources
         FROM refresh_tokens WHERE pool_id = $1 AND hash = $2";
     GET_LOCKED = "
         UPDATE refresh_tokens SET used_at = used_at WHERE pool_id = $1 AND hash = $2
-        RETURNING session_id, application_id, scope, expires_at, used_at, successor, client_auth, jkt";
+        RETURNING session_id, application_id, scope, expires_at, used_at, successor, client_auth, jkt,
+                  resources";
     INSERT = "
         INSERT INTO refresh_tokens (pool_id, hash, session_id, application_id, scope, created_at, expires_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7)";
     INSERT_FOR_CLIENT = "
         INSERT INTO refresh_tokens
-            (pool_id, hash, session_id, application_id, scope, created_at, expires_at, client_auth, jkt)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+            (pool_id, hash, session_id, application_id, scope, created_at, expires_at, client_auth, jkt,
+             resources)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
     SUCCEED_UNUSED = "
         UPDATE refresh_tokens SET used_at = $3, successor = $4
         WHERE pool_id = $1 AND hash = $2 AND used_at IS NULL";
@@ -43,6 +46,8 @@ pub struct NewRefreshToken {
     pub client_auth: Option<TokenAuth>,
     /// The key that it is bound to: of a client that does not authenticate (RFC 9449 section 5).
     pub key: Option<Thumbprint>,
+    /// The resources that its access tokens are for. Clients of the published SDKs have none.
+    pub resources: Vec<String>,
 }
 
 /// A refresh token as stored.
@@ -64,6 +69,8 @@ pub struct RefreshToken {
     pub client_auth: Option<TokenAuth>,
     /// The key that it is bound to.
     pub key: Option<Thumbprint>,
+    /// The resources that its access tokens are for.
+    pub resources: Vec<String>,
 }
 
 /// Reads a refresh token.
@@ -127,7 +134,7 @@ pub async fn insert(
     new: &NewRefreshToken,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let scope = new.scope.to_string();
+    let (scope, resources) = (new.scope.to_string(), resources::written(&new.resources)?);
     let values = [
         pool.into(),
         (&new.hash).into(),
@@ -138,6 +145,7 @@ pub async fn insert(
         new.expires_at.into(),
         new.client_auth.map(TokenAuth::as_str).into(),
         new.key.as_ref().map(Thumbprint::as_str).into(),
+        resources.as_deref().into(),
     ];
     // Logins of the published clients are written in groups, by a statement that knows nothing of clients.
     match (new.client_auth, &new.key, values.first_chunk::<7>()) {
@@ -164,7 +172,7 @@ fn decode(row: &Row<'_>) -> Result<RefreshToken, StoreError> {
     Ok(RefreshToken {
         session: SessionId::parse(&row.get::<String>(0)?)?,
         application: ApplicationId::parse(&row.get::<String>(1)?)?,
-        scope: ScopeSet::parse(&row.get::<String>(2)?),
+        scope: ScopeSet::stored(&row.get::<String>(2)?),
         expires_at: Timestamp(row.get(3)?),
         used_at: row.get::<Option<i64>>(4)?.map(Timestamp),
         successor: row.get(5)?,
@@ -176,5 +184,6 @@ fn decode(row: &Row<'_>) -> Result<RefreshToken, StoreError> {
             .get::<Option<String>>(7)?
             .map(|text| Thumbprint::parse(&text).ok_or(StoreError::Corrupt { column: "jkt" }))
             .transpose()?,
+        resources: resources::read(row, 8)?,
     })
 }

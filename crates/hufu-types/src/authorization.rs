@@ -152,6 +152,9 @@ pub struct AuthorizationRequest {
     pub redirect_uri: String,
     /// The requested scopes.
     pub scopes: ScopeSet,
+    /// The resources that the access token is for (RFC 8707). Empty: it is for Hufu's own endpoints.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resources: Vec<String>,
     /// When the request was made. A login since then is a fresh one.
     pub at: Timestamp,
     /// The `state` to return unchanged with the response.

@@ -7,7 +7,7 @@ use serde_json::Value;
 use url::{Host, Url};
 
 use crate::application::text_enum;
-use crate::{Language, ResponseType, ScopeSet, SigningAlgorithm, Timestamp, TokenHash};
+use crate::{Language, PoolScope, ResponseType, ScopeSet, SigningAlgorithm, Timestamp, TokenHash};
 
 text_enum! {
     /// How a client authenticates at the token endpoint (RFC 7591 section 2).
@@ -191,6 +191,11 @@ pub struct ClientSettings {
     /// How to reach whoever is responsible for it, mostly e-mail addresses.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub contacts: Vec<String>,
+    /// The resources that it is, for which clients get access tokens (RFC 8707). Each is one application's in the whole
+    /// instance: the tokens of all pools have the same issuer, so that a resource server tells them apart by their
+    /// audience alone.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub resources: Vec<String>,
     /// Where its request objects may be fetched from (OpenID Connect Core 6.2).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub request_uris: Vec<String>,
@@ -279,9 +284,12 @@ impl ClientSettings {
     }
 
     /// The scopes of a request that names these. Those that it did not register are left out, as unknown ones are.
-    pub fn scopes_asked(&self, asked: Option<&str>) -> ScopeSet {
-        let asked = ScopeSet::asked(asked);
-        if self.scopes.is_empty() { asked } else { asked.intersect(ScopeSet::parse(&self.scopes.join(" "))) }
+    pub fn scopes_asked(&self, asked: Option<&str>, of_pool: &[PoolScope]) -> ScopeSet {
+        let asked = ScopeSet::asked(asked, of_pool);
+        if self.scopes.is_empty() {
+            return asked;
+        }
+        asked.intersect(&ScopeSet::requested(&self.scopes.join(" "), of_pool))
     }
 }
 
@@ -416,6 +424,21 @@ pub fn without_fragment(address: &str) -> &str {
     address.split_once('#').map_or(address, |(before, _)| before)
 }
 
+/// Checks the identifier of a resource: an absolute URI without a fragment (RFC 8707 section 2).
+///
+/// # Errors
+/// The rule that it breaks.
+pub fn check_resource(text: &str) -> Result<(), &'static str> {
+    const RULE: &str =
+        "write an absolute URI, such as https://api.shop.example.com, without `#` and what follows it";
+    let plain =
+        |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\' | b'<' | b'>' | b'#' | b'*');
+    let is_plain = text.bytes().all(plain);
+    // Without credentials, which would be in every token.
+    let is_uri = |url: &Url| url.username().is_empty() && url.password().is_none();
+    if is_plain && Url::parse(text).as_ref().is_ok_and(is_uri) { Ok(()) } else { Err(RULE) }
+}
+
 pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),
@@ -531,6 +554,31 @@ mod tests {
             ("https://shop@example.com/", RedirectUriError::Credentials),
         ] {
             assert_eq!(check_redirect_uri(wrong), Err(why), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn resources_are_absolute_uris() {
+        for good in
+            ["https://api.shop.example.com", "https://api.shop.example.com/orders?v=2", "urn:shop:orders"]
+        {
+            assert_eq!(check_resource(good), Ok(()), "{good}");
+        }
+        for wrong in [
+            "",
+            "api.shop.example.com",
+            "/orders",
+            "6560c0ffee00000000000002",
+            "https://api.shop.example.com/#x",
+            "https://api.shop.example.com#",
+            "https://api shop.example.com",
+            "https://a:b@api.shop.example.com",
+            "https://*.shop.example.com",
+            "https://api.shop.example.com/\n",
+            "https://api.shop.example.com/\"",
+            "https://店.example.com",
+        ] {
+            assert!(check_resource(wrong).is_err(), "{wrong}");
         }
     }
 

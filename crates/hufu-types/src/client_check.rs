@@ -1,15 +1,15 @@
 //! Finds settings of OAuth clients and of their login pages that make no sense. Their limits are here as well.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::hash::Hash;
 
 use url::Url;
 
-use crate::client::{check_redirect_uri, is_loopback, origin_of, without_fragment};
+use crate::client::{check_redirect_uri, check_resource, is_loopback, origin_of, without_fragment};
 use crate::settings_check::{Problems, names};
 use crate::{
-    Agreement, Application, Branding, ClientSecret, ClientSettings, Grant, Language, LoginControl,
-    SettingProblem, SubjectType, TokenAuth,
+    Agreement, Application, ApplicationKind, Branding, ClientSecret, ClientSettings, Grant, Language,
+    LoginControl, SettingProblem, SubjectType, TokenAuth,
 };
 
 /// The rule for the addresses of pages, servers and pictures.
@@ -46,6 +46,8 @@ impl ClientSettings {
     pub const LONGEST_ADDRESS: usize = 2048;
     /// The most characters of a contact, of an authentication context, and of what names a program.
     pub const LONGEST_LINE: usize = 255;
+    /// The most bytes of a resource, which is in every token for it.
+    pub const LONGEST_RESOURCE: usize = 255;
     /// The most characters of a description.
     pub const LONGEST_DESCRIPTION: usize = 1000;
 
@@ -59,6 +61,7 @@ impl ClientSettings {
         check_list(&mut problems, "request_uris", &self.request_uris, |uri| {
             address_problem(uri, without_fragment(uri))
         });
+        check_list(&mut problems, "resources", &self.resources, resource_problem);
         for (path, address) in [
             ("backchannel_logout_uri", &self.backchannel_logout_uri),
             ("frontchannel_logout_uri", &self.frontchannel_logout_uri),
@@ -145,20 +148,7 @@ impl Branding {
     /// The problems of these settings.
     pub fn problems(&self) -> Vec<SettingProblem> {
         let mut problems = Problems::default();
-        let tags = || names(Language::ALL.iter().map(|language| language.tag()));
-        let is_tag = |text: &str| Language::ALL.iter().any(|language| language.tag() == text);
-        for (tag, title) in &self.title {
-            let path = format!("title.{tag}");
-            let fits = title.chars().count() <= Self::LONGEST_TITLE && !title.trim().is_empty();
-            if !is_tag(tag) {
-                let reason = format!("there are no texts in `{}` — write {}", tag.escape_debug(), tags());
-                problems.add(&path, reason);
-            } else if !fits || title.chars().any(char::is_control) {
-                let most = Self::LONGEST_TITLE;
-                let rule = "characters, not only spaces and no control characters";
-                problems.add(&path, format!("not valid — write 1 to {most} {rule}"));
-            }
-        }
+        check_texts(&mut problems, "title", &self.title);
         check_address(&mut problems, "logo", self.logo.as_deref());
         if self.primary_color.as_deref().is_some_and(|color| !is_color(color)) {
             problems.add(
@@ -167,8 +157,8 @@ impl Branding {
             );
         }
         if let Some(language) = self.language.as_deref().filter(|language| !is_tag(language)) {
-            let language = language.escape_debug();
-            let reason = format!("there are no texts in `{language}` — write auto, or one of {}", tags());
+            let (language, tags) = (language.escape_debug(), tags());
+            let reason = format!("there are no texts in `{language}` — write auto, or one of {tags}");
             problems.add("language", reason);
         }
         problems.0
@@ -196,6 +186,9 @@ impl Application {
             if !self.secrets.is_empty() {
                 problems.add("secret", "a client that signs has no secret — take it out");
             }
+        }
+        if self.kind != ApplicationKind::Api && !self.client.resources.is_empty() {
+            problems.add("resources", "only an application of type api is a resource — take them out");
         }
         if self.is_public() {
             let methods = [TokenAuth::Basic, TokenAuth::Post].map(TokenAuth::as_str).join(" or ");
@@ -234,10 +227,28 @@ impl Application {
     }
 }
 
-impl SettingProblem {
-    fn within(self, table: &str) -> Self {
-        Self { path: format!("{table}.{}", self.path), ..self }
+/// Checks a text for people, by language tag.
+pub(crate) fn check_texts(problems: &mut Problems, path: &str, texts: &BTreeMap<String, String>) {
+    for (tag, text) in texts {
+        let path = format!("{path}.{tag}");
+        let fits = text.chars().count() <= Branding::LONGEST_TITLE && !text.trim().is_empty();
+        if !is_tag(tag) {
+            let reason = format!("there are no texts in `{}` — write {}", tag.escape_debug(), tags());
+            problems.add(&path, reason);
+        } else if !fits || text.chars().any(char::is_control) {
+            let most = Branding::LONGEST_TITLE;
+            let rule = "characters, not only spaces and no control characters";
+            problems.add(&path, format!("not valid — write 1 to {most} {rule}"));
+        }
     }
+}
+
+fn tags() -> String {
+    names(Language::ALL.iter().map(|language| language.tag()))
+}
+
+fn is_tag(text: &str) -> bool {
+    Language::ALL.iter().any(|language| language.tag() == text)
 }
 
 fn check_list(
@@ -280,6 +291,14 @@ fn word_problem(text: &str) -> Option<String> {
     let is_part = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\');
     let fits = (1..=most).contains(&text.len()) && text.bytes().all(is_part);
     (!fits).then(|| format!("not valid — write 1 to {most} printable ASCII characters without spaces"))
+}
+
+fn resource_problem(resource: &str) -> Option<String> {
+    let most = ClientSettings::LONGEST_RESOURCE;
+    if resource.len() > most {
+        return Some(format!("too long — write at most {most} bytes"));
+    }
+    check_resource(resource).err().map(|rule| format!("not valid — {rule}"))
 }
 
 fn origin_problem(origin: &str) -> Option<String> {
@@ -334,10 +353,7 @@ fn is_color(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        ApplicationId, ApplicationKind, LoginMethod, PoolId, ResponseType, SigningAlgorithm, Timestamp,
-        TokenHash,
-    };
+    use crate::{ApplicationId, LoginMethod, PoolId, ResponseType, SigningAlgorithm, Timestamp, TokenHash};
 
     fn paths(problems: Vec<SettingProblem>) -> Vec<String> {
         for problem in &problems {
@@ -402,6 +418,8 @@ mod tests {
                 "request_uris.1",
                 "request_uris.2",
                 "request_uris.3",
+                "resources.1",
+                "resources.2",
                 "backchannel_logout_uri",
                 "frontchannel_logout_uri",
                 "init_login_uri",
@@ -531,7 +549,12 @@ mod tests {
         let all = ["secret", "grants", "login.agreements.0", "branding.language"];
         assert_eq!(paths(public.problems(Some(&[]))), all);
         assert_eq!(paths(public.problems(None)), ["secret", "grants", "branding.language"]);
-        let too_many = Application { secrets: vec![secret; 3], ..api };
+        let too_many = Application { secrets: vec![secret; 3], ..api.clone() };
         assert_eq!(paths(too_many.problems(None)), ["secret"]);
+        let mut resource = api;
+        resource.client.resources = texts(&["https://api.a.example"]);
+        assert_eq!(resource.problems(None), []);
+        resource.kind = ApplicationKind::Web;
+        assert_eq!(paths(resource.problems(None)), ["resources"]);
     }
 }

@@ -24,6 +24,7 @@ pub mod merge;
 mod name;
 mod passcode;
 mod password_policy;
+mod pool_scope;
 mod proof;
 pub mod refusal;
 pub mod resolution;
@@ -46,7 +47,7 @@ pub use authorization::{
 pub use client::{
     Access, Branding, ClientAlgorithm, ClientSecret, ClientSettings, Grant, LoginControl, LoginMethod,
     PageTheme, RedirectUriError, RegistrationMethod, Sector, SubjectType, TokenAuth, check_redirect_uri,
-    origin_of, without_fragment,
+    check_resource, origin_of, without_fragment,
 };
 pub use connection::{Connection, ConnectionKind, ConnectionSettings, OpenPlatform, Pool};
 pub use environment::{Clock, Random, SystemClock, SystemRandom, TestClock, TestRandom};
@@ -62,6 +63,7 @@ pub use mask::masked;
 pub use name::{Email, Identifier, NameError, Phone, Username};
 pub use passcode::{PasscodeChannel, PasscodePurpose};
 pub use password_policy::{PasswordLevel, PasswordPolicy};
+pub use pool_scope::{PROTOCOL_CLAIMS, PoolScope, USER_CLAIMS};
 pub use proof::{EmailProof, Proof};
 pub use refusal::Refusal;
 pub use scope::{Scope, ScopeSet};

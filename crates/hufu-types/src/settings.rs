@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::application::text_enum;
-use crate::{PasswordPolicy, Phone, SessionRules};
+use crate::{PasswordPolicy, Phone, PoolScope, SessionRules};
 
 text_enum! {
     /// The type of a custom field.
@@ -106,6 +106,8 @@ pub struct PoolSettings {
     pub deletion_grace_days: u32,
     /// For how many days audit log entries are kept.
     pub audit_days: u32,
+    /// The scopes of the pool, beside Hufu's own. In the configuration file they are tables of their own.
+    pub scopes: Vec<PoolScope>,
 }
 
 impl PoolSettings {
@@ -141,6 +143,7 @@ impl Default for PoolSettings {
             session: SessionRules::default(),
             deletion_grace_days: 7,
             audit_days: 180,
+            scopes: Vec::new(),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use crate::{
     Association, AssociationMode, BindMethod, ConnectionKind, CustomFieldType, MatchField, PasswordPolicy,
-    PoolSettings, Profile, lifetime,
+    PoolScope, PoolSettings, Profile, lifetime,
 };
 
 /// A setting that makes no sense.
@@ -21,6 +21,15 @@ pub struct SettingProblem {
 const MAX_DAYS: u32 = 3650;
 /// Maximum length, in characters, of the keys of custom fields and the ids of agreements.
 const LONGEST_KEY: usize = 64;
+
+impl SettingProblem {
+    /// The same problem, in a table that contains this one.
+    #[must_use]
+    pub fn within(self, table: &str) -> Self {
+        let path = if self.path.is_empty() { table.to_owned() } else { format!("{table}.{}", self.path) };
+        Self { path, ..self }
+    }
+}
 
 impl MatchField {
     /// Whether a source of this kind can prove the field, so that it can be used to find accounts.
@@ -100,7 +109,13 @@ impl PoolSettings {
         if !(1..=MAX_DAYS).contains(&self.audit_days) {
             problems.add("audit_days", format!("out of range — write 1 to {MAX_DAYS}"));
         }
+        problems.0.extend(self.scope_problems().into_iter().map(|problem| problem.within("scopes")));
         problems.0
+    }
+
+    /// The problems of the scopes, each under the place of the scope in the list.
+    pub fn scope_problems(&self) -> Vec<SettingProblem> {
+        PoolScope::problems(&self.scopes, Some(&self.custom_fields))
     }
 
     fn check_password(&self, problems: &mut Problems) {
@@ -292,7 +307,8 @@ mod tests {
                 ],
                 "sms_countries": ["86", "+852", "CN", "0086", ""],
                 "deletion_grace_days": 3651,
-                "audit_days": 0
+                "audit_days": 0,
+                "scopes": [{ "name": "openid" }, { "name": "sizes", "claims": { "size": "custom.none" } }]
             }"#,
         )
         .unwrap();
@@ -319,6 +335,8 @@ mod tests {
                 "sms_countries.4",
                 "deletion_grace_days",
                 "audit_days",
+                "scopes.0.name",
+                "scopes.1.claims.size",
             ]
         );
         for (min_length, wrong) in [(0, 1), (1, 0), (128, 0), (129, 1)] {

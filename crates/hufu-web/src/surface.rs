@@ -283,6 +283,7 @@ pub(crate) fn oauth_error(code: Code) -> (StatusCode, &'static str) {
         Code::DpopProofInvalid | Code::DpopCallUnproven => (status_of(code), "invalid_dpop_proof"),
         Code::DpopNonceNeeded | Code::DpopCallNonceNeeded => (status_of(code), "use_dpop_nonce"),
         Code::InsufficientScope | Code::ThirdPartyToken => (StatusCode::FORBIDDEN, "insufficient_scope"),
+        Code::TargetInvalid => (StatusCode::BAD_REQUEST, "invalid_target"),
         Code::GrantUnsupported => (StatusCode::BAD_REQUEST, "unsupported_grant_type"),
         Code::PathUnknown
         | Code::WrongMethod

@@ -6,8 +6,10 @@
 mod unit;
 mod user_code;
 
+use std::sync::Arc;
+
 use async_recursion::async_recursion as boxed;
-use hufu_store::device_codes::NewDeviceCode;
+use hufu_store::device_codes::{NewDeviceCode, PendingDevice};
 use hufu_store::rates::{self, Limit};
 use hufu_store::refresh_tokens::NewRefreshToken;
 use hufu_store::sessions::NewSession;
@@ -58,21 +60,26 @@ pub struct DeviceAsked {
     pub user_code: String,
     /// What the application asks for.
     pub scopes: ScopeSet,
+    /// The APIs that its access token is for.
+    pub resources: Vec<Arc<Application>>,
 }
 
 impl App {
     /// Begins the login of a device.
     ///
     /// # Errors
-    /// [`Code::TooOften`].
+    /// [`Code::TooOften`], [`Code::TargetInvalid`].
     #[boxed]
     pub async fn start_device(
         &self,
         application: &Application,
         scope: Option<&str>,
+        resources: &[String],
         origin: &Origin,
     ) -> Result<DeviceStarted, Refusal> {
-        let mut scopes = application.client.scopes_asked(scope);
+        self.check_resources(&application.pool, resources)?;
+        let settings = self.config().settings(&application.pool);
+        let mut scopes = application.client.scopes_asked(scope, &settings.scopes);
         if !application.has_grant(Grant::RefreshToken) {
             scopes = scopes.without(Scope::OfflineAccess);
         }
@@ -92,7 +99,8 @@ impl App {
                 sealed_code: self.sealing.seal(&*self.random, &context(&user_code), code.as_bytes()),
                 user_code,
                 application: application.id.clone(),
-                scopes,
+                scopes: scopes.clone(),
+                resources: resources.to_vec(),
                 interval: INTERVAL,
                 expires_at: now.plus(life),
             }
@@ -143,7 +151,7 @@ impl App {
     /// What the device of this request asks for.
     ///
     /// # Errors
-    /// [`Code::UserCodeUnknown`] if it was answered meanwhile, or has expired.
+    /// [`Code::UserCodeUnknown`] if it was answered meanwhile, or has expired. [`Code::TargetInvalid`].
     pub async fn device_asked(&self, open: &OpenRequest) -> Result<DeviceAsked, Refusal> {
         let OpenRequest { application, request } = open;
         let user_code = user_code_of(request)?;
@@ -153,10 +161,15 @@ impl App {
             application: application.id.clone(),
             now: self.now(),
         };
-        let (sealed, scopes) = self.read(unit).await?.ok_or(Code::UserCodeUnknown)?;
-        let text = self.sealing.open(&context(&user_code), &sealed).map_err(Refusal::internal)?;
+        let PendingDevice { sealed_code, scopes, resources } =
+            self.read(unit).await?.ok_or(Code::UserCodeUnknown)?;
+        let text = self.sealing.open(&context(&user_code), &sealed_code).map_err(Refusal::internal)?;
         let text = String::from_utf8(text.expose().to_vec()).map_err(Refusal::internal)?;
-        Ok(DeviceAsked { user_code: UserCode::stored(text).shown(), scopes })
+        // The configuration may have changed since the device asked.
+        self.check_resources(&application.pool, &resources)?;
+        let scopes = self.still_granted(application, &scopes);
+        let resources = self.apis(&application.pool, &resources);
+        Ok(DeviceAsked { user_code: UserCode::stored(text).shown(), scopes, resources })
     }
 
     /// Lets a device log in as an account of this browser. `None` if the person has to log in first.
@@ -222,21 +235,24 @@ impl App {
     ///
     /// # Errors
     /// [`Code::DevicePending`], [`Code::DeviceTooFast`], [`Code::DeviceDenied`], [`Code::DeviceCodeExpired`],
-    /// [`Code::DeviceCodeInvalid`].
+    /// [`Code::DeviceCodeInvalid`], [`Code::TargetInvalid`].
     #[boxed]
     pub async fn exchange_device_code(
         &self,
         application: &Application,
         client_auth: TokenAuth,
         device_code: &str,
+        asked: Vec<String>,
         binding: &Binding,
         origin: &Origin,
     ) -> Result<TokenSet, Refusal> {
+        self.check_resources(&application.pool, &asked)?;
         let now = self.now();
         let refresh = OpaqueToken::generate(TokenPurpose::Refresh, &*self.random);
         let unit = ExchangeDeviceCode {
             pool: application.pool.clone(),
             code: hash_token(device_code),
+            resources: asked.clone(),
             session: NewSession {
                 id: SessionId::generate(now, &*self.random),
                 application: application.id.clone(),
@@ -252,6 +268,7 @@ impl App {
                 expires_at: now.plus(application.lifetimes.refresh_token),
                 client_auth: Some(client_auth),
                 key: binding.renewing_key(Some(client_auth)),
+                resources: Vec::new(),
             },
             settings: self.config().settings(&application.pool),
             admission: Admission::of(application),
@@ -263,12 +280,17 @@ impl App {
             DeviceExchanged::TooFast => return Err(Code::DeviceTooFast.into()),
             DeviceExchanged::Denied => return Err(Code::DeviceDenied.into()),
             DeviceExchanged::Expired => return Err(Code::DeviceCodeExpired.into()),
+            DeviceExchanged::NotGranted => {
+                return Err(Code::TargetInvalid.because("the resource was not granted"));
+            }
             DeviceExchanged::Unknown => return Err(Code::DeviceCodeInvalid.into()),
         };
-        let OpenedByDevice { session, user, facts, scopes, auth_time, renews } = opened;
+        let OpenedByDevice { session, user, facts, scopes, resources, auth_time, renews } = opened;
+        let resources = &self.target(&application.pool, asked, resources)?;
         let id_token = IdTokenParts { facts: Some(&facts), ..IdTokenParts::default() };
-        let issue = Issue { application, user: &user, session: &session, auth_time, binding, id_token };
-        self.token_set(&issue, scopes, renews.then_some(refresh))
+        let session = &session;
+        let issue = Issue { application, user: &user, session, auth_time, binding, id_token, resources };
+        self.token_set(&issue, &scopes, renews.then_some(refresh))
     }
 
     /// The keyed hash of a user code, as in the database.

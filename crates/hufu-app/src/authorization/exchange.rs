@@ -14,6 +14,7 @@ use hufu_types::{
 use serde_json::{Map, Value, json};
 
 use super::dpop::Binding;
+use super::resources::are_granted;
 use crate::digest::hash_token;
 use crate::events::{Event, Trace};
 use crate::people::holders::unusable;
@@ -21,22 +22,24 @@ use crate::tokens::refresh::group_key;
 use crate::tokens::{IdTokenParts, Issue};
 use crate::{App, Origin, Refusal, TokenSet};
 
-/// What a token request says of its code.
-#[derive(Clone, Copy)]
+/// What a client brings to the token endpoint for an authorization code.
+#[derive(Clone)]
 pub struct CodeGrant<'a> {
     /// The code.
     pub code: &'a str,
-    /// The redirect URI that it was sent to.
+    /// The redirect URI that it came to.
     pub redirect_uri: &'a str,
     /// The PKCE verifier.
     pub verifier: Option<&'a str>,
+    /// The resources that the access token is for, of those that were granted. Empty: all of them.
+    pub resources: Vec<String>,
 }
 
 impl App {
     /// Exchanges an authorization code for tokens.
     ///
     /// # Errors
-    /// [`Code::AuthorizationCodeInvalid`], whatever is wrong with it.
+    /// [`Code::AuthorizationCodeInvalid`], whatever is wrong with it. [`Code::TargetInvalid`].
     #[boxed]
     pub async fn exchange_code<'a>(
         &'a self,
@@ -46,7 +49,8 @@ impl App {
         binding: &Binding,
         origin: &Origin,
     ) -> Result<TokenSet, Refusal> {
-        let CodeGrant { code, redirect_uri, verifier } = grant;
+        let CodeGrant { code, redirect_uri, verifier, resources: asked } = grant;
+        self.check_resources(&application.pool, &asked)?;
         let now = self.now();
         let rules = self.config().settings(&application.pool).session;
         let refresh = OpaqueToken::generate(TokenPurpose::Refresh, &*self.random);
@@ -57,12 +61,14 @@ impl App {
             redirect_uri: redirect_uri.to_owned(),
             verifier: verifier.map(str::to_owned),
             key: binding.key().cloned(),
+            resources: asked.clone(),
             refresh: NewRefreshToken {
                 hash: hash_token(refresh.expose()),
                 scope: ScopeSet::default(),
                 expires_at: now.plus(application.lifetimes.refresh_token),
                 client_auth: Some(client_auth),
                 key: binding.renewing_key(Some(client_auth)),
+                resources: Vec::new(),
             },
             session_ends: now.plus(application.lifetimes.session),
             rules,
@@ -70,8 +76,19 @@ impl App {
         };
         match self.write(unit).await? {
             Exchanged::Done(opened) => {
-                let Opened { session, user, facts, scopes, nonce, claims, asks_for_acr, auth_time, renews } =
-                    *opened;
+                let Opened {
+                    session,
+                    user,
+                    facts,
+                    scopes,
+                    resources,
+                    nonce,
+                    claims,
+                    asks_for_acr,
+                    auth_time,
+                    renews,
+                } = *opened;
+                let resources = &self.target(&application.pool, asked, resources)?;
                 let id_token = IdTokenParts {
                     facts: Some(&facts),
                     nonce: nonce.as_deref(),
@@ -80,10 +97,12 @@ impl App {
                     acr: asks_for_acr,
                 };
                 let session = &session;
-                let issue = Issue { application, user: &user, session, auth_time, binding, id_token };
-                self.token_set(&issue, scopes, renews.then_some(refresh))
+                let issue =
+                    Issue { application, user: &user, session, auth_time, binding, id_token, resources };
+                self.token_set(&issue, &scopes, renews.then_some(refresh))
             }
             Exchanged::Unknown => Err(Code::AuthorizationCodeInvalid.into()),
+            Exchanged::NotGranted => Err(Code::TargetInvalid.because("the resource was not granted")),
             Exchanged::Ended(session) => {
                 self.sessions.forget(&session);
                 tracing::warn!(%session, application = %application.id, "an authorization code was used twice: its session is ended");
@@ -108,7 +127,9 @@ pub struct ExchangeCode {
     pub verifier: Option<String>,
     /// The key whose proof the token request brought.
     pub key: Option<Thumbprint>,
-    /// The refresh token, if one is issued. The unit fills in the scope.
+    /// The resources of the token request.
+    pub resources: Vec<String>,
+    /// The refresh token, if one is issued. The unit fills in the scope and the resources.
     pub refresh: NewRefreshToken,
     /// When the session ends.
     pub session_ends: Timestamp,
@@ -126,6 +147,8 @@ pub enum Exchanged {
     /// There is no such code for this application, it has expired, its session or account is gone, or the request is not
     /// by whoever asked for it: then it is worth nothing any more.
     Unknown,
+    /// The request names a resource that was not granted. The code can still be used.
+    NotGranted,
     /// The code was used before. What it opened has ended.
     Ended(SessionId),
 }
@@ -138,6 +161,8 @@ pub struct Opened {
     user: User,
     facts: Facts,
     scopes: ScopeSet,
+    /// The resources that were granted.
+    resources: Vec<String>,
     nonce: Option<String>,
     claims: Map<String, Value>,
     asks_for_acr: bool,
@@ -171,6 +196,9 @@ impl Write for ExchangeCode {
             // Worth nothing any more. What else the session holds is not its fault.
             authorization_codes::delete(tx, pool, &self.code).await?;
             return Ok(Exchanged::Unknown);
+        }
+        if !are_granted(&self.resources, &code.request.resources) {
+            return Ok(Exchanged::NotGranted);
         }
         match sessions::get(tx, pool, &code.session).await? {
             Some(session) if session.user_is_active => self.open(tx, code, session).await,
@@ -222,11 +250,12 @@ impl ExchangeCode {
             // Somebody ended it since.
             return Err(StoreError::LostRace);
         }
-        let scopes = code.request.scopes;
+        let (scopes, resources) = (code.request.scopes, code.request.resources);
         let renews = scopes.has(hufu_types::Scope::OfflineAccess);
         if renews {
             let expires_at = self.refresh.expires_at.min(latest);
-            let refresh = NewRefreshToken { scope: scopes, expires_at, ..self.refresh.clone() };
+            let (scope, resources) = (scopes.clone(), resources.clone());
+            let refresh = NewRefreshToken { scope, expires_at, resources, ..self.refresh.clone() };
             refresh_tokens::insert(tx, pool, &code.session, &self.application, &refresh, now).await?;
         }
         Ok(Exchanged::Done(Box::new(Opened {
@@ -235,6 +264,7 @@ impl ExchangeCode {
             user: User { id: session.user, ..account },
             facts: code.facts,
             scopes,
+            resources,
             nonce: code.request.nonce,
             claims: code.request.claims,
             asks_for_acr: !code.request.acr_values.is_empty(),

@@ -1,12 +1,12 @@
 //! What a client may learn of a token: introspection (RFC 7662) and userinfo (OpenID Connect Core 5.3).
 
 use async_recursion::async_recursion as boxed;
-use hufu_protocol::{ClientTokenClaims, Expectation, TokenType, verify};
+use hufu_protocol::{Audience, ClientTokenClaims, Expectation, TokenType, verify};
 use hufu_store::refresh_tokens::{self, RefreshToken};
 use hufu_store::users::GetUser;
 use hufu_store::{Read, StoreError, Tx};
 use hufu_types::refusal::Code;
-use hufu_types::{Application, PoolId, Thumbprint, TokenHash};
+use hufu_types::{Application, ApplicationId, PoolId, Thumbprint, TokenHash};
 use serde_json::{Map, Value, json};
 
 use super::dpop::token_type;
@@ -15,7 +15,8 @@ use crate::tokens::{claims_asked, claims_of};
 use crate::{App, Authenticated, Refusal};
 
 impl App {
-    /// Tells a client about a token of its own. All others are inactive to it, whatever is the matter with them.
+    /// Tells a client about a token of its own, and an API about one that is for it (RFC 7662). All others are inactive to
+    /// them, whatever is the matter with them.
     ///
     /// # Errors
     /// Database errors.
@@ -23,31 +24,41 @@ impl App {
     pub async fn introspect(&self, application: &Application, token: &str) -> Result<Value, Refusal> {
         let inactive = || Ok(json!({ "active": false }));
         if let Ok(bearer) = self.bearer_claims(token) {
-            if bearer.application != application.id {
+            let Some(audience) = self.audience_for(application, &bearer.application, &bearer.resources)
+            else {
                 return inactive();
-            }
+            };
             let Ok(session) = self.living_session(&application.pool, &bearer.session).await else {
                 return inactive();
             };
             let scope = bearer.scope.map(|scope| scope.to_string());
             let key = bearer.key.as_ref();
-            let told = json!({
-                "active": true, "iss": self.issuer, "sub": bearer.user, "aud": application.id,
-                "client_id": application.id, "sid": bearer.session, "token_type": token_type(key), "scope": scope,
-                "iat": bearer.issued_at, "exp": bearer.expires_at, "auth_time": session.auth_time().seconds(),
+            let mut told = json!({
+                "active": true, "iss": self.issuer, "sub": bearer.user, "aud": audience,
+                "client_id": bearer.application, "token_type": token_type(key), "scope": scope,
+                "iat": bearer.issued_at, "exp": bearer.expires_at,
             });
+            // The session is between the client and Hufu.
+            if bearer.application == application.id {
+                told["sid"] = json!(bearer.session);
+                told["auth_time"] = json!(session.auth_time().seconds());
+            }
             return Ok(with_key(told, key));
         }
         if let Some(claims) = self.client_claims(token) {
-            if claims.client_id != application.id {
+            let resources = claims.aud.resources(&claims.client_id);
+            let Some(audience) = self.audience_for(application, &claims.client_id, &resources) else {
                 return inactive();
-            }
+            };
             let key = claims.cnf.as_ref().map(|confirmation| &confirmation.jkt);
-            let told = json!({
-                "active": true, "iss": self.issuer, "sub": claims.sub, "aud": claims.aud,
+            let mut told = json!({
+                "active": true, "iss": self.issuer, "sub": claims.sub, "aud": audience,
                 "client_id": claims.client_id, "token_type": token_type(key), "iat": claims.iat,
                 "exp": claims.exp, "jti": claims.jti,
             });
+            if !claims.scope.is_empty() {
+                told["scope"] = json!(claims.scope);
+            }
             return Ok(with_key(told, key));
         }
         let find = FindRefreshToken { pool: application.pool.clone(), hash: hash_token(token) };
@@ -64,6 +75,26 @@ impl App {
             "sid": refresh.session, "scope": refresh.scope.to_string(), "exp": refresh.expires_at.seconds(),
             "auth_time": session.auth_time().seconds(),
         }))
+    }
+
+    /// Whom a token is for, as far as an application may know: its own tokens it knows whole, and of others what is for
+    /// itself. `None` if that is nothing.
+    fn audience_for(
+        &self,
+        application: &Application,
+        issued_to: &ApplicationId,
+        resources: &[String],
+    ) -> Option<Value> {
+        if *issued_to == application.id {
+            return Some(json!(Audience::of(resources, issued_to)));
+        }
+        let own = resources.iter().filter(|resource| application.client.resources.contains(resource));
+        let own: Vec<String> = own.cloned().collect();
+        // Resources are of one application in the instance, and so of one pool. This does not depend on it.
+        let config = self.config();
+        let issued_to =
+            config.application(issued_to.as_str()).filter(|client| client.pool == application.pool)?;
+        (!own.is_empty()).then(|| json!(Audience::of(&own, &issued_to.id)))
     }
 
     /// The claims of a token that a client got for itself.
@@ -90,7 +121,7 @@ impl App {
         let user = self.read(unit).await?.ok_or(Code::NotLoggedIn)?;
         let session = self.living_session(who.pool(), &who.session).await?;
         let settings = self.config().settings(who.pool());
-        let mut claims = claims_of(&user, who.scope.unwrap_or_default(), &settings);
+        let mut claims = claims_of(&user, &who.scope.clone().unwrap_or_default(), &settings);
         if let Some(asked) = session.claims.get("userinfo").and_then(Value::as_object) {
             claims.extend(claims_asked(&user, asked, &settings));
         }

@@ -48,6 +48,8 @@ pub enum Next {
         account: Box<BrowserAccount>,
         /// The scopes.
         scopes: ScopeSet,
+        /// The APIs that the access token is for.
+        resources: Vec<Arc<Application>>,
         /// The names of claims that are requested one by one.
         claims: Vec<String>,
     },
@@ -76,6 +78,10 @@ impl App {
             let refused = AuthorizationResponse::refused(request, &self.issuer, error, description);
             Ok(Next::Respond(Box::new(refused)))
         };
+        // The configuration may have changed since the request was read.
+        if self.check_resources(&application.pool, &request.resources).is_err() {
+            return refuse(OAuthError::InvalidTarget, "resource is not an API of the user pool any more");
+        }
         let settings = self.config().settings(&application.pool);
         let accounts = self.browser_accounts(&application.pool, browser).await?;
         let account =
@@ -114,7 +120,8 @@ impl App {
             }
             Issued::NeedsConsent if may_ask => Ok(Next::Consent {
                 account: Box::new(account),
-                scopes: request.scopes,
+                scopes: request.scopes.clone(),
+                resources: self.apis(&application.pool, &request.resources),
                 claims: claims_of_request(request),
             }),
             Issued::NeedsConsent => {
@@ -161,7 +168,11 @@ impl App {
             ip: origin.ip.clone(),
             user_agent: origin.user_agent.clone(),
         };
-        let consent = Consent { scopes: request.scopes, claims: claims_of_request(request) };
+        let consent = Consent {
+            scopes: request.scopes.clone(),
+            claims: claims_of_request(request),
+            resources: request.resources.clone(),
+        };
         IssueCode {
             pool: application.pool.clone(),
             browser: account.session.id.clone(),
@@ -216,14 +227,16 @@ impl App {
                 claims: Some(&request.claims),
                 acr: !request.acr_values.is_empty(),
             };
+            let resources = request.resources.as_slice();
             // Nothing in the request of a browser proves a key.
-            let issue = Issue { application, user, session, auth_time, binding: &BEARER, id_token };
+            let binding = &BEARER;
+            let issue = Issue { application, user, session, auth_time, binding, id_token, resources };
             // Tokens in a response are never renewed: only the code brings a refresh token.
-            let scope = request.scopes.without(Scope::OfflineAccess);
-            let access_token = if wanted.token { Some(self.access_token(&issue, scope)?) } else { None };
+            let scope = self.still_granted(application, &request.scopes.without(Scope::OfflineAccess));
+            let access_token = if wanted.token { Some(self.access_token(&issue, &scope)?) } else { None };
             if wanted.id_token {
                 let bearer = access_token.as_ref().map(|(token, _)| token.as_str());
-                parameters.push(("id_token", self.id_token(&issue, scope, bearer)?));
+                parameters.push(("id_token", self.id_token(&issue, &scope, bearer)?));
             }
             if let Some((token, expires_in)) = access_token {
                 parameters.push(("access_token", token));
@@ -376,12 +389,7 @@ pub(super) async fn agree(
     before: Consent,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let mut claims = before.claims;
-    claims.extend(wanted.claims.iter().cloned());
-    claims.sort_unstable();
-    claims.dedup();
-    let consent = Consent { scopes: before.scopes.union(wanted.scopes), claims };
-    consents::put(tx, pool, user, application, &consent, now).await
+    consents::put(tx, pool, user, application, &before.union(wanted), now).await
 }
 
 impl IssueCode {
@@ -410,11 +418,7 @@ impl IssueCode {
         let (pool, application) = (&self.pool, &self.session.application);
         let before = consents::get(tx, pool, user, application).await?;
         if self.asks {
-            let covers = |before: &Consent| {
-                before.scopes.covers(wanted.scopes)
-                    && wanted.claims.iter().all(|claim| before.claims.contains(claim))
-            };
-            return Ok(!self.asks_again && before.as_ref().is_some_and(covers));
+            return Ok(!self.asks_again && before.is_some_and(|before| before.covers(wanted)));
         }
         agree(tx, pool, user, application, wanted, before.unwrap_or_default(), self.trace.at).await?;
         Ok(true)

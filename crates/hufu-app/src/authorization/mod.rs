@@ -6,7 +6,7 @@
 //! public keys of clients, with which they sign their `assertion`s and `request_object`s, which may be behind a
 //! `request_uri`; `pushed` are requests that came ahead of the browser; `sector` is which clients share pairwise subjects.
 //! What clients have on their own servers is kept as `remote` says. `dpop` binds tokens
-//! to keys.
+//! to keys. `resources` are the APIs that tokens are for.
 //!
 //! A page that asks for a login, a consent or a choice leads back to [`App::authorize`](crate::App::authorize), which decides anew from what is
 //! known by then. So there is no state of a login page to keep or to get out of step.
@@ -28,6 +28,7 @@ mod remote;
 mod request;
 mod request_object;
 pub(crate) mod request_uri;
+pub(crate) mod resources;
 mod response;
 mod sector;
 

@@ -39,6 +39,11 @@ impl Parameters {
         self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
+    /// All values of a parameter that may be repeated.
+    pub(super) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
     /// The first parameter that is there more than once (RFC 6749 section 3.1 forbids it). `resource` may be
     /// (RFC 8707).
     pub(super) fn repeated(&self) -> Option<&str> {
@@ -231,7 +236,8 @@ impl App {
                 "tokens are never in a query: use the response_mode fragment, form_post or web_message";
             return Err(reply.error(InvalidRequest, description));
         }
-        let mut scopes = application.client.scopes_asked(parameters.get("scope"));
+        let settings = self.config().settings(&application.pool);
+        let mut scopes = application.client.scopes_asked(parameters.get("scope"), &settings.scopes);
         if response_type.id_token && !scopes.has(Scope::Openid) {
             return Err(reply.error(InvalidScope, "an ID token needs the scope openid"));
         }
@@ -272,6 +278,11 @@ impl App {
             let description = "an authentication context that this server does not have is essential";
             return Err(reply.error(OAuthError::UnmetAuthenticationRequirements, description));
         }
+        let resources = parameters.resources();
+        if self.check_resources(&application.pool, &resources).is_err() {
+            let description = "resource is not an API of the user pool, or there are too many";
+            return Err(reply.error(OAuthError::InvalidTarget, description));
+        }
         let words = |name: &str| -> Vec<String> {
             parameters.get(name).unwrap_or_default().split_ascii_whitespace().map(str::to_owned).collect()
         };
@@ -280,6 +291,7 @@ impl App {
             response_mode: reply.mode,
             redirect_uri: reply.redirect_uri.to_owned(),
             scopes,
+            resources,
             at: self.now(),
             state: reply.state.map(str::to_owned),
             nonce: nonce.map(str::to_owned),
@@ -320,6 +332,7 @@ impl App {
             response_mode: ResponseMode::Query,
             redirect_uri: String::new(),
             scopes: ScopeSet::default_login(),
+            resources: Vec::new(),
             at: self.now(),
             state: None,
             nonce: None,

@@ -95,7 +95,12 @@ impl PutApplication {
                 return Ok(Some(Rejection::ConnectionUnusable(connection.identifier, connection.kind)));
             }
         }
-        let problems = problems(tx, wanted, present, true).await?;
+        let mut problems = problems(tx, wanted, present, true).await?;
+        if wanted.client.resources
+            != present.map(|present| present.client.resources.as_slice()).unwrap_or_default()
+        {
+            problems.extend(taken_resource(tx, wanted).await?);
+        }
         Ok((!problems.is_empty()).then_some(Rejection::Settings(problems)))
     }
 }
@@ -234,6 +239,19 @@ impl Operation for RemoveApplication {
         versions::sessions_changed(tx).await?;
         Ok(Outcome::Done { now: None, changed: removed() })
     }
+}
+
+/// The first resource that another application is, in whatever pool.
+async fn taken_resource(tx: &mut Tx<'_>, wanted: &Application) -> Result<Option<SettingProblem>, StoreError> {
+    let mut others = config::resource_holders(tx).await?;
+    others.retain(|other| other.application != wanted.id);
+    let taken = |resource: &String| others.iter().any(|other| other.resources.contains(resource));
+    let place = wanted.client.resources.iter().position(taken);
+    Ok(place.map(|index| SettingProblem {
+        path: format!("resources.{index}"),
+        reason: "another application is this resource — take it out there first, or choose another"
+            .to_owned(),
+    }))
 }
 
 /// What is wrong with the public keys that are written in the settings.

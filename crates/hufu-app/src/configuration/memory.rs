@@ -171,6 +171,14 @@ impl Config {
         self.applications.get(&id).filter(|a| a.enabled)
     }
 
+    /// The enabled application of a pool that is this resource (RFC 8707). They are compared as strings.
+    pub fn resource(&self, pool: &PoolId, resource: &str) -> Option<&Arc<Application>> {
+        let is_it = |application: &&Arc<Application>| {
+            application.enabled && application.client.resources.iter().any(|own| own == resource)
+        };
+        self.pools.get(pool)?.applications.iter().find(is_it)
+    }
+
     /// All applications.
     pub fn applications(&self) -> impl Iterator<Item = &Arc<Application>> {
         self.applications.values()

@@ -230,7 +230,7 @@ impl App {
         } else {
             (None, None)
         };
-        let refresh = match requested {
+        let refresh = match &requested {
             RequestedTokens::TokenSet(scope) => self.new_refresh_token(application, scope, None, &BEARER),
             RequestedTokens::UserToken | RequestedTokens::Authorization(_) => None,
         };
@@ -319,10 +319,11 @@ impl App {
                 Tokens::User(self.user_token(application, &user.id, &session, session_created_at)?)
             }
             RequestedTokens::TokenSet(scope) => {
-                let (auth_time, session, binding) = (session_created_at, &session, &BEARER);
-                let id_token = IdTokenParts::default();
-                let issue = Issue { application, user: &user, session, auth_time, binding, id_token };
-                Tokens::Set(Box::new(self.token_set(&issue, *scope, secrets.refresh)?))
+                let (auth_time, binding, id_token) = (session_created_at, &BEARER, IdTokenParts::default());
+                let (user, session) = (&user, &session);
+                let issue =
+                    Issue { application, user, session, auth_time, binding, id_token, resources: &[] };
+                Tokens::Set(Box::new(self.token_set(&issue, scope, secrets.refresh)?))
             }
             RequestedTokens::Authorization(request) => Tokens::Authorization(request.clone()),
         };

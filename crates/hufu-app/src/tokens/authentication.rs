@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_recursion::async_recursion as boxed;
-use hufu_protocol::{Confirmation, Expectation, TokenType, verify};
+use hufu_protocol::{Audience, Confirmation, Expectation, TokenType, verify};
 use hufu_store::sessions::{GetSession, Session, Touch};
 use hufu_types::refusal::Code;
 use hufu_types::{
@@ -109,11 +109,13 @@ impl From<Scope> for Needs {
     }
 }
 
-/// The claims that both kinds of bearer tokens share.
+/// The claims of both kinds of bearer tokens.
 #[derive(Deserialize)]
 struct BearerClaims {
     sub: UserId,
-    aud: ApplicationId,
+    aud: Audience<'static>,
+    /// Of an access token. A user token is always for the application that it was issued to.
+    client_id: Option<ApplicationId>,
     sid: SessionId,
     iat: i64,
     exp: i64,
@@ -123,7 +125,10 @@ struct BearerClaims {
 
 /// A token with a valid signature that has not expired. Its session is not checked.
 pub(crate) struct Bearer {
+    /// The application that it was issued to.
     pub(crate) application: ApplicationId,
+    /// The resources that it is for. Only a token without any opens Hufu's own endpoints.
+    pub(crate) resources: Vec<String>,
     pub(crate) session: SessionId,
     /// The `sub`: the user of the session, or their pairwise subject in an access token.
     pub(crate) user: UserId,
@@ -162,7 +167,7 @@ impl App {
     }
 
     /// Verifies an access token or a user token, never an id token. Whether it is presented as it has to be is another
-    /// question.
+    /// question. It may be for a resource.
     pub(crate) fn bearer_claims(&self, token: &str) -> Result<Bearer, Refusal> {
         let expectation = Expectation {
             types: &[TokenType::AccessToken, TokenType::UserToken],
@@ -174,8 +179,16 @@ impl App {
         let verified =
             verify::<BearerClaims>(token, keys.published(), &expectation).map_err(|_| Code::NotLoggedIn)?;
         let claims = verified.claims;
+        let application = match (claims.client_id, &claims.aud) {
+            (Some(client), _) => client,
+            (None, Audience::One(application)) => {
+                ApplicationId::parse(application).map_err(|_| Code::NotLoggedIn)?
+            }
+            (None, Audience::Several(_)) => return Err(Code::NotLoggedIn.into()),
+        };
         Ok(Bearer {
-            application: claims.aud,
+            resources: claims.aud.resources(&application),
+            application,
             session: claims.sid,
             user: claims.sub,
             scope: claims.scope,
@@ -201,6 +214,9 @@ impl App {
     ) -> Result<Authenticated, Refusal> {
         let presented = presented.ok_or(Code::NotLoggedIn)?;
         let bearer = self.bearer_claims(presented.token())?;
+        if !bearer.resources.is_empty() {
+            return Err(Code::NotLoggedIn.because("the token is for a resource"));
+        }
         let config = self.config();
         let application = config.application(bearer.application.as_str()).ok_or(Code::NotLoggedIn)?;
         self.check_presented(application, presented, bearer.key.as_ref()).await?;
@@ -215,7 +231,7 @@ impl App {
         if named != bearer.user || session.application != application.id {
             return Err(Code::NotLoggedIn.into());
         }
-        if let Some(granted) = bearer.scope {
+        if let Some(granted) = &bearer.scope {
             let needed = match needs {
                 Needs::Login => None,
                 Needs::Scope(scope) => Some(scope),

@@ -11,14 +11,15 @@ use std::fmt;
 
 use async_recursion::async_recursion as boxed;
 use hufu_protocol::{
-    AccessTokenClaims, ClientTokenClaims, IdTokenClaims, SigningKey, TokenType, UserTokenClaims, half_hash,
+    AccessTokenClaims, Audience, ClientTokenClaims, IdTokenClaims, SigningKey, TokenType, UserTokenClaims,
+    half_hash,
 };
 use hufu_store::refresh_tokens::NewRefreshToken;
 use hufu_store::users::GetUser;
 use hufu_types::refusal::Code;
 use hufu_types::{
-    Application, ApplicationId, Facts, Gender, OpaqueToken, PoolSettings, Scope, ScopeSet, SessionId,
-    SigningAlgorithm, SubjectType, Timestamp, TokenAuth, TokenPurpose, User, UserId,
+    Application, ApplicationId, Facts, Gender, OpaqueToken, PoolScope, PoolSettings, Scope, ScopeSet,
+    SessionId, SigningAlgorithm, SubjectType, Timestamp, TokenAuth, TokenPurpose, User, UserId,
 };
 use serde_json::{Map, Value};
 
@@ -75,6 +76,15 @@ impl fmt::Debug for TokenSet {
     }
 }
 
+/// What a client asks for at a refresh, of what it was granted (RFC 6749 section 6, RFC 8707 section 2.2).
+#[derive(Clone, Debug, Default)]
+pub struct Narrowing<'a> {
+    /// The scope parameter. All scopes if absent.
+    pub scope: Option<&'a str>,
+    /// The resources. All if empty.
+    pub resources: Vec<String>,
+}
+
 /// The session that tokens are issued for, with its application and user.
 #[derive(Clone, Debug)]
 pub(crate) struct Issue<'a> {
@@ -85,6 +95,8 @@ pub(crate) struct Issue<'a> {
     /// What the access token is bound to.
     pub(crate) binding: &'a Binding,
     pub(crate) id_token: IdTokenParts<'a>,
+    /// The resources that the access token is for. None: it is for Hufu's own endpoints.
+    pub(crate) resources: &'a [String],
 }
 
 /// What an ID token says beside who the user is.
@@ -156,7 +168,7 @@ impl App {
     pub(crate) fn new_refresh_token(
         &self,
         application: &Application,
-        scope: ScopeSet,
+        scope: &ScopeSet,
         client_auth: Option<TokenAuth>,
         binding: &Binding,
     ) -> Option<(OpaqueToken, NewRefreshToken)> {
@@ -167,16 +179,22 @@ impl App {
         let token = OpaqueToken::generate(TokenPurpose::Refresh, &*self.random);
         let stored = NewRefreshToken {
             hash: hash_token(token.expose()),
-            scope,
+            scope: scope.clone(),
             expires_at: now.plus(application.lifetimes.refresh_token).min(rules.latest_end(now)),
             client_auth,
             key: binding.renewing_key(client_auth),
+            resources: Vec::new(),
         };
         Some((token, stored))
     }
 
+    /// What is left of granted scopes: the pool may have removed some of its own since.
+    pub(crate) fn still_granted(&self, application: &Application, scope: &ScopeSet) -> ScopeSet {
+        scope.still_known(&self.config().settings(&application.pool).scopes)
+    }
+
     /// Signs an access token. Also returns the seconds until it expires.
-    pub(crate) fn access_token(&self, issue: &Issue<'_>, scope: ScopeSet) -> Result<(String, u64), Refusal> {
+    pub(crate) fn access_token(&self, issue: &Issue<'_>, scope: &ScopeSet) -> Result<(String, u64), Refusal> {
         let now = self.now();
         let application = issue.application;
         // Each surface refuses this before it changes anything.
@@ -192,10 +210,10 @@ impl App {
         let claims = AccessTokenClaims {
             iss: Cow::Borrowed(&self.issuer),
             sub: self.subject(application, &issue.user.id),
-            aud: Cow::Borrowed(application.id.as_str()),
+            aud: Audience::of(issue.resources, &application.id),
             client_id: application.id.clone(),
             sid: issue.session.clone(),
-            scope,
+            scope: scope.clone(),
             iat: now.seconds(),
             exp: expires_at.seconds(),
             jti: hex::encode(jti).into(),
@@ -210,12 +228,13 @@ impl App {
     pub(crate) fn token_set(
         &self,
         issue: &Issue<'_>,
-        scope: ScopeSet,
+        granted: &ScopeSet,
         refresh_token: Option<OpaqueToken>,
     ) -> Result<TokenSet, Refusal> {
-        let (access_token, expires_in) = self.access_token(issue, scope)?;
+        let scope = self.still_granted(issue.application, granted);
+        let (access_token, expires_in) = self.access_token(issue, &scope)?;
         let id_token = if scope.has(Scope::Openid) {
-            Some(self.id_token(issue, scope, Some(&access_token))?)
+            Some(self.id_token(issue, &scope, Some(&access_token))?)
         } else {
             None
         };
@@ -227,7 +246,7 @@ impl App {
     pub(crate) fn id_token(
         &self,
         issue: &Issue<'_>,
-        scope: ScopeSet,
+        scope: &ScopeSet,
         access_token: Option<&str>,
     ) -> Result<String, Refusal> {
         let (now, application, parts) = (self.now(), issue.application, issue.id_token);
@@ -258,8 +277,21 @@ impl App {
         key.sign(TokenType::IdToken, &claims).map_err(Refusal::internal)
     }
 
-    /// Signs an access token for the client itself (RFC 6749 section 4.4). It opens no endpoint of a user.
-    pub fn client_token(&self, application: &Application, binding: &Binding) -> Result<TokenSet, Refusal> {
+    /// Signs an access token for the client itself (RFC 6749 section 4.4). It opens no endpoint of a user. Of the scopes that
+    /// the client asks for it gets those of the pool: Hufu's own are about a person.
+    ///
+    /// # Errors
+    /// [`Code::TargetInvalid`].
+    pub fn client_token(
+        &self,
+        application: &Application,
+        scope: Option<&str>,
+        resources: &[String],
+        binding: &Binding,
+    ) -> Result<TokenSet, Refusal> {
+        self.check_resources(&application.pool, resources)?;
+        let settings = self.config().settings(&application.pool);
+        let scope = ScopeSet::requested(scope.unwrap_or_default(), &settings.scopes).only_of_pool();
         let now = self.now();
         let expires_at = now.plus(application.lifetimes.access_token);
         let mut jti = [0_u8; 16];
@@ -267,8 +299,9 @@ impl App {
         let claims = ClientTokenClaims {
             iss: Cow::Borrowed(&self.issuer),
             sub: application.id.clone(),
-            aud: Cow::Borrowed(application.id.as_str()),
+            aud: Audience::of(resources, &application.id),
             client_id: application.id.clone(),
+            scope: scope.clone(),
             iat: now.seconds(),
             exp: expires_at.seconds(),
             jti: hex::encode(jti).into(),
@@ -277,22 +310,28 @@ impl App {
         let key = self.signing_key(application, now)?;
         let access_token = key.sign(TokenType::AccessToken, &claims).map_err(Refusal::internal)?;
         let expires_in = application.lifetimes.access_token.as_secs();
-        let (id_token, refresh_token, scope) = (None, None, ScopeSet::default());
         let token_type = binding.token_type();
-        Ok(TokenSet { access_token, id_token, refresh_token, scope, expires_in, token_type })
+        Ok(TokenSet { access_token, id_token: None, refresh_token: None, scope, expires_in, token_type })
     }
 
-    /// The refresh token grant (RFC 6749 section 6): issues a new token set and a new refresh token.
+    /// The refresh token grant (RFC 6749 section 6): issues a new token set and a new refresh token. The client may ask for
+    /// fewer scopes and resources than it was granted.
+    ///
+    /// # Errors
+    /// [`Code::GrantInvalid`], [`Code::TargetInvalid`].
     #[boxed]
     pub async fn refresh(
         &self,
         application: &Application,
         presented: &OpaqueToken,
         client_auth: Option<TokenAuth>,
-        narrowed: Option<ScopeSet>,
+        narrowing: Narrowing<'_>,
         binding: &Binding,
         origin: &Origin,
     ) -> Result<TokenSet, Refusal> {
+        let Narrowing { scope: narrowed, resources: asked } = narrowing;
+        self.check_resources(&application.pool, &asked)?;
+        let settings = self.config().settings(&application.pool);
         let successor = OpaqueToken::generate(TokenPurpose::Refresh, &*self.random);
         let now = self.now();
         let rotation = Rotate {
@@ -301,14 +340,16 @@ impl App {
             client_auth,
             key: binding.key().cloned(),
             presented: hash_token(presented.expose()),
+            resources: asked.clone(),
             successor: hash_token(successor.expose()),
             expires_at: now.plus(application.lifetimes.refresh_token),
             grace: self.limits.refresh_grace,
-            rules: self.config().settings(&application.pool).session,
+            rules: settings.session,
             trace: self.trace(&application.pool, None, Some(&application.id), None, origin),
         };
         match self.write(rotation).await? {
-            Rotation::Rotated { session, details, account, scope } => {
+            Rotation::Rotated { session, details, account, scope, resources } => {
+                let resources = &self.target(&application.pool, asked, resources)?;
                 // Clients know the user by the `sub` that the session started with, even if the account has
                 // since been merged.
                 let user = User { id: details.user.clone(), ..*account };
@@ -318,12 +359,15 @@ impl App {
                     ..IdTokenParts::default()
                 };
                 let (auth_time, session) = (details.auth_time(), &session);
-                let issue = Issue { application, user: &user, session, auth_time, binding, id_token };
+                let issue =
+                    Issue { application, user: &user, session, auth_time, binding, id_token, resources };
                 // A client may ask for less (RFC 6749 section 6). The refresh token keeps what it has.
-                let scope =
-                    narrowed.filter(|wish| !wish.is_empty()).map_or(scope, |wish| scope.intersect(wish));
-                self.token_set(&issue, scope, Some(successor))
+                let wish = narrowed.map(|text| ScopeSet::requested(text, &settings.scopes));
+                let wish = wish.filter(|wish| !wish.is_empty());
+                let scope = wish.map_or_else(|| scope.clone(), |wish| scope.intersect(&wish));
+                self.token_set(&issue, &scope, Some(successor))
             }
+            Rotation::NotGranted => Err(Code::TargetInvalid.because("the resource was not granted")),
             Rotation::Unknown => Err(Code::GrantInvalid.into()),
             Rotation::Reused(session) => {
                 self.sessions.forget(&session);
@@ -344,10 +388,11 @@ impl App {
         application: &Application,
         token: &str,
         client_auth: Option<TokenAuth>,
-        scope: ScopeSet,
+        scope: Option<&str>,
         binding: &Binding,
         origin: Origin,
     ) -> Result<TokenSet, Refusal> {
+        let scope = ScopeSet::asked(scope, &self.config().settings(&application.pool).scopes);
         let hint = ApplicationHint::default();
         let is_no_grant =
             |refusal: &Refusal| refusal.is(Code::NotLoggedIn) || refusal.is(Code::DpopTokenMisused);
@@ -360,7 +405,7 @@ impl App {
         let unit = GetUser { pool: who.pool().clone(), user: who.user.clone() };
         let account = self.read(unit).await?.ok_or(Code::GrantInvalid)?;
         let user = User { id: who.subject.clone(), ..account };
-        let refresh = self.new_refresh_token(application, scope, client_auth, binding);
+        let refresh = self.new_refresh_token(application, &scope, client_auth, binding);
         if let Some((_, stored)) = &refresh {
             let (pool, session) = (who.pool().clone(), who.session.clone());
             let (application, new) = (application.id.clone(), stored.clone());
@@ -368,8 +413,9 @@ impl App {
         }
         let id_token = IdTokenParts::default();
         let (session, auth_time) = (&who.session, who.auth_time);
-        let issue = Issue { application, user: &user, session, auth_time, binding, id_token };
-        self.token_set(&issue, scope, refresh.map(|(token, _)| token))
+        let resources = &[];
+        let issue = Issue { application, user: &user, session, auth_time, binding, id_token, resources };
+        self.token_set(&issue, &scope, refresh.map(|(token, _)| token))
     }
 
     /// Revokes an application's access or refresh token and ends its session (RFC 7009). An unknown token is
@@ -418,9 +464,30 @@ impl App {
 #[error("there is no signing key of this algorithm")]
 struct MissingKey;
 
-/// The claims about a user for these scopes (OpenID Connect Core sections 5.1 and 5.4). Of custom data, only
-/// fields that are visible to the user.
-pub fn claims_of(user: &User, scope: ScopeSet, settings: &PoolSettings) -> Map<String, Value> {
+/// The claims about a user for these scopes, Hufu's own and the pool's. Of custom data, only fields that are visible to the
+/// user.
+pub fn claims_of(user: &User, scope: &ScopeSet, settings: &PoolSettings) -> Map<String, Value> {
+    let mut claims = standard_claims(user, scope, settings);
+    let granted = settings.scopes.iter().filter(|declared| scope.has_of_pool(&declared.name));
+    let mut given = granted.flat_map(|declared| &declared.claims).peekable();
+    if given.peek().is_some() {
+        let all = standard_claims(user, &ScopeSet::all(&[]), settings);
+        let custom = |key: &str| {
+            let is_seen = settings.custom_field(key).is_some_and(|field| field.visible);
+            user.custom_data.get(key).filter(|value| is_seen && !value.is_null())
+        };
+        for (claim, source) in given {
+            let value = PoolScope::custom_key(source).map_or_else(|| all.get(source), custom);
+            if let Some(value) = value {
+                claims.insert(claim.clone(), value.clone());
+            }
+        }
+    }
+    claims
+}
+
+/// The claims about a user for Hufu's own scopes (OpenID Connect Core sections 5.1 and 5.4).
+fn standard_claims(user: &User, scope: &ScopeSet, settings: &PoolSettings) -> Map<String, Value> {
     let mut claims = Map::new();
     let mut put = |name: &str, value: Option<&str>| {
         if let Some(value) = value {
@@ -501,7 +568,7 @@ pub fn claims_of(user: &User, scope: ScopeSet, settings: &PoolSettings) -> Map<S
 
 /// The claims that a client requested one by one (OpenID Connect Core 5.5), as far as the user has them.
 pub fn claims_asked(user: &User, asked: &Map<String, Value>, settings: &PoolSettings) -> Map<String, Value> {
-    let mut all = claims_of(user, ScopeSet::all(), settings);
+    let mut all = claims_of(user, &ScopeSet::all(&settings.scopes), settings);
     all.retain(|name, _| asked.contains_key(name));
     all
 }

@@ -14,6 +14,7 @@ use serde_json::json;
 
 use super::sessions::end;
 use crate::authorization::dpop::renewing_key;
+use crate::authorization::resources::are_granted;
 use crate::events::{Event, Trace};
 
 /// Exchanges a refresh token for a new one.
@@ -28,6 +29,8 @@ pub struct Rotate {
     pub key: Option<Thumbprint>,
     /// The presented token.
     pub presented: TokenHash,
+    /// The resources of the token request.
+    pub resources: Vec<String>,
     /// The hash of the new token.
     pub successor: TokenHash,
     /// When the new token expires.
@@ -53,7 +56,11 @@ pub enum Rotation {
         account: Box<User>,
         /// The scope of the tokens.
         scope: ScopeSet,
+        /// The resources that the token was granted for.
+        resources: Vec<String>,
     },
+    /// The request names a resource that the token was not granted for. The token can still be used.
+    NotGranted,
     /// The application has no such token, it has expired, or its session has ended.
     Unknown,
     /// It was already used. Its whole family is revoked, and the session has ended.
@@ -84,6 +91,11 @@ impl Write for Rotate {
         let Some(account) = users::get(tx, pool, &details.account).await? else {
             return Ok(Rotation::Unknown);
         };
+        // A token that comes back too late ends its session, whatever the request asks for.
+        let may_come_back = token.used_at.is_none_or(|used_at| now <= used_at.plus(self.grace));
+        if may_come_back && !are_granted(&self.resources, &token.resources) {
+            return Ok(Rotation::NotGranted);
+        }
         // No token outlives the session.
         let expires_at = self.expires_at.min(self.rules.latest_end(details.auth_time()));
         // Who ended the session since has taken the token along.
@@ -103,16 +115,18 @@ impl Write for Rotate {
         }
         let successor = NewRefreshToken {
             hash: self.successor.clone(),
-            scope: token.scope,
+            scope: token.scope.clone(),
             expires_at,
             client_auth: token.client_auth,
             // The key that it has, or the one that it gets now.
             key: renewing_key(token.client_auth, self.key.as_ref()),
+            resources: token.resources.clone(),
         };
         refresh_tokens::insert(tx, pool, &token.session, &self.application, &successor, now).await?;
         events.record(tx, pool, Event::of(Action::TokenRefreshed, &details.account).with(shown)).await?;
         let account = Box::new(account);
-        Ok(Rotation::Rotated { session: token.session, details, account, scope: token.scope })
+        let RefreshToken { session, scope, resources, .. } = token;
+        Ok(Rotation::Rotated { session, details, account, scope, resources })
     }
 }
 

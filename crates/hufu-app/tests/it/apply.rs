@@ -3,6 +3,7 @@
 mod clients;
 mod operations;
 mod people;
+mod scopes;
 mod world;
 
 use std::sync::Arc;

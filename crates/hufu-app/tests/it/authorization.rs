@@ -71,6 +71,7 @@ fn request() -> AuthorizationRequest {
         response_mode: ResponseMode::Query,
         redirect_uri: REDIRECT.to_owned(),
         scopes: ScopeSet::parse("openid profile offline_access"),
+        resources: Vec::new(),
         at: NOW,
         state: None,
         nonce: Some("n".to_owned()),
@@ -135,12 +136,14 @@ fn exchange(code: &str, refresh: &str) -> ExchangeCode {
         redirect_uri: REDIRECT.to_owned(),
         verifier: Some(VERIFIER.to_owned()),
         key: None,
+        resources: Vec::new(),
         refresh: NewRefreshToken {
             hash: hash(refresh),
             scope: ScopeSet::default(),
             expires_at: NOW.plus(seconds(30 * DAY)),
             client_auth: Some(TokenAuth::Basic),
             key: None,
+            resources: Vec::new(),
         },
         session_ends: NOW.plus(seconds(90 * DAY)),
         rules: SessionRules::default(),
@@ -345,6 +348,7 @@ on_both_engines! {
         let wants = |scopes: &str, claims: &[&str]| Consent {
             scopes: ScopeSet::parse(scopes),
             claims: claims.iter().map(|claim| (*claim).to_owned()).collect(),
+            resources: Vec::new(),
         };
         let number = std::sync::atomic::AtomicU32::new(0);
         let asks = |consent: Consent, agreed: bool| {
@@ -380,6 +384,7 @@ on_both_engines! {
             client_auth,
             key: None,
             presented: hash(presented),
+            resources: Vec::new(),
             successor: hash(successor),
             expires_at: NOW.plus(seconds(DAY)),
             grace: seconds(30),

@@ -229,6 +229,7 @@ on_both_engines! {
             pool: pool(),
             application: application(),
             presented: hash("old"),
+            resources: Vec::new(),
             successor: random_hash(),
             expires_at: NOW.plus(seconds(86_400)),
             grace: seconds(30),

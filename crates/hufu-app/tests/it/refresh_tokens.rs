@@ -29,6 +29,7 @@ fn rotation(presented: &str, successor: &str, now: Timestamp) -> Rotate {
         pool: pool(),
         application: application(),
         presented: hash(presented),
+        resources: Vec::new(),
         successor: hash(successor),
         expires_at: now.plus(seconds(30 * DAY)),
         grace: seconds(30),
@@ -62,9 +63,9 @@ on_both_engines! {
         let begun = begin(&store).await;
         let later = NOW.plus(seconds(70 * DAY));
         let now = NOW.plus(seconds(3600));
-        let Rotation::Rotated { session, details, scope, .. } = rotate(&store, "first", "second", now).await else {
-            panic!("not rotated")
-        };
+        let rotated = rotate(&store, "first", "second", now).await;
+        let Rotation::Rotated { session, details, scope, resources, .. } = rotated else { panic!("not rotated") };
+        assert!(resources.is_empty());
         assert_eq!((&session, &details.user), (&begun.session, &begun.user.id));
         assert_eq!(scope, ScopeSet::parse("openid offline_access"));
         assert_eq!(details.created_at, NOW);

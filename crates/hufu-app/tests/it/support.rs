@@ -136,8 +136,9 @@ impl Variant for Login {
     fn with_refresh_token(mut self, hash: TokenHash) -> Self {
         let scope = ScopeSet::parse("openid offline_access");
         let expires_at = self.plan.trace.at.plus(seconds(30 * 86_400));
+        let (client_auth, key, resources) = (None, None, Vec::new());
         self.plan.refresh_token =
-            Some(NewRefreshToken { hash, scope, expires_at, client_auth: None, key: None });
+            Some(NewRefreshToken { hash, scope, expires_at, client_auth, key, resources });
         self
     }
 }

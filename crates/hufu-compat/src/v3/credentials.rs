@@ -133,9 +133,11 @@ pub(crate) async fn signin(
     head: Head,
     Body(request): Body<SigninRequest>,
 ) -> Answer<Success<TokenAnswer>> {
-    let application = shared.app.config().serving(head.named_or(request.client_id.as_deref()))?.clone();
+    let config = shared.app.config();
+    let application = config.serving(head.named_or(request.client_id.as_deref()))?.clone();
     let (options, origin) = (request.options.unwrap_or_default(), head.origin());
-    let requested = RequestedTokens::TokenSet(ScopeSet::asked(given(options.scope.as_ref())));
+    let of_pool = &config.settings(&application.pool).scopes;
+    let requested = RequestedTokens::TokenSet(ScopeSet::asked(given(options.scope.as_ref()), of_pool));
     let wish = LoginOptions { requested, custom_data: fields::custom_data(options.custom_data)? };
     let app = &shared.app;
     let answer =

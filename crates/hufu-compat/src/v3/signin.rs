@@ -4,7 +4,7 @@ use axum::extract::State;
 use hufu_app::{Evidence, LoginOptions, PhoneEvidence, PhoneUse, Refusal, SealedData, SourceLogin, sources};
 use hufu_types::flow::RequestedTokens;
 use hufu_types::refusal::{Code, Reason};
-use hufu_types::{ConnectionKind, ScopeSet};
+use hufu_types::{ConnectionKind, PoolSettings, ScopeSet};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -113,8 +113,9 @@ impl SigninRequest {
         Ok((kind, evidence))
     }
 
-    fn scope(&self) -> ScopeSet {
-        ScopeSet::asked(self.options.as_ref().and_then(|options| given(options.scope.as_ref())))
+    fn scope(&self, settings: &PoolSettings) -> ScopeSet {
+        let options = self.options.as_ref();
+        ScopeSet::asked(options.and_then(|options| given(options.scope.as_ref())), &settings.scopes)
     }
 
     fn custom_data(&self) -> Result<Map<String, Value>, Refusal> {
@@ -133,12 +134,13 @@ pub(crate) async fn signin_by_mobile(
     let ((kind, evidence), custom_data) = (request.evidence()?, request.custom_data()?);
     let identifier = given(request.identifier.as_ref());
     let connection = config.connection_for(application, kind, identifier, head.referer.as_deref())?;
+    let requested = RequestedTokens::TokenSet(request.scope(&config.settings(&application.pool)));
     let login = SourceLogin {
         application: application.clone(),
         connection,
         evidence,
         phone_use: PhoneUse::Fill,
-        options: LoginOptions { requested: RequestedTokens::TokenSet(request.scope()), custom_data },
+        options: LoginOptions { requested, custom_data },
         origin: head.origin(),
     };
     let done = waiting::done(shared.app.log_in(&login).await?)?;

@@ -1,5 +1,7 @@
 //! Whether an application may have what it asks for.
 
+use std::sync::Arc;
+
 use askama::Template;
 use axum::extract::State as Extract;
 use axum::http::HeaderMap;
@@ -7,7 +9,7 @@ use axum::response::Response;
 use hufu_app::Refusal;
 use hufu_app::authorization::{Browser, Given, Next, OpenRequest};
 use hufu_types::refusal::Code;
-use hufu_types::{Scope, ScopeSet};
+use hufu_types::{Application, Language, PoolSettings, Scope, ScopeSet};
 use hufu_web::oidc::outcome;
 use hufu_web::page::{Page, Policy, Submitted, View, Viewer, respond};
 use hufu_web::request::{Head, Query};
@@ -29,15 +31,14 @@ struct ConsentPage {
     /// Where the answer goes: a host, or nothing for the scheme of an app.
     host: Option<String>,
     account: Shown,
-    scopes: Vec<Asked>,
-    claims: Vec<String>,
+    asked: Vec<Asked>,
 }
 
-/// One thing that the application asks for.
+/// One thing that the application asks for, as the page shows it.
 pub(super) struct Asked {
     pub(super) icon: &'static str,
-    pub(super) sentence: &'static str,
-    pub(super) name: &'static str,
+    pub(super) sentence: String,
+    pub(super) name: String,
 }
 
 impl Page for ConsentPage {
@@ -86,9 +87,13 @@ async fn page(shared: &Shared, asker: &Asker, query: ConsentQuery) -> Result<Res
     let given = Given { account, consented: false };
     // Whatever became of the login meanwhile: if nothing is left to ask, this leads on.
     match shared.app.authorize(&open, &asker.browser, &given, &asker.origin).await? {
-        Next::Consent { account, scopes, claims } => {
-            let shown = Shown::of(&account);
-            Ok(respond(&consent_page(asker.viewer.view(&TEXTS), request, &open, shown, scopes, claims)))
+        Next::Consent { account, scopes, resources, claims } => {
+            let view = asker.viewer.view(&TEXTS);
+            let settings = shared.app.config().settings(&open.application.pool);
+            let mut all = asked(&view, asker.viewer.language(), &scopes, &resources, &settings);
+            let claim = |name| Asked { icon: "document", sentence: view.t("consent-claim"), name };
+            all.extend(claims.into_iter().map(claim));
+            Ok(respond(&consent_page(view, request, &open, Shown::of(&account), all)))
         }
         next => outcome::next(shared, &asker.viewer, &open, next),
     }
@@ -99,29 +104,51 @@ fn consent_page(
     request: String,
     open: &OpenRequest,
     account: Shown,
-    scopes: ScopeSet,
-    claims: Vec<String>,
+    asked: Vec<Asked>,
 ) -> ConsentPage {
-    let OpenRequest { application, request: asked } = open;
-    let host = hufu_types::origin_of(&asked.redirect_uri);
+    let OpenRequest { application, request: of } = open;
+    let host = hufu_types::origin_of(&of.redirect_uri);
     let host = host.and_then(|origin| origin.split_once("://").map(|(_, host)| host.to_owned()));
     ConsentPage {
         view,
         request,
-        redirect_uri: asked.redirect_uri.clone(),
+        redirect_uri: of.redirect_uri.clone(),
         application: application.name.clone(),
         about: About::of(application),
         description: application.client.description.clone(),
         host,
         account,
-        scopes: scopes.iter().filter_map(asked_for).collect(),
-        claims,
+        asked,
     }
 }
 
+/// What the application asks for: scopes, and the APIs that it calls for the person.
+pub(super) fn asked(
+    view: &View,
+    language: Language,
+    scopes: &ScopeSet,
+    apis: &[Arc<Application>],
+    settings: &PoolSettings,
+) -> Vec<Asked> {
+    let own = scopes.iter().filter_map(|scope| {
+        let (icon, sentence) = sentence_of(scope)?;
+        Some(Asked { icon, sentence: view.t(sentence), name: scope.as_str().to_owned() })
+    });
+    let declared = settings.scopes.iter().filter(|scope| scopes.has_of_pool(&scope.name));
+    let of_pool = declared.map(|scope| {
+        let (sentence, name) = (scope.shown_in(language).to_owned(), scope.name.clone());
+        Asked { icon: "document", sentence, name }
+    });
+    let apis = apis.iter().map(|api| {
+        let sentence = view.t_with("consent-api", "application", api.name.clone());
+        Asked { icon: "apps", sentence, name: api.client.description.clone() }
+    });
+    own.chain(of_pool).chain(apis).collect()
+}
+
 /// What a scope lets the application have. Every application learns who the person is.
-pub(super) fn asked_for(scope: Scope) -> Option<Asked> {
-    let (icon, sentence) = match scope {
+const fn sentence_of(scope: Scope) -> Option<(&'static str, &'static str)> {
+    Some(match scope {
         Scope::Openid => ("user", "consent-openid"),
         Scope::Profile => ("user", "consent-profile"),
         Scope::Username => ("user", "consent-username"),
@@ -132,8 +159,7 @@ pub(super) fn asked_for(scope: Scope) -> Option<Asked> {
         Scope::ExternalId => ("document", "consent-external-id"),
         Scope::ExtendedFields => ("document", "consent-extended-fields"),
         Scope::Roles | Scope::TenantId => return None,
-    };
-    Some(Asked { icon, sentence, name: scope.as_str() })
+    })
 }
 
 pub(super) async fn decide(

@@ -16,7 +16,7 @@ use hufu_web::server::Shared;
 use hufu_web::surface;
 use serde::Deserialize;
 
-use super::consent::{Asked, asked_for};
+use super::consent::{Asked, asked as asked_for};
 use super::{Asker, Shown, State, TEXTS, go_on, session_id};
 use crate::about::About;
 
@@ -45,7 +45,7 @@ struct ConfirmPage {
     description: String,
     user_code: String,
     account: Shown,
-    scopes: Vec<Asked>,
+    asked: Vec<Asked>,
 }
 
 impl Page for ConfirmPage {
@@ -135,15 +135,18 @@ async fn asked(shared: &Shared, asker: &Asker, query: ConfirmQuery) -> Result<Re
         Next::Device(account) => {
             let device = shared.app.device_asked(&open).await?;
             let OpenRequest { application, .. } = &open;
+            let view = asker.viewer.view(&TEXTS);
+            let settings = shared.app.config().settings(&application.pool);
+            let language = asker.viewer.language();
             Ok(respond(&ConfirmPage {
-                view: asker.viewer.view(&TEXTS),
+                asked: asked_for(&view, language, &device.scopes, &device.resources, &settings),
+                view,
                 request,
                 application: application.name.clone(),
                 about: About::of(application),
                 description: application.client.description.clone(),
                 user_code: device.user_code,
                 account: Shown::of(&account),
-                scopes: device.scopes.iter().filter_map(asked_for).collect(),
             }))
         }
         next => outcome::next(shared, &asker.viewer, &open, next),

@@ -51,6 +51,14 @@ name = "Shop"
   type = "spa"
   connections = []
   redirect_uris = ["https://shop.example.com/cb"]
+  [[user_pool.application]]
+  id = "orders-api"
+  name = "Shop orders"
+  type = "api"
+  resources = ["https://orders.shop.example.com"]
+  [[user_pool.scope]]
+  name = "loyalty"
+  title = { en = "See your level" }
   [[user_pool.user]]
   username = "alice"
   password = "correct horse battery"
@@ -293,6 +301,23 @@ on_both_engines! {
         browser.submit(&page, "/accounts", &[("leave", account)]).await;
         let me = site.send("GET", "/oidc/me", &[("authorization", &bearer)], String::new()).await;
         assert_eq!(me.status, 401);
+    }
+
+    async fn the_page_names_scopes_of_the_pool_and_apis(database) {
+        let site = Site::new(database).await;
+        let resource = ("resource", "https://orders.shop.example.com");
+        let pairs = [("client_id", TV), ("scope", "openid loyalty"), resource];
+        let (_, started) = site.call("/oidc/device/auth", &pairs).await;
+        let mut browser = site.browser("en");
+        let page = browser.enter(&text(&started, "user_code")).await;
+        let page = browser.log_in(&page).await;
+        let html = page.text();
+        for shown in ["See your level", "loyalty", "Shop orders"] {
+            assert!(html.contains(shown), "{shown}: {html}");
+        }
+        browser.submit(&page, "/device/confirm", &[("allow", "1")]).await;
+        let (status, tokens) = site.poll(&text(&started, "device_code")).await;
+        assert_eq!((status, &claims(&text(&tokens, "access_token"))["aud"]), (200, &resource.1.into()), "{tokens}");
     }
 
     async fn a_person_who_is_logged_in_is_only_asked(database) {

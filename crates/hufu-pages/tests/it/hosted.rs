@@ -2,6 +2,7 @@
 
 mod access;
 mod attacks;
+mod consent;
 mod forms;
 mod looks;
 mod pairwise;

@@ -10,6 +10,7 @@ consent-address = See your postal address
 consent-offline = Keep its access while you are away
 consent-external-id = See your number in the provider's other systems
 consent-extended-fields = See the additional details of your account
+consent-api = Use { $application } on your behalf
 consent-claim = See this detail of your account
 consent-never = It never sees your password.
 consent-allow = Allow

@@ -10,6 +10,7 @@ consent-address = 住所を見る
 consent-offline = 離席中もアクセスを続ける
 consent-external-id = 他のシステムでの番号を見る
 consent-extended-fields = アカウントの追加情報を見る
+consent-api = あなたに代わって「{ $application }」を利用する
 consent-claim = アカウントのこの情報を見る
 consent-never = パスワードが見られることはありません。
 consent-allow = 許可する

@@ -10,6 +10,7 @@ consent-address = 看到你的地址
 consent-offline = 在你离开后保持访问
 consent-external-id = 看到你在其他系统中的编号
 consent-extended-fields = 看到你账号的其他资料
+consent-api = 代表你使用「{ $application }」
 consent-claim = 看到你账号的这项资料
 consent-never = 它看不到你的密码。
 consent-allow = 允许

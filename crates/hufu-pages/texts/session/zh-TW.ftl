@@ -10,6 +10,7 @@ consent-address = 看到你的地址
 consent-offline = 在你離開後保持存取
 consent-external-id = 看到你在其他系統中的編號
 consent-extended-fields = 看到你帳號的其他資料
+consent-api = 代表你使用「{ $application }」
 consent-claim = 看到你帳號的這項資料
 consent-never = 它看不到你的密碼。
 consent-allow = 允許

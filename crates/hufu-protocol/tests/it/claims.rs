@@ -1,4 +1,4 @@
-use hufu_protocol::{AccessTokenClaims, IdTokenClaims, TokenType, half_hash, verify};
+use hufu_protocol::{AccessTokenClaims, Audience, IdTokenClaims, TokenType, half_hash, verify};
 use hufu_types::{ApplicationId, ScopeSet, SessionId, SigningAlgorithm, UserId};
 use serde_json::{Value, json};
 
@@ -33,7 +33,7 @@ fn an_access_token_has_the_claims_of_rfc9068() {
     let claims = AccessTokenClaims {
         iss: ISSUER.into(),
         sub: UserId::parse("user").unwrap(),
-        aud: ISSUER.into(),
+        aud: Audience::One(ISSUER.into()),
         client_id: ApplicationId::parse("app").unwrap(),
         sid: SessionId::parse("session").unwrap(),
         scope: ScopeSet::parse("profile openid"),
@@ -53,6 +53,22 @@ fn an_access_token_has_the_claims_of_rfc9068() {
     let verified =
         verify::<AccessTokenClaims<'static>>(&token, &key_set(), &expect(&[TokenType::AccessToken])).unwrap();
     assert_eq!(verified.claims, claims);
+}
+
+#[test]
+fn an_audience_is_the_application_or_its_resources() {
+    let application = ApplicationId::parse("app").unwrap();
+    let resources = ["https://a.example".to_owned(), "https://b.example".to_owned()];
+    for (given, written) in [
+        (&resources[..0], json!("app")),
+        (&resources[..1], json!("https://a.example")),
+        (&resources[..], json!(["https://a.example", "https://b.example"])),
+    ] {
+        let written_as = serde_json::to_value(Audience::of(given, &application)).unwrap();
+        assert_eq!(written_as, written);
+        let read: Audience<'static> = serde_json::from_value(written).unwrap();
+        assert_eq!(read.resources(&application), given);
+    }
 }
 
 #[test]

@@ -378,6 +378,8 @@ codes! {
     /// An access token that is bound to a key was sent as a bearer token or with the proof of another key, or one that
     /// is bound to none was sent with a proof (RFC 9449 sections 7.1 and 7.2).
     DpopTokenMisused => 2514, 401, "dpop-token-misused", "login-again";
+    /// A resource that no enabled application of the pool is, or that was not granted, or too many of them (RFC 8707).
+    TargetInvalid => 2515, 400, "target-invalid", "not-set-up";
 
     // Pictures.
     /// The upload is not an image of a supported type.

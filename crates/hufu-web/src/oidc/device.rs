@@ -44,5 +44,6 @@ async fn started(request: &ClientRequest) -> Result<DeviceStarted, Refusal> {
     let credentials = request.credentials()?;
     let ClientRequest { shared, head, parameters, .. } = request;
     let (application, _) = authenticated(shared, head, credentials, Grant::DeviceCode).await?;
-    shared.app.start_device(&application, parameters.get("scope"), &head.origin()).await
+    let (scope, resources) = (parameters.get("scope"), parameters.resources());
+    shared.app.start_device(&application, scope, &resources, &head.origin()).await
 }

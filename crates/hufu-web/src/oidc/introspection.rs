@@ -10,7 +10,7 @@ use crate::surface::{Answer, private_json, private_jwt};
 /// The content type of an answer in a JWT.
 const JWT: &str = "application/token-introspection+jwt";
 
-/// Tells a client about a token of its own. A client without a secret may ask as well: whoever has the token may know
+/// Tells a client about a token of its own, and an API about one that is for it. A client without a secret may ask as well: whoever has the token may know
 /// what is in it.
 pub(crate) async fn introspect(request: ClientRequest) -> Answer<Response> {
     let told = tell(&request).await;

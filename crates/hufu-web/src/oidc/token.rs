@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use hufu_app::authorization::{Binding, ClientCredentials, CodeGrant, Parameters};
-use hufu_app::{Config, Refusal, TokenSet, named};
+use hufu_app::{Config, Narrowing, Refusal, TokenSet, named};
 use hufu_types::refusal::Code;
 use hufu_types::{Application, Grant, OpaqueToken, ScopeSet, TokenAuth};
 use serde::Serialize;
@@ -26,7 +26,7 @@ pub struct TokenAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     refresh_token: Option<String>,
     token_type: &'static str,
-    #[serde(skip_serializing_if = "scope_is_empty")]
+    #[serde(skip_serializing_if = "ScopeSet::is_empty")]
     scope: ScopeSet,
     expires_in: u64,
     expire_in: u64,
@@ -44,11 +44,6 @@ impl From<TokenSet> for TokenAnswer {
             expire_in: tokens.expires_in,
         }
     }
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
-fn scope_is_empty(scope: &ScopeSet) -> bool {
-    scope.is_empty()
 }
 
 pub(crate) fn no_store() -> [(header::HeaderName, &'static str); 2] {
@@ -111,29 +106,35 @@ async fn grant(
             let (application, credentials) =
                 authenticated(shared, head, credentials, Grant::AuthorizationCode).await?;
             let (method, origin) = (credentials.method(), head.origin());
-            let code = CodeGrant {
+            let grant = CodeGrant {
                 code: parameters.required("code")?,
                 redirect_uri: parameters.required("redirect_uri")?,
                 verifier: parameters.get("code_verifier"),
+                resources: parameters.resources(),
             };
             let binding = bind(shared, head, &application, Some(method)).await?;
-            shared.app.exchange_code(&application, method, code, &binding, &origin).await
+            shared.app.exchange_code(&application, method, grant, &binding, &origin).await
         }
         "client_credentials" => {
             let (application, credentials) =
                 authenticated(shared, head, credentials, Grant::ClientCredentials).await?;
             let binding = bind(shared, head, &application, Some(credentials.method())).await?;
-            shared.app.client_token(&application, &binding)
+            let (scope, resources) = (parameters.get("scope"), parameters.resources());
+            shared.app.client_token(&application, scope, &resources, &binding)
         }
         grant if grant == Grant::DeviceCode.on_the_wire() => {
             let (application, credentials) =
                 authenticated(shared, head, credentials, Grant::DeviceCode).await?;
             let (method, code) = (credentials.method(), parameters.required("device_code")?);
+            let (resources, origin) = (parameters.resources(), head.origin());
             let binding = bind(shared, head, &application, Some(method)).await?;
-            shared.app.exchange_device_code(&application, method, code, &binding, &head.origin()).await
+            shared.app.exchange_device_code(&application, method, code, resources, &binding, &origin).await
         }
         USER_TOKEN_GRANT => {
             let credentials = credentials.ok_or(Code::ClientUnauthorized)?;
+            if parameters.get("resource").is_some() {
+                return Err(Code::TargetInvalid.because("a user token was granted for no resource"));
+            }
             // Its clients send the secret or a verifier, and some send neither: the user token is what counts.
             let config = shared.app.config();
             let (application, method) = if let ClientCredentials::Public { id } = &credentials {
@@ -142,8 +143,7 @@ async fn grant(
                 let application = shared.app.authenticate_client(&credentials, &head.origin()).await?;
                 (application, Some(credentials.method()))
             };
-            let scope = ScopeSet::asked(parameters.get("scope"));
-            let token = parameters.required("token")?;
+            let (scope, token) = (parameters.get("scope"), parameters.required("token")?);
             let (binding, origin) = (bind(shared, head, &application, method).await?, head.origin());
             shared.app.exchange_user_token(&application, token, method, scope, &binding, origin).await
         }
@@ -193,9 +193,9 @@ async fn refresh(
             (application, method)
         }
     };
-    let scope = parameters.get("scope").map(ScopeSet::parse);
+    let narrowing = Narrowing { scope: parameters.get("scope"), resources: parameters.resources() };
     let binding = bind(shared, head, &application, method).await?;
-    shared.app.refresh(&application, &refresh_token, method, scope, &binding, &head.origin()).await
+    shared.app.refresh(&application, &refresh_token, method, narrowing, &binding, &head.origin()).await
 }
 
 /// What the tokens of a request are bound to: the key of its DPoP proof, if it has one.

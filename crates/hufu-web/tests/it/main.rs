@@ -8,8 +8,11 @@ mod input;
 mod pairwise;
 mod registration;
 mod request_uris;
+mod resources;
+mod scopes;
 mod sessions;
 mod signed_answers;
 mod signing_keys;
+mod site;
 
 use hufu_testkit::{client, world};

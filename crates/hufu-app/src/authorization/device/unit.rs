@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hufu_store::consents::{self, Consent};
-use hufu_store::device_codes::{self, DeviceStatus, FoundDevice, NewDeviceCode};
+use hufu_store::device_codes::{self, DeviceStatus, FoundDevice, NewDeviceCode, PendingDevice};
 use hufu_store::rates::Limit;
 use hufu_store::refresh_tokens::{self, NewRefreshToken};
 use hufu_store::sessions::{self, Beneath, NewSession};
@@ -16,6 +16,7 @@ use hufu_types::{
 use serde_json::{Map, json};
 
 use crate::authorization::issue::{agree, logged_in};
+use crate::authorization::resources::are_granted;
 use crate::events::{Event, Trace};
 use crate::login::Admission;
 
@@ -112,7 +113,7 @@ pub(super) struct ReadDevice {
 }
 
 impl Read for ReadDevice {
-    type Out = Option<(Vec<u8>, ScopeSet)>;
+    type Out = Option<PendingDevice>;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Out, StoreError> {
         device_codes::get_pending(tx, &self.pool, &self.user_code, &self.application, self.now).await
@@ -166,7 +167,7 @@ impl Write for AnswerDevice {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<DeviceAnswered, StoreError> {
         let (pool, now) = (&self.pool, self.trace.at);
         let asked = device_codes::get_pending(tx, pool, &self.user_code, &self.application, now).await?;
-        let Some((_, scopes)) = asked else { return Ok(DeviceAnswered::Gone) };
+        let Some(asked) = asked else { return Ok(DeviceAnswered::Gone) };
         if let Some(Approval { browser, stores_consent, settings, admission, extends_to }) = &self.approval {
             let found = logged_in(tx, pool, browser, settings, now).await?;
             let Some((session, account)) = found else { return Ok(DeviceAnswered::NeedsLogin) };
@@ -177,7 +178,8 @@ impl Write for AnswerDevice {
             browser_sessions::extend(tx, pool, browser, now, extends_to).await?;
             if *stores_consent {
                 let before = consents::get(tx, pool, &account.id, &self.application).await?;
-                let wanted = Consent { scopes, claims: Vec::new() };
+                let PendingDevice { scopes, resources, .. } = asked;
+                let wanted = Consent { scopes, claims: Vec::new(), resources };
                 let before = before.unwrap_or_default();
                 agree(tx, pool, &account.id, &self.application, &wanted, before, now).await?;
             }
@@ -195,9 +197,11 @@ pub struct ExchangeDeviceCode {
     pub pool: PoolId,
     /// The hash of the code.
     pub code: TokenHash,
+    /// The resources of the token request.
+    pub resources: Vec<String>,
     /// The session that begins, of the application that presents the code.
     pub session: NewSession,
-    /// The refresh token, if one is issued. The unit fills in the scope.
+    /// The refresh token, if one is issued. The unit fills in the scope and the resources.
     pub refresh: NewRefreshToken,
     /// The pool's settings.
     pub settings: Arc<PoolSettings>,
@@ -220,6 +224,8 @@ pub enum DeviceExchanged {
     Denied,
     /// The code has expired, or the login of whoever approved it has ended.
     Expired,
+    /// The request names a resource that was not granted. The code can still be used.
+    NotGranted,
     /// There is no such code for this application, or it was used.
     Unknown,
 }
@@ -232,6 +238,8 @@ pub struct OpenedByDevice {
     pub(super) user: User,
     pub(super) facts: Facts,
     pub(super) scopes: ScopeSet,
+    /// The resources that were granted.
+    pub(super) resources: Vec<String>,
     pub(super) auth_time: Timestamp,
     /// Whether a refresh token was issued.
     pub(super) renews: bool,
@@ -248,11 +256,16 @@ impl Write for ExchangeDeviceCode {
         let Some(code) = found.filter(|code| code.application == self.session.application) else {
             return Ok(DeviceExchanged::Unknown);
         };
-        match (code.status, &code.browser) {
+        match (code.status, code.browser) {
             (DeviceStatus::Used, _) => Ok(DeviceExchanged::Unknown),
             _ if code.expires_at <= now => Ok(DeviceExchanged::Expired),
             (DeviceStatus::Denied, _) | (DeviceStatus::Approved, None) => Ok(DeviceExchanged::Denied),
-            (DeviceStatus::Approved, Some(browser)) => self.open(tx, browser, code.scopes).await,
+            (DeviceStatus::Approved, Some(_)) if !are_granted(&self.resources, &code.resources) => {
+                Ok(DeviceExchanged::NotGranted)
+            }
+            (DeviceStatus::Approved, Some(browser)) => {
+                self.open(tx, &browser, code.scopes, code.resources).await
+            }
             (DeviceStatus::Pending, _) => {
                 let wait = Duration::from_secs(u64::try_from(code.interval).unwrap_or_default());
                 let is_early = code.polled_at.is_some_and(|last| last.plus(wait) > now);
@@ -270,6 +283,7 @@ impl ExchangeDeviceCode {
         tx: &mut Tx<'_>,
         id: &BrowserSessionId,
         scopes: ScopeSet,
+        resources: Vec<String>,
     ) -> Result<DeviceExchanged, StoreError> {
         let (pool, now) = (&self.pool, self.trace.at);
         let Some((browser, account)) = logged_in(tx, pool, id, &self.settings, now).await? else {
@@ -288,7 +302,8 @@ impl ExchangeDeviceCode {
         let renews = scopes.has(Scope::OfflineAccess);
         if renews {
             let expires_at = self.refresh.expires_at.min(latest);
-            let refresh = NewRefreshToken { scope: scopes, expires_at, ..self.refresh.clone() };
+            let (scope, resources) = (scopes.clone(), resources.clone());
+            let refresh = NewRefreshToken { scope, expires_at, resources, ..self.refresh.clone() };
             refresh_tokens::insert(tx, pool, &session.id, &session.application, &refresh, now).await?;
         }
         let details = json!({ "by": "device", "session": session.id.as_str() });
@@ -299,6 +314,7 @@ impl ExchangeDeviceCode {
             user: User { id: browser.user, ..account },
             facts: browser.facts,
             scopes,
+            resources,
             auth_time,
             renews,
         })))

@@ -8,6 +8,7 @@ mod client;
 mod error;
 mod messages;
 mod reader;
+mod scopes;
 mod settings;
 mod table;
 #[cfg(test)]
@@ -27,6 +28,7 @@ use toml::de::DeTable;
 pub use self::client::DesiredClient;
 pub use self::error::{FileError, FileErrors, Position};
 pub use self::messages::DesiredSender;
+pub use self::scopes::DesiredScope;
 pub(in crate::configuration) use self::table::{NOT_YET, ONLY, nearest};
 use self::table::{Source, Table};
 
@@ -46,8 +48,10 @@ pub struct DesiredPool {
     pub id: PoolId,
     /// The name.
     pub name: String,
-    /// The settings, `[user_pool.settings]`. Left unchanged if the file has none.
+    /// The settings, `[user_pool.settings]`. Left unchanged if the file has none. They are without the scopes.
     pub settings: Option<PoolSettings>,
+    /// The scopes, `[[user_pool.scope]]`, in the order of the file.
+    pub scopes: Vec<DesiredScope>,
     /// How it sends e-mail, `[user_pool.email]`.
     pub email: Option<DesiredSender<MailSettings>>,
     /// How it sends text messages, `[user_pool.sms]`.

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use async_recursion::async_recursion as boxed;
 use futures::{StreamExt as _, TryStreamExt as _};
 use hufu_protocol::sealing::SealingKey;
-use hufu_store::config::StoredConfig;
+use hufu_store::config::{ResourceHolder, StoredConfig};
 use hufu_store::senders::StoredSender;
 use hufu_store::{Read, Store, StoreError, Tx, Write, config, registrations, senders, versions};
 use hufu_types::{Action, ApplicationId, Clock, OpaqueToken, PoolId, Random, Timestamp};
@@ -148,6 +148,11 @@ type PasswordHashes = HashMap<UserIndex, String>;
 impl Task {
     async fn plan(&self, tx: &mut Tx<'_>) -> Result<Result<Planned, FileErrors>, StoreError> {
         let names = config::pool_names(tx).await?;
+        // Those that stay where they are, whatever the file says.
+        let mut resources = config::resource_holders(tx).await?;
+        let given = self.desired.pools.iter().flat_map(|pool| &pool.applications);
+        let given: Vec<_> = given.filter(|desired| desired.client.resources.is_some()).collect();
+        resources.retain(|holder| !given.iter().any(|desired| desired.id == holder.application));
         let mut pools = Vec::with_capacity(self.desired.pools.len());
         for desired in &self.desired.pools {
             let stored = config::read_pool(tx, &desired.id).await?;
@@ -160,7 +165,8 @@ impl Task {
                 }
             }
             let registered = registrations::of_pool(tx, &desired.id).await?.into_iter().collect();
-            pools.push(PresentPool { stored, senders, elsewhere, registered });
+            let resources = resources.clone();
+            pools.push(PresentPool { stored, senders, elsewhere, registered, resources });
         }
         let found = users::find(tx, &self.desired, &names).await?;
         Ok(planner::plan(self, &pools, &names, &found))
@@ -180,6 +186,8 @@ struct PresentPool<'a> {
     elsewhere: HashMap<&'a ApplicationId, PoolId>,
     /// Its applications that registered themselves.
     registered: HashSet<ApplicationId>,
+    /// The resources of the applications, in any pool, whose resources the file leaves as they are.
+    resources: Vec<ResourceHolder>,
 }
 
 async fn hash_passwords(

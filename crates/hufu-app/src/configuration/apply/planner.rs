@@ -1,6 +1,7 @@
 //! Computes what has to change so that the database matches the file. A pure comparison.
 
 mod applications;
+mod scopes;
 mod senders;
 
 use std::collections::{HashMap, HashSet};
@@ -68,10 +69,15 @@ pub(super) fn plan(
 ) -> Result<Planned, FileErrors> {
     let mut plan = Plan::default();
     let (mut steps, mut secrets, mut errors) = (Vec::new(), Vec::new(), Vec::new());
+    for (desired, present) in task.desired.pools.iter().zip(present) {
+        PoolPlanner::new(task, present, desired, &mut steps, &mut errors).freed_resources();
+    }
     for (index, (desired, found)) in task.desired.pools.iter().zip(found).enumerate() {
         let Some(present) = present.get(index) else { continue };
         let mut planner = PoolPlanner::new(task, present, desired, &mut steps, &mut errors);
-        let header = planner.pool();
+        let settings = planner.settings();
+        let header = planner.pool(settings.as_ref());
+        planner.scopes();
         planner.senders();
         planner.connections();
         planner.applications();
@@ -158,24 +164,30 @@ impl<'a> PoolPlanner<'a> {
         self.errors.push(FileError::new(at, reason));
     }
 
-    fn pool(&mut self) -> Line {
-        let DesiredPool { id, name, settings, .. } = self.desired;
+    /// `settings` are what the pool gets, if the file says something about them.
+    fn pool(&mut self, settings: Option<&PoolSettings>) -> Line {
+        let DesiredPool { id, name, .. } = self.desired;
         let put =
-            PutPool { id: id.clone(), name: Some(name.clone()), settings: settings.clone(), expected: None };
+            PutPool { id: id.clone(), name: Some(name.clone()), settings: settings.cloned(), expected: None };
         let text = pool_label(id, name);
         let Some(present) = self.present.stored.pools.first() else {
             self.steps.push(Step::Pool(put));
             return Line { action: PlanAction::Add, text };
         };
-        let changed = pools::differences(present, &put.over(present));
+        let mut changed = pools::differences(present, &put.over(present));
         if !changed.is_empty() {
             self.steps.push(Step::Pool(put));
+        }
+        // They have lines of their own.
+        changed.retain(|name| name != "settings.scopes");
+        if !changed.is_empty() {
             return Line {
                 action: PlanAction::Change,
                 text: format!("{text}: {} changed", changed.join(", ")),
             };
         }
-        if settings.is_none() && present.settings != PoolSettings::default() {
+        let beside_scopes = PoolSettings { scopes: Vec::new(), ..present.settings.clone() };
+        if self.desired.settings.is_none() && beside_scopes != PoolSettings::default() {
             self.line(PlanAction::LeftAlone, "settings".to_owned());
         }
         Line { action: PlanAction::Unchanged, text }

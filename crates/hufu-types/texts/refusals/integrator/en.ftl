@@ -170,6 +170,7 @@ pushed-request-unknown = The request_uri is unknown, expired, used, or another c
 request-uri-invalid = The request_uri is not valid: send one of the application's request_uris, where its server answers with a signed request object.
 request-uri-unsupported = The request object cannot be fetched from a request_uri: set the application's request_uris and its jwks_uri or jwks, and sign the object.
 sector-invalid = The sector of the pairwise subjects is not clear: set sector_identifier_uri to a JSON list of all redirect_uris.
+target-invalid = The resource is not one that this client can get a token for: send addresses in `resources` of enabled api applications of the user pool, and at the token endpoint those of the authorization request alone.
 hint-invalid = The id_token_hint is not an ID token of this server: send the one that the login returned.
 user-code-unknown = The user code is not valid (unknown, expired, or answered before): use the one that the device shows now.
 device-pending = The person has not answered yet: ask again after the interval.

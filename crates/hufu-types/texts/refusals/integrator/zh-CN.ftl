@@ -170,6 +170,7 @@ pushed-request-unknown = request_uri 不存在、已过期、已使用，或属�
 request-uri-invalid = request_uri 无效：请发送该应用 request_uris 中的地址，并让其服务器返回已签名的请求对象。
 request-uri-unsupported = 无法从 request_uri 获取请求对象：请设置该应用的 request_uris 以及 jwks_uri 或 jwks，并为请求对象签名。
 sector-invalid = 成对主体标识的扇区不明确：请将 sector_identifier_uri 设为列出全部 redirect_uris 的 JSON 列表的地址。
+target-invalid = 不能为该 resource 签发令牌：请发送用户池中已启用的 api 应用在 resources 中登记的地址；在令牌端点只能发送授权请求中已有的 resource。
 hint-invalid = id_token_hint 不是本服务签发的 ID 令牌：请发送登录时返回的那一个。
 user-code-unknown = 用户码无效（不存在、已过期或已处理）：请使用设备当前显示的用户码。
 device-pending = 用户尚未作答：请按 interval 间隔后再次轮询。

@@ -15,7 +15,7 @@ use super::table::{Item, ONLY, Table};
 use crate::configuration::applications::key_problem;
 
 /// The keys of an application that describe it as a client.
-pub(super) const CLIENT_KEYS: [&str; 21] = [
+pub(super) const CLIENT_KEYS: [&str; 22] = [
     "secret",
     "token_auth",
     "jwks_uri",
@@ -26,6 +26,7 @@ pub(super) const CLIENT_KEYS: [&str; 21] = [
     "frontchannel_logout_uri",
     "allowed_origins",
     "init_login_uri",
+    "resources",
     "grants",
     "logo",
     "description",
@@ -79,6 +80,8 @@ pub struct DesiredClient {
     pub allowed_origins: Option<Vec<String>>,
     /// See [`ClientSettings::init_login_uri`].
     pub init_login_uri: Option<String>,
+    /// See [`ClientSettings::resources`].
+    pub resources: Option<Vec<String>>,
     /// See [`ClientSettings::logo`].
     pub logo: Option<String>,
     /// See [`ClientSettings::description`].
@@ -133,6 +136,7 @@ impl DesiredClient {
             frontchannel_logout_uri: address(&self.frontchannel_logout_uri, present.frontchannel_logout_uri),
             allowed_origins: list(&self.allowed_origins, present.allowed_origins),
             init_login_uri: address(&self.init_login_uri, present.init_login_uri),
+            resources: list(&self.resources, present.resources),
             logo: address(&self.logo, present.logo),
             description: self.description.clone().unwrap_or(present.description),
             request_uris: list(&self.request_uris, present.request_uris),
@@ -193,6 +197,7 @@ pub(super) fn read_client(table: Table<'_>) -> DesiredClient {
         frontchannel_logout_uri: text("frontchannel_logout_uri"),
         allowed_origins: strings("allowed_origins"),
         init_login_uri: text("init_login_uri"),
+        resources: strings("resources"),
         logo: text("logo"),
         description: text("description"),
         request_uris: strings("request_uris"),
@@ -215,6 +220,12 @@ pub(super) fn read_client(table: Table<'_>) -> DesiredClient {
     for key in CLIENT_KEYS {
         if let Some(item) = table.optional(key) {
             client.places.insert(key.to_owned(), item.at);
+        }
+    }
+    if let (Some(item), Some(resources)) = (table.optional("resources"), &client.resources) {
+        for index in 0..resources.len() {
+            let place = item.place_of(&index.to_string());
+            client.places.insert(format!("resources.{index}"), place);
         }
     }
     if let (Some(item), Some(login)) = (table.optional("login"), &client.login) {
@@ -317,9 +328,9 @@ fn read_branding(item: Item<'_>) -> Option<Branding> {
     Some(branding)
 }
 
-fn read_title(item: Item<'_>) -> Option<BTreeMap<String, String>> {
+pub(super) fn read_title(item: Item<'_>) -> Option<BTreeMap<String, String>> {
     let tags = Language::ALL.map(Language::tag);
-    let table = item.table("write { en = \"…\" }", "the title of a login page", &tags)?;
+    let table = item.table("write { en = \"…\" }", "a title", &tags)?;
     let titles = tags.into_iter().filter_map(|tag| {
         let title = table.optional(tag)?.text()?;
         Some((tag.to_owned(), title.to_owned()))

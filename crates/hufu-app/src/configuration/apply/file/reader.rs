@@ -2,6 +2,8 @@
 //!
 //! Each function reads its whole table before it gives up, so that all errors are reported together.
 
+use std::collections::HashSet;
+
 use hufu_types::{
     ApplicationId, ApplicationKind, Association, ConnectionKind, ConnectionSettings, Email, Identifier,
     OpenPlatform, Phone, PoolId, SigningAlgorithm, UserId, Username, lifetime,
@@ -11,6 +13,7 @@ use secrecy::ExposeSecret as _;
 use super::client::{CLIENT_KEYS, read_client};
 use super::error::Position;
 use super::messages::{read_email, read_sms, read_templates};
+use super::scopes::read_scopes;
 use super::settings::{read_association, read_settings};
 use super::table::{Item, Table, Unique, quoted};
 use super::{
@@ -35,6 +38,7 @@ struct InstanceIds {
     pools: Unique,
     applications: Unique,
     users: Unique,
+    resources: Unique,
 }
 
 pub(super) fn read_file(file: Table<'_>) -> Desired {
@@ -46,6 +50,7 @@ pub(super) fn read_file(file: Table<'_>) -> Desired {
         "email",
         "sms",
         "templates",
+        "scope",
         "open_platform",
         "connection",
         "application",
@@ -71,6 +76,7 @@ fn read_pool(table: Table<'_>, ids: &mut InstanceIds) -> Option<DesiredPool> {
     let email = table.optional("email").and_then(read_email);
     let sms = table.optional("sms").and_then(read_sms);
     let templates = table.optional("templates").and_then(read_templates);
+    let scopes = read_scopes(table);
 
     let platforms = read_open_platforms(table);
     let mut identifiers = Unique::default();
@@ -104,6 +110,7 @@ fn read_pool(table: Table<'_>, ids: &mut InstanceIds) -> Option<DesiredPool> {
         id: id?,
         name: name?,
         settings,
+        scopes,
         email,
         sms,
         templates,
@@ -253,6 +260,16 @@ fn read_application(
     });
     let lifetimes = table.optional("tokens").and_then(read_lifetimes);
     let client = read_client(table);
+    if let Some(list) = table.optional("resources").filter(|_| client.resources.is_some()) {
+        let mut in_own_list = HashSet::new();
+        for item in list.elements() {
+            // What an application names twice itself is reported already.
+            let resource = item.text().unwrap_or_default();
+            if in_own_list.insert(resource) {
+                item.claim(&mut ids.resources, resource, &format!("the resource {}", quoted(resource)));
+            }
+        }
+    }
     Some(DesiredApplication {
         at: table.at,
         id: id?,

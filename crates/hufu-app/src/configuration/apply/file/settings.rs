@@ -6,6 +6,11 @@ use super::table::Item;
 
 /// Reads `[user_pool.settings]`. Absent keys get their defaults.
 pub(super) fn read_settings(item: Item<'_>) -> Option<PoolSettings> {
+    let table = item.open_table("write [user_pool.settings]", "the settings of a user pool")?;
+    if let Some(scopes) = table.optional("scopes") {
+        scopes.refuse("scopes are tables of the user pool — write [[user_pool.scope]]");
+        return None;
+    }
     let settings: PoolSettings =
         item.settings("write [user_pool.settings]", "the settings of a user pool")?;
     refuse_all(item, &settings.problems()).then_some(settings)

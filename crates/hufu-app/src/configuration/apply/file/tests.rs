@@ -1,5 +1,6 @@
 mod client;
 mod messages;
+mod scopes;
 mod settings;
 
 use secrecy::ExposeSecret;

@@ -1,5 +1,7 @@
 //! The applications of a pool and their order.
 
+use std::collections::HashSet;
+
 use hufu_types::{
     Application, ApplicationId, ClientSecret, ConnectionId, OpaqueToken, SettingProblem, SigningAlgorithm,
     TokenLifetimes, TokenPurpose, lifetime,
@@ -101,6 +103,7 @@ impl PoolPlanner<'_> {
             };
             let makes_secret = self.secrets(desired, &mut wanted);
             self.check_client(desired, &wanted);
+            self.check_resources(desired, &wanted);
             match holder {
                 Some(present) => self.application_present(wanted, present, makes_secret),
                 None => self.application_new(wanted, makes_secret),
@@ -174,6 +177,46 @@ impl PoolPlanner<'_> {
             let at = client.place_of(&path).or_else(|| client.place_of("token_auth")).unwrap_or(desired.at);
             let key = path.split('.').rfind(|part| part.parse::<usize>().is_err()).unwrap_or(&path);
             self.refuse(at, format!("`{key}`: {reason}"));
+        }
+    }
+
+    /// Checks that no application beside the file's is one of the resources. Those of the file are compared when it is read.
+    fn check_resources(&mut self, desired: &DesiredApplication, wanted: &Application) {
+        let taken = |resource: &String| {
+            self.present.resources.iter().find(|other| other.resources.contains(resource))
+        };
+        let mut errors = Vec::new();
+        for (index, resource) in wanted.client.resources.iter().enumerate() {
+            if let Some(other) = taken(resource).filter(|other| other.application != wanted.id) {
+                let at = desired.client.place_of(&format!("resources.{index}")).unwrap_or(desired.at);
+                let (resource, other, pool) = (resource.escape_debug(), &other.application, &other.pool);
+                let reason = format!(
+                    "the resource `{resource}` is the application `{other}` of the user pool `{pool}` — take it \
+                     out there first, or choose another"
+                );
+                errors.push((at, reason));
+            }
+        }
+        for (at, reason) in errors {
+            self.refuse(at, reason);
+        }
+    }
+
+    /// Takes resources from the applications that lose them to others of the file, before anyone gets them.
+    pub(super) fn freed_resources(&mut self) {
+        let task = self.task;
+        let all = || task.desired.pools.iter().flat_map(|pool| &pool.applications);
+        let gained: HashSet<&String> =
+            all().flat_map(|desired| desired.client.resources.iter().flatten()).collect();
+        for desired in &self.desired.applications {
+            let stored = self.present.stored.applications.iter().find(|present| present.id == desired.id);
+            let (Some(present), Some(wanted)) = (stored, &desired.client.resources) else { continue };
+            let mut freed = present.clone();
+            let moves = |resource: &String| !wanted.contains(resource) && gained.contains(resource);
+            freed.client.resources.retain(|resource| !moves(resource));
+            if freed.client.resources != present.client.resources {
+                self.application(freed);
+            }
         }
     }
 

@@ -28,6 +28,7 @@ name = "Shop"
   frontchannel_logout_uri = "https://shop.example.com/frontchannel"
   allowed_origins = ["https://www.example.com", "http://localhost:3000"]
   init_login_uri = "https://shop.example.com/login"
+  resources = ["https://api.shop.example.com"]
   grants = ["authorization_code", "refresh_token", "client_credentials", "implicit", "hybrid", "device_code"]
   logo = "https://shop.example.com/logo.png"
   description = "Where people shop."
@@ -84,6 +85,7 @@ fn every_key_is_read_and_documented() {
         frontchannel_logout_uri: some("https://shop.example.com/frontchannel"),
         allowed_origins: list(&["https://www.example.com", "http://localhost:3000"]),
         init_login_uri: some("https://shop.example.com/login"),
+        resources: list(&["https://api.shop.example.com"]),
         logo: some("https://shop.example.com/logo.png"),
         description: "Where people shop.".to_owned(),
         request_uris: list(&["https://shop.example.com/request", "https://shop.example.com/other#hash"]),

@@ -64,7 +64,8 @@ fn every_setting_is_read() {
         |settings: &PoolSettings| serde_json::to_value(settings).unwrap().as_object().unwrap().clone();
     let (read, default) = (object(&settings), object(&PoolSettings::default()));
     let page = include_str!("../../../../../../../docs/apply.md");
-    for (name, value) in &read {
+    // Scopes are tables of their own.
+    for (name, value) in read.iter().filter(|(name, _)| *name != "scopes") {
         assert_ne!(default.get(name), Some(value), "{name} has its default in the example");
         assert!(page.contains(&format!("`{name}`")), "docs/apply.md does not tell of {name}");
     }
