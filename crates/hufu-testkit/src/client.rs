@@ -435,6 +435,7 @@ impl Answer {
                 Value::Object(fields) => {
                     for (name, value) in fields {
                         if name.contains("token")
+                            && name != "token_type"
                             && let Some(text) = value.as_str()
                         {
                             world.secret(text);
