@@ -112,9 +112,10 @@ impl Shop {
         let requested = RequestedTokens::Authorization(Box::new(open.request));
         let alice = AccountName::Username("alice".to_owned());
         let password = "correct horse battery".to_owned().into();
+        let origin = Origin::default();
         let answer =
-            app.log_in_by_password(&open.application, alice, password, requested.into(), &Origin::default());
-        let login = answer.await.unwrap().done().unwrap().browser.unwrap();
+            app.log_in_by_password(&open.application, alice, password, requested.into(), &origin).await;
+        let login = answer.unwrap().done().unwrap().browser.unwrap();
         let browser = Browser::default().with(&open.application.pool, &login.secret, true);
         world.secret(login.secret.expose());
         Self { world, browser, ids: AtomicUsize::new(0) }
