@@ -549,8 +549,9 @@ async fn mistakes_about_orders_are_told_at_the_start() {
         let ran = Process::start(&mut site.command()).finish().await;
         assert!(ran.failed().starts_with(told), "{told}: {}", ran.err);
     };
-    let open =
-        |mode| std::fs::set_permissions(site.instance.path("acme"), PermissionsExt::from_mode(mode)).unwrap();
+    let open = |mode| {
+        std::fs::set_permissions(site.instance.path("acme"), std::fs::Permissions::from_mode(mode)).unwrap()
+    };
     std::fs::create_dir(site.instance.path("acme")).unwrap();
     for mode in [0o755, 0o701, 0o720] {
         open(mode);
