@@ -532,8 +532,8 @@ name = "Bakery"
             assert_eq!(owner.patch(&path, shown.clone()).await.is(200), shown);
         }
         assert!(world.plan(FILE).await.is_empty());
-        let two = owner.call("POST", &format!("{pools}/bakery/applications"), Some(json!({ "name": "B", "type": "spa", "default": true })));
-        two.await.is(201);
+        let second = json!({ "name": "B", "type": "spa", "default": true });
+        owner.call("POST", &format!("{pools}/bakery/applications"), Some(second)).await.is(201);
         assert_eq!(owner.get(&format!("{pools}/bakery/applications/web")).await["default"], false, "a pool has one default");
     }
 

@@ -146,7 +146,7 @@ impl App {
     ) -> Result<(), Refusal> {
         self.permit_configuration(by, Permission::WriteConfiguration, pool).await?;
         let operation = RemoveApplication { pool: pool.clone(), id: id.clone(), expected };
-        self.change_application_by(by, operation).await.map(drop)
+        self.reconfigure_application(by, operation).await.map(drop)
     }
 
     /// Makes a new client secret. The one before stays valid, the one before that does not.
@@ -165,8 +165,7 @@ impl App {
         let (secret, stored) = self.new_client_secret();
         let operation =
             AddClientSecret { pool: pool.clone(), application: application.clone(), secret: stored };
-        let now = self.change_application_by(by, operation).await?;
-        let document = self.document_of(pool, now).await?;
+        let (document, _) = self.reconfigure_application(by, operation).await?;
         Ok(WrittenApplication { document, secret: Some(secret) })
     }
 
@@ -191,7 +190,7 @@ impl App {
         let found = secrets.find(|stored| self.secret_id(stored) == secret).ok_or(Code::NoSuchSecret)?;
         let (pool, application) = (pool.clone(), application.clone());
         let operation = RemoveClientSecret { pool, application, secret: found.hash, expected };
-        self.change_application_by(by, operation).await.map(drop)
+        self.reconfigure_application(by, operation).await.map(drop)
     }
 
     /// The connections of a pool in the order of their creation, including those that are switched off.
@@ -269,7 +268,8 @@ impl App {
         self.permit_configuration(by, Permission::WriteConfiguration, pool).await?;
         let StoredConnection { id, identifier, .. } = self.find_connection(pool, name).await?.value;
         let operation = RemoveConnection { pool: pool.clone(), id, identifier, expected };
-        self.reconfigure(by, operation, |now| self.show_connection(now)).await.map(drop)
+        let written = self.reconfigure(by, operation).await?;
+        written.unless_changed(|now| self.show_connection(now)).map(drop)
     }
 
     /// A pool with its settings.
@@ -339,10 +339,10 @@ impl App {
         let (secret, candidate) = self.new_client_secret();
         let made = candidate.hash.clone();
         let operation = EditApplication { pool: pool.clone(), id, edit, expected, candidate };
-        let now = self.change_application_by(by, operation).await?;
-        let is_made = |now: &Revised<Application>| now.value.secrets.iter().any(|stored| stored.hash == made);
+        let (document, now) = self.reconfigure_application(by, operation).await?;
+        let is_made = |now: &Application| now.secrets.iter().any(|stored| stored.hash == made);
         let secret = now.as_ref().is_some_and(is_made).then_some(secret);
-        Ok(WrittenApplication { document: self.document_of(pool, now).await?, secret })
+        Ok(WrittenApplication { document, secret })
     }
 
     async fn write_connection(
@@ -356,24 +356,29 @@ impl App {
     ) -> Result<Document, Refusal> {
         let (sealing, random) = (self.sealing.clone(), self.random.clone());
         let operation = EditConnection { pool: pool.clone(), id, name, edit, expected, sealing, random };
-        let now = self.reconfigure(by, operation, |now| self.show_connection(now)).await?;
-        Ok(now.map(|now| self.show_connection(&now)).unwrap_or_default())
+        let show = |now: &_| self.show_connection(now);
+        let now = self.reconfigure(by, operation).await?.unless_changed(show)?;
+        Ok(now.as_ref().map(show).unwrap_or_default())
     }
 
     async fn write_pool(&self, by: &AdminCaller, operation: EditPool) -> Result<Document, Refusal> {
-        let now = self.reconfigure(by, operation, show_pool).await?;
-        Ok(now.map(|now| show_pool(&now)).unwrap_or_default())
+        let now = self.reconfigure(by, operation).await?.unless_changed(show_pool)?;
+        Ok(now.as_ref().map(show_pool).unwrap_or_default())
     }
 
-    /// Runs an operation on an application.
-    async fn change_application_by(
+    /// Runs an operation on an application. Returns its document, and the application if it is still there.
+    async fn reconfigure_application(
         &self,
         by: &AdminCaller,
         operation: impl Operation<Object = Application>,
-    ) -> Result<Option<Revised<Application>>, Refusal> {
-        // Identifiers never change, so they are the same after a conflict.
-        let connections = self.read(ReadConnections(operation.pool().clone())).await?;
-        self.reconfigure(by, operation, |now| self.show_application(now, &connections)).await
+    ) -> Result<(Document, Option<Application>), Refusal> {
+        let pool = operation.pool().clone();
+        let written = self.reconfigure(by, operation).await?;
+        // Identifiers never change, so those of a moment later are right as well.
+        let connections = self.read(ReadConnections(pool)).await?;
+        let show = |now: &_| self.show_application(now, &connections);
+        let now = written.unless_changed(show)?;
+        Ok((now.as_ref().map(show).unwrap_or_default(), now.map(|now| now.value)))
     }
 
     /// Runs an operation. Other nodes take the change up by their poll, this one at once.
@@ -381,31 +386,18 @@ impl App {
         &self,
         by: &AdminCaller,
         operation: O,
-        show: impl Fn(&Revised<O::Object>) -> Document,
-    ) -> Result<Option<Revised<O::Object>>, Refusal> {
+    ) -> Result<Written<O::Object>, Refusal> {
         let trace = self.trace_by(operation.pool(), by);
         match self.write(Change { operation, trace }).await? {
             Outcome::Done { now, changed } => {
                 if !changed.is_empty() {
                     self.reload_config().await;
                 }
-                Ok(now)
+                Ok(Written::Done(now))
             }
-            Outcome::Conflict { now, .. } => {
-                let present = now.map_or(Json::Null, |now| Json::Object(show(&now)));
-                Err(Refusal::new(Code::ObjectChanged).carrying(json!({ "present": present })))
-            }
+            Outcome::Conflict { now, .. } => Ok(Written::Conflict(now)),
             Outcome::Rejected(rejection) => Err(refusal_of(rejection)),
         }
-    }
-
-    async fn document_of(
-        &self,
-        pool: &PoolId,
-        now: Option<Revised<Application>>,
-    ) -> Result<Document, Refusal> {
-        let connections = self.read(ReadConnections(pool.clone())).await?;
-        Ok(now.map(|now| self.show_application(&now, &connections)).unwrap_or_default())
     }
 
     async fn find_connection(&self, pool: &PoolId, name: &str) -> Result<Revised<StoredConnection>, Refusal> {
@@ -448,6 +440,29 @@ impl App {
     fn secret_id(&self, secret: &ClientSecret) -> String {
         let mac = self.sealing.mac("client_secret:id", secret.hash.as_bytes());
         hex::encode(mac.get(..8).unwrap_or_default())
+    }
+}
+
+/// What became of an operation that was not refused.
+enum Written<T> {
+    Done(Option<Revised<T>>),
+    /// Somebody else has changed the object, which is now so.
+    Conflict(Option<Revised<T>>),
+}
+
+impl<T> Written<T> {
+    /// The object as it is now.
+    ///
+    /// # Errors
+    /// [`Code::ObjectChanged`] with the present object, if somebody else has changed it.
+    fn unless_changed(self, show: impl Fn(&Revised<T>) -> Document) -> Result<Option<Revised<T>>, Refusal> {
+        match self {
+            Self::Done(now) => Ok(now),
+            Self::Conflict(now) => {
+                let present = now.as_ref().map_or(Json::Null, |now| Json::Object(show(now)));
+                Err(Refusal::new(Code::ObjectChanged).carrying(json!({ "present": present })))
+            }
+        }
     }
 }
 
