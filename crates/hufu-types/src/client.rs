@@ -89,23 +89,18 @@ text_enum! {
 
 text_enum! {
     /// Which subject the tokens of a client name (OpenID Connect Core 8).
+    #[derive(Default)]
     SubjectType {
         /// The id of the user, the same for every client.
+        #[default]
         Public = "public",
         /// An id that only clients of the same sector share, so that others cannot compare notes.
         Pairwise = "pairwise",
     }
 }
 
-impl Default for SubjectType {
-    fn default() -> Self {
-        Self::Public
-    }
-}
-
 impl SubjectType {
     /// Whether it is the id of the user.
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
     pub const fn is_public(&self) -> bool {
         matches!(self, Self::Public)
     }
@@ -389,7 +384,11 @@ mod tests {
         let host = |name: &str| Some(Sector::Host(name.to_owned()));
         for (uris, sector_uri, sector) in [
             (&[][..], None, Some(Sector::Client)),
-            (&["https://shop.example.com/a", "https://SHOP.example.com:8443/b"], None, host("shop.example.com")),
+            (
+                &["https://shop.example.com/a", "https://SHOP.example.com:8443/b"],
+                None,
+                host("shop.example.com"),
+            ),
             (&["https://shop.example.com/a", "https://shop.example.org/a"], None, None),
             (&["https://shop.example.com/a", "com.example.shop:/a"], None, None),
             (&["com.example.shop://shop.example.com/a", "http://127.0.0.1/a"], None, Some(Sector::Client)),
@@ -420,9 +419,13 @@ mod tests {
         {
             assert!(client.has_request_uri(same), "{same}");
         }
-        for other in
-            ["https://shop.example.com/r?", "https://shop.example.com/r/", "https://SHOP.example.com/r", "", "#one"]
-        {
+        for other in [
+            "https://shop.example.com/r?",
+            "https://shop.example.com/r/",
+            "https://SHOP.example.com/r",
+            "",
+            "#one",
+        ] {
             assert!(!client.has_request_uri(other), "{other}");
         }
     }

@@ -9,7 +9,7 @@ use crate::client::{check_redirect_uri, is_loopback, origin_of, without_fragment
 use crate::settings_check::{Problems, names};
 use crate::{
     Agreement, Application, Branding, ClientSecret, ClientSettings, Grant, Language, LoginControl,
-    SettingProblem, SubjectType, TokenAuth,
+    SettingProblem, TokenAuth,
 };
 
 /// The rule for the addresses of pages, servers and pictures.
@@ -164,7 +164,7 @@ impl Application {
         if self.secrets.len() > Self::MAX_SECRETS {
             problems.add("secret", format!("too many secrets — keep the newest {}", Self::MAX_SECRETS));
         }
-        if self.client.subject_type == SubjectType::Pairwise && self.client.sector().is_none() {
+        if !self.client.subject_type.is_public() && self.client.sector().is_none() {
             let reason = "the redirect URIs are on several hosts, which would know people by different subjects — \
                           add `sector_identifier_uri`";
             problems.add("subject_type", reason);
@@ -297,7 +297,8 @@ fn is_color(text: &str) -> bool {
 mod tests {
     use super::*;
     use crate::{
-        ApplicationId, ApplicationKind, LoginMethod, PoolId, SigningAlgorithm, Timestamp, TokenHash,
+        ApplicationId, ApplicationKind, LoginMethod, PoolId, SigningAlgorithm, SubjectType, Timestamp,
+        TokenHash,
     };
 
     fn paths(problems: Vec<SettingProblem>) -> Vec<String> {
@@ -333,7 +334,12 @@ mod tests {
             init_login_uri: Some("https://a.example/#x".to_owned()),
             logo: Some(format!("https://a.example/{}", "x".repeat(2048))),
             description: "x".repeat(1001),
-            request_uris: texts(&["https://a.example/r#x", "https://a.example/r#x", "http://a.example/r", "/r"]),
+            request_uris: texts(&[
+                "https://a.example/r#x",
+                "https://a.example/r#x",
+                "http://a.example/r",
+                "/r",
+            ]),
             sector_identifier_uri: Some("http://a.example/sector".to_owned()),
             ..ClientSettings::default()
         };
