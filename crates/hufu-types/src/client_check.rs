@@ -9,7 +9,7 @@ use crate::client::{check_redirect_uri, check_resource, is_loopback, origin_of, 
 use crate::settings_check::{Problems, names};
 use crate::{
     Agreement, Application, ApplicationKind, Branding, ClientSecret, ClientSettings, Grant, Language,
-    LoginControl, SettingProblem, SubjectType, TokenAuth,
+    LoginControl, SettingProblem, TokenAuth,
 };
 
 /// The rule for the addresses of pages, servers and pictures.
@@ -172,7 +172,7 @@ impl Application {
         if self.secrets.len() > Self::MAX_SECRETS {
             problems.add("secret", format!("too many secrets — keep the newest {}", Self::MAX_SECRETS));
         }
-        if self.client.subject_type == SubjectType::Pairwise && self.client.sector().is_none() {
+        if !self.client.subject_type.is_public() && self.client.sector().is_none() {
             let reason = "the redirect URIs are on several hosts, which would know people by different subjects — \
                           add `sector_identifier_uri`";
             problems.add("subject_type", reason);
@@ -353,7 +353,9 @@ fn is_color(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{ApplicationId, LoginMethod, PoolId, ResponseType, SigningAlgorithm, Timestamp, TokenHash};
+    use crate::{
+        ApplicationId, LoginMethod, PoolId, ResponseType, SigningAlgorithm, SubjectType, Timestamp, TokenHash,
+    };
 
     fn paths(problems: Vec<SettingProblem>) -> Vec<String> {
         for problem in &problems {

@@ -9,8 +9,7 @@ use hufu_protocol::{Audience, Confirmation, Expectation, TokenType, verify};
 use hufu_store::sessions::{GetSession, Session, Touch};
 use hufu_types::refusal::Code;
 use hufu_types::{
-    Action, Application, ApplicationId, PoolId, Scope, ScopeSet, SessionId, SubjectType, Thumbprint,
-    Timestamp, UserId,
+    Action, Application, ApplicationId, PoolId, Scope, ScopeSet, SessionId, Thumbprint, Timestamp, UserId,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -242,7 +241,7 @@ impl App {
             }
         }
         // All other endpoints name the user by the id of the account.
-        let knows_no_id = bearer.scope.is_some() && application.client.subject_type == SubjectType::Pairwise;
+        let knows_no_id = bearer.scope.is_some() && !application.client.subject_type.is_public();
         if (application.login.consent || knows_no_id) && needs != Needs::Userinfo {
             return Err(Code::ThirdPartyToken.into());
         }

@@ -19,7 +19,7 @@ use hufu_store::users::GetUser;
 use hufu_types::refusal::Code;
 use hufu_types::{
     Application, ApplicationId, Facts, Gender, OpaqueToken, PoolScope, PoolSettings, Scope, ScopeSet,
-    SessionId, SigningAlgorithm, SubjectType, Timestamp, TokenAuth, TokenPurpose, User, UserId,
+    SessionId, SigningAlgorithm, Timestamp, TokenAuth, TokenPurpose, User, UserId,
 };
 use serde_json::{Map, Value};
 
@@ -431,7 +431,7 @@ impl App {
             return Err(Code::TokenNotRevocable.into());
         }
         let (token, actor) = match self.token_of(token.expose(), &application.id) {
-            Some(bearer) if application.client.subject_type == SubjectType::Public => {
+            Some(bearer) if application.client.subject_type.is_public() => {
                 (RevokedToken::OfSession(bearer.session), Some(Actor::user(&bearer.user)))
             }
             // The token does not name the user.

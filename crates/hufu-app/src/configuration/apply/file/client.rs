@@ -92,8 +92,8 @@ pub struct DesiredClient {
     pub subject_type: Option<SubjectType>,
     /// See [`ClientSettings::sector_identifier_uri`].
     pub sector_identifier_uri: Option<String>,
-    /// See [`ClientSettings::userinfo_signed_response_alg`]. `Some(None)` for none.
-    pub userinfo_signed_response_alg: Option<Option<SigningAlgorithm>>,
+    /// See [`ClientSettings::userinfo_signed_response_alg`]. The name of the algorithm, or empty for none.
+    pub userinfo_signed_response_alg: Option<String>,
     /// See [`ClientSettings::dpop_bound_access_tokens`].
     pub dpop_bound_access_tokens: Option<bool>,
     /// See [`ClientSettings::dpop_nonce_required`].
@@ -142,9 +142,10 @@ impl DesiredClient {
             request_uris: list(&self.request_uris, present.request_uris),
             subject_type: self.subject_type.unwrap_or(present.subject_type),
             sector_identifier_uri: address(&self.sector_identifier_uri, present.sector_identifier_uri),
-            userinfo_signed_response_alg: self
-                .userinfo_signed_response_alg
-                .unwrap_or(present.userinfo_signed_response_alg),
+            userinfo_signed_response_alg: match &self.userinfo_signed_response_alg {
+                Some(name) => SigningAlgorithm::parse(name),
+                None => present.userinfo_signed_response_alg,
+            },
             dpop_bound_access_tokens: self
                 .dpop_bound_access_tokens
                 .unwrap_or(present.dpop_bound_access_tokens),
@@ -237,13 +238,14 @@ pub(super) fn read_client(table: Table<'_>) -> DesiredClient {
     client
 }
 
-/// Reads an algorithm, or nothing for none.
-fn read_algorithm(item: Item<'_>) -> Option<Option<SigningAlgorithm>> {
-    if item.text()?.is_empty() {
-        return Some(None);
+/// Reads the name of an algorithm, or nothing for none.
+fn read_algorithm(item: Item<'_>) -> Option<String> {
+    let name = item.text()?;
+    if !name.is_empty() {
+        let names = SigningAlgorithm::ALL.iter().map(|algorithm| algorithm.as_str());
+        item.choice("signing algorithm", &[], SigningAlgorithm::parse, names)?;
     }
-    let names = SigningAlgorithm::ALL.iter().map(|algorithm| algorithm.as_str());
-    item.choice("signing algorithm", &[], SigningAlgorithm::parse, names).map(Some)
+    Some(name.to_owned())
 }
 
 /// Reads a key set.
