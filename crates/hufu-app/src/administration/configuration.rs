@@ -528,6 +528,9 @@ fn refusal_of(rejection: Rejection) -> Refusal {
             let advice = "write client_secret_basic or client_secret_post first";
             at("token_auth", format!("a client of this kind has no secret — {advice}"))
         }
+        // Only a client that registers or manages itself is told these.
+        Rejection::RegistrationEnded => Code::RegistrationUnauthorized.into(),
+        Rejection::TooManyClients(most) => Code::TooManyClients.with("most", most.to_string()),
         // The reader of the document has already found these.
         Rejection::NoName => at("name", rejection.to_string()),
         Rejection::Fixed(..) => at("type", rejection.to_string()),

@@ -101,7 +101,7 @@ impl App {
         if application.token_auth() != credentials.method() {
             return Err(refuse("the client authenticates in another way"));
         }
-        let Err(refusal) = self.check_proof(application, credentials).await else {
+        let Err(refusal) = self.check_credentials(application, credentials).await else {
             return Ok(application.clone());
         };
         if !refusal.is(Code::ClientUnauthorized) {
@@ -120,7 +120,7 @@ impl App {
     }
 
     /// Checks what proves that the client is who it says. A public client proves nothing.
-    async fn check_proof(
+    async fn check_credentials(
         &self,
         application: &Application,
         credentials: &ClientCredentials,

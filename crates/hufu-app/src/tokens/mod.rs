@@ -320,12 +320,12 @@ impl App {
     /// # Errors
     /// [`Code::GrantInvalid`], [`Code::TargetInvalid`].
     #[boxed]
-    pub async fn refresh(
-        &self,
+    pub async fn refresh<'a>(
+        &'a self,
         application: &Application,
         presented: &OpaqueToken,
         client_auth: Option<TokenAuth>,
-        narrowing: Narrowing<'_>,
+        narrowing: Narrowing<'a>,
         binding: &Binding,
         origin: &Origin,
     ) -> Result<TokenSet, Refusal> {
