@@ -135,6 +135,8 @@ impl DesiredClient {
             userinfo_signed_response_alg: self
                 .userinfo_signed_response_alg
                 .unwrap_or(present.userinfo_signed_response_alg),
+            // A client that restricted itself when it registered is the file's now.
+            response_types: present.response_types.filter(|_| self.grants.is_none()),
             // What only a registered client says of itself.
             ..present
         }
