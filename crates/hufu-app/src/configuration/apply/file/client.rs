@@ -150,6 +150,8 @@ impl DesiredClient {
                 .dpop_bound_access_tokens
                 .unwrap_or(present.dpop_bound_access_tokens),
             dpop_nonce_required: self.dpop_nonce_required.unwrap_or(present.dpop_nonce_required),
+            // A client that restricted itself when it registered is the file's now.
+            response_types: present.response_types.filter(|_| self.grants.is_none()),
             // What only a registered client says of itself.
             ..present
         }
