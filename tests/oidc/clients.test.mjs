@@ -356,7 +356,7 @@ describe(`relying-party libraries on ${TARGET}`, { concurrency: 4 }, () => {
       assert.equal((await (await retried(() => call(DPoP))).json()).data.userId, sub);
       await assert.rejects(retried(() => call(fresh)), (error) => error.status === 401 && error.cause.some(({ scheme, parameters }) => scheme === "dpop" && parameters.error === "invalid_token"));
       const refresh = async (handle) => oauth.processRefreshTokenResponse(as, me, await oauth.refreshTokenGrantRequest(as, me, none, tokens.refresh_token, { ...insecure, DPoP: handle }));
-      await assert.rejects(retried(() => refresh(fresh)), { error: "invalid_grant" });
+      await assert.rejects(refresh(fresh), { error: "invalid_grant" });
       const refreshed = await retried(() => refresh(DPoP));
       target.harvest(refreshed);
       assert.equal(refreshed.token_type, "dpop");
