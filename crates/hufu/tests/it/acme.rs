@@ -304,7 +304,6 @@ async fn http_01_and_the_way_to_https() {
         ("GET / HTTP/1.1\r\nHost: evil.example", 301, "/"),
         ("GET //evil.example/ HTTP/1.1\r\nHost: evil.example", 301, "//evil.example/"),
         ("GET http://evil.example/a HTTP/1.1\r\nHost: evil.example", 301, "/a"),
-        ("OPTIONS * HTTP/1.1\r\nHost: .evil.example", 400, ""),
         ("OPTIONS * HTTP/1.1\r\nHost: id.example.com", 308, "/"),
         (
             "GET /.well-known/acme-challenge/x HTTP/1.1\r\nHost: id.example.com",
@@ -322,12 +321,8 @@ async fn http_01_and_the_way_to_https() {
         assert!(head.starts_with(&format!("http/1.1 {status} ")), "{request}: {head}");
         assert!(head.contains("x-content-type-options: nosniff"), "{head}");
         assert!(!head.contains("strict-transport-security"), "{head}");
-        if !location.is_empty() {
-            assert!(
-                head.contains(&format!("\r\nlocation: https://{HOST}{location}\r\n")),
-                "{request}: {head}"
-            );
-        }
+        let leads = format!("\r\nlocation: https://{HOST}{location}\r\n");
+        assert!(head.contains(&leads), "{request}: {head}");
     }
     stop(server).await;
 }
@@ -512,7 +507,7 @@ async fn what_the_authority_refuses_is_told_with_what_to_do() {
     // It looks where nobody answers.
     let ports = Ports::free();
     let mut pebble = Pebble::start(Ports::free(), DAYS_90).await;
-    let site = Site::of(ports, &pebble).await;
+    let site = Site { http: true, ..Site::of(ports, &pebble).await };
     let server = site.start().await;
     let failed = line(&server, "no certificate was issued").await;
     let told = failed["error"].as_str().unwrap();

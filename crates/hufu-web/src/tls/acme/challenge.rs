@@ -10,6 +10,7 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::CryptoProvider;
 use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
 use tokio_rustls::rustls::server::ClientHello;
+use tokio_rustls::rustls::sign::{CertifiedKey, SingleCertAndKey};
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 
 use super::Acme;
@@ -55,10 +56,13 @@ impl Acme {
         params.custom_extensions = vec![CustomExtension::new_acme_identifier(hash.as_ref())];
         let certificate = params.self_signed(&key)?;
         let key = PrivatePkcs8KeyDer::from(key.serialize_der());
+        let key = provider.key_provider.load_private_key(key.into())?;
+        // Unchecked, because the library does not know the extension, which is critical.
+        let certified = CertifiedKey::new(vec![certificate.der().clone()], key);
         let mut config = ServerConfig::builder_with_provider(Arc::clone(provider))
             .with_protocol_versions(&[&TLS13, &TLS12])?
             .with_no_client_auth()
-            .with_single_cert(vec![certificate.der().clone()], key.into())?;
+            .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
         config.alpn_protocols = vec![ACME_TLS.to_vec()];
         // Nobody comes back.
         config.send_tls13_tickets = 0;
