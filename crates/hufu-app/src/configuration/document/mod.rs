@@ -169,13 +169,11 @@ impl Reading {
                 return false;
             }
             let at = joined(path, name);
-            match shape.member(name) {
-                Some(shape) => self.prune(shape, value, &at),
-                None => {
-                    self.refuse_unknown(shape, name, value, path, at);
-                    false
-                }
+            if let Some(shape) = shape.member(name) {
+                return self.prune(shape, value, &at);
             }
+            self.refuse_unknown(shape, name, value, path, at);
+            false
         });
     }
 
