@@ -319,7 +319,7 @@ fn read_branding(item: Item<'_>) -> Option<Branding> {
     let text =
         |key| table.optional(key).and_then(|item| item.text()).and_then(|text| some_text(text.to_owned()));
     let branding = Branding {
-        title: table.optional("title").and_then(read_title).unwrap_or_default(),
+        title: table.optional("title").and_then(|item| read_title(item, "the title of a login page")).unwrap_or_default(),
         logo: text("logo"),
         primary_color: text("primary_color"),
         theme: table.optional("theme").and_then(|item| {
@@ -332,9 +332,9 @@ fn read_branding(item: Item<'_>) -> Option<Branding> {
     Some(branding)
 }
 
-pub(super) fn read_title(item: Item<'_>) -> Option<BTreeMap<String, String>> {
+pub(super) fn read_title(item: Item<'_>, what: &'static str) -> Option<BTreeMap<String, String>> {
     let tags = Language::ALL.map(Language::tag);
-    let table = item.table("write { en = \"…\" }", "a title", &tags)?;
+    let table = item.table("write { en = \"…\" }", what, &tags)?;
     let titles = tags.into_iter().filter_map(|tag| {
         let title = table.optional(tag)?.text()?;
         Some((tag.to_owned(), title.to_owned()))

@@ -32,14 +32,15 @@ impl DesiredScope {
 pub(super) fn read_scopes(pool: Table<'_>) -> Vec<DesiredScope> {
     let known = ["name", "title", "claims"];
     let tables = pool.tables("scope", "user_pool.scope", "a scope", &known);
-    let scopes: Vec<_> = tables.iter().map(|table| read_scope(*table)).collect();
+    let (scopes, named): (Vec<_>, Vec<_>) = tables.iter().map(|table| read_scope(*table)).unzip();
     // Those that are not sound keep their places.
     let all: Vec<_> = scopes.iter().map(|scope| scope.scope.clone()).collect();
     for SettingProblem { path, reason } in PoolScope::problems(&all, None) {
         let (index, within) = path.split_once('.').unwrap_or((&path, ""));
-        match index.parse().ok().and_then(|index: usize| tables.get(index)) {
-            // What is not there was reported as missing.
-            Some(table) if within == "name" && table.optional("name").is_none() => {}
+        let index = index.parse().unwrap_or(usize::MAX);
+        match tables.get(index) {
+            // What could not be read was reported already.
+            Some(_) if within == "name" && named.get(index) == Some(&false) => {}
             Some(table) => table.refuse_within(within, &reason),
             None => pool.refuse_within("scope", &reason),
         }
@@ -47,7 +48,8 @@ pub(super) fn read_scopes(pool: Table<'_>) -> Vec<DesiredScope> {
     scopes
 }
 
-fn read_scope(table: Table<'_>) -> DesiredScope {
+/// Reads a scope. Also says whether its name could be read.
+fn read_scope(table: Table<'_>) -> (DesiredScope, bool) {
     let name = table.required("name").and_then(|item| item.text());
     let mut claims = BTreeMap::new();
     let read = |item: Item<'_>| {
@@ -60,8 +62,8 @@ fn read_scope(table: Table<'_>) -> DesiredScope {
     });
     let scope = PoolScope {
         name: name.unwrap_or_default().to_owned(),
-        title: table.optional("title").and_then(read_title).unwrap_or_default(),
+        title: table.optional("title").and_then(|item| read_title(item, "the title of a scope")).unwrap_or_default(),
         claims: sources.unwrap_or_default(),
     };
-    DesiredScope { at: table.at, scope, claims }
+    (DesiredScope { at: table.at, scope, claims }, name.is_some())
 }
