@@ -20,6 +20,7 @@ use reqwest::{
 use tokio::time::timeout;
 use url::{Host, Url};
 
+use crate::trust::client_config;
 use crate::{BuildError, is_public};
 
 /// What a client is allowed to do.
@@ -197,8 +198,8 @@ impl GuardedClient {
                 .user_agent("Hufu")
         };
         // A minimal container has no root certificates, which only matters to callers of https.
-        let (http, tls) = match builder().build() {
-            Ok(http) => (Ok(http), true),
+        let (http, tls) = match client_config() {
+            Ok(config) => (builder().tls_backend_preconfigured(config).build(), true),
             Err(_) => (builder().tls_certs_only([]).build(), false),
         };
         let http = http.map_err(|error| BuildError::Http(Arc::new(error.without_url())))?;

@@ -23,6 +23,7 @@ pub mod sender;
 pub mod signature;
 pub mod sms;
 pub mod templates;
+mod trust;
 
 pub use address::is_public;
 pub use error::{BuildError, Fault, SendError};

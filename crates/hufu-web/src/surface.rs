@@ -11,9 +11,8 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
-use hufu_app::ClientAlgorithm;
 use hufu_types::refusal::Code;
-use hufu_types::{Language, Refusal};
+use hufu_types::{ClientAlgorithm, Language, Refusal};
 use serde::Serialize;
 use serde_json::Value;
 

@@ -50,6 +50,7 @@ const PLACES: &[(&str, &[&str])] = &[
     ("rusqlite", &["hufu-store"]),
     ("axum", &["hufu-web", "hufu-compat", "hufu-admin", "hufu-pages", "hufu-sandbox"]),
     ("tokio-rustls", &["hufu-web"]),
+    ("rustls", &["hufu-connect"]),
     ("instant-acme", &["hufu-web"]),
     ("rcgen", &["hufu-web"]),
     ("async-graphql", &["hufu-compat"]),
