@@ -164,7 +164,14 @@ export const FAULTS = {
   "the login page shows no policy": fault(["oidcc-registration-policy-uri"], page((html) => html.replace(/<a[^>]*>[^<]*Policy[^<]*<\/a>/, ""))),
   "the login page shows no terms": fault(["oidcc-registration-tos-uri"], page((html) => html.replace(/<a[^>]*>[^<]*Terms[^<]*<\/a>/, ""))),
   "a jwks_uri is not read": fault(["oidcc-registration-jwks-uri", "oidcc-refresh-token-rp-key-rotation"], keyStore((keys) => keys.clear())),
-  "the keys of a client never change": fault(["oidcc-refresh-token-rp-key-rotation"], keyStore((keys) => (keys.freshUntil = Infinity))),
+  "the keys of a client never change": fault(["oidcc-refresh-token-rp-key-rotation"], (provider) => {
+    const first = new Map();
+    keyStore((keys, { clientId }) => {
+      if (!first.has(clientId)) first.set(clientId, [...keys]);
+      keys.clear();
+      for (const key of first.get(clientId)) keys.add(key);
+    })(provider);
+  }),
   "a new key replaces the old one": fault(["oidcc-server-rotate-keys"], answer("/jwks", (body) => {
     if (body.keys.length > 2) body.keys = body.keys.slice(0, 1);
   })),
@@ -322,7 +329,7 @@ function keyStore(change) {
         const { refresh } = keys;
         keys.refresh = async function () {
           await refresh.call(this);
-          change(this);
+          change(this, client);
         };
       }
       return client;

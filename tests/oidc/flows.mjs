@@ -264,7 +264,8 @@ const keySets = new Map();
 /** Verifies what the provider signed. */
 export async function verify(target, jwt, options) {
   const { jwks_uri } = target.metadata;
-  if (!keySets.has(jwks_uri)) keySets.set(jwks_uri, createRemoteJWKSet(new URL(jwks_uri)));
+  // A key that a test has just added is looked for at once.
+  if (!keySets.has(jwks_uri)) keySets.set(jwks_uri, createRemoteJWKSet(new URL(jwks_uri), { cooldownDuration: 0 }));
   return jwtVerify(jwt, keySets.get(jwks_uri), options);
 }
 

@@ -553,7 +553,7 @@ on_both_engines! {
         unauthorized(&unchanged.remove(&world).await);
         unauthorized(&unchanged.read(&world).await);
         assert!(world.node.app.config().application(first.id()).is_none());
-        assert_eq!(authorize(&world, &world.node, &request).await.status, 404);
+        assert_eq!(authorize(&world, &world.node, &request).await.status, 400);
         for table in ["registered_clients", "applications WHERE name = 'rp.example.com'", "application_connections WHERE application_id NOT IN (SELECT id FROM applications)"] {
             assert_eq!(raw::number(world.database(), &format!("SELECT COUNT(*) FROM {table}")).await, 0, "{table}");
         }
