@@ -336,6 +336,7 @@ mod tests {
             init_login_uri: Some("https://a.example/#x".to_owned()),
             logo: Some(format!("https://a.example/{}", "x".repeat(2048))),
             description: "x".repeat(1001),
+            resources: texts(&["https://api.a.example", "/x", "https://api.a.example"]),
             ..ClientSettings::default()
         };
         assert_eq!(
