@@ -1,6 +1,6 @@
 //! The scopes that a pool declares, and the claims about users that they give.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -105,7 +105,7 @@ impl PoolScope {
         if scopes.len() > Self::MOST {
             problems.add("", format!("too many scopes — declare at most {}", Self::MOST));
         }
-        let mut seen = HashMap::new();
+        let mut seen = HashSet::new();
         let mut given: HashMap<&str, (&str, &str)> = HashMap::new();
         for (index, scope) in scopes.iter().enumerate() {
             let at = format!("{index}.name");
@@ -114,7 +114,7 @@ impl PoolScope {
             } else if Scope::named(&scope.name).is_some() {
                 let reason = format!("`{}` is a scope that Hufu has — choose another name", scope.name);
                 problems.add(&at, reason);
-            } else if seen.insert(&scope.name, ()).is_some() {
+            } else if !seen.insert(&scope.name) {
                 problems.repeated(&at, &scope.name);
             }
             check_texts(&mut problems, &format!("{index}.title"), &scope.title);

@@ -131,8 +131,7 @@ impl ScopeSet {
     pub fn union(&self, other: &Self) -> Self {
         let of_pool = match (&self.of_pool, &other.of_pool) {
             (Some(_), Some(_)) => sorted(self.of_pool().chain(other.of_pool())),
-            (one, None) => one.clone(),
-            (None, one) => one.clone(),
+            (one, None) | (None, one) => one.clone(),
         };
         Self { own: self.own | other.own, of_pool }
     }
