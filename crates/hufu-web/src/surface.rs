@@ -168,7 +168,10 @@ pub fn challenging(mut response: Response, refusal: &Refusal) -> Response {
 /// A challenge with an error (RFC 6750 section 3, RFC 9449 section 7.1).
 fn challenge(scheme: &str, error: &str, more: &str) -> String {
     let algorithms = match scheme {
-        "DPoP" => format!(", algs=\"{}\"", ClientAlgorithm::ALL.map(ClientAlgorithm::as_str).join(" ")),
+        "DPoP" => {
+            let names: Vec<_> = ClientAlgorithm::ALL.iter().map(|algorithm| algorithm.as_str()).collect();
+            format!(", algs=\"{}\"", names.join(" "))
+        }
         _ => String::new(),
     };
     format!("{scheme} error=\"{error}\"{more}{algorithms}")

@@ -33,17 +33,15 @@ impl App {
             };
             let scope = bearer.scope.map(|scope| scope.to_string());
             let key = bearer.key.as_ref();
-            let mut told = json!({
+            let told = json!({
                 "active": true, "iss": self.issuer, "sub": bearer.user, "aud": audience,
                 "client_id": bearer.application, "token_type": token_type(key), "scope": scope,
                 "iat": bearer.issued_at, "exp": bearer.expires_at,
             });
+            let own = json!({ "sid": bearer.session, "auth_time": session.auth_time().seconds() });
             // The session is between the client and Hufu.
-            if bearer.application == application.id {
-                told["sid"] = json!(bearer.session);
-                told["auth_time"] = json!(session.auth_time().seconds());
-            }
-            return Ok(with_key(told, key));
+            let is_own = bearer.application == application.id;
+            return Ok(with(with_key(told, key), if is_own { own } else { Value::Null }));
         }
         if let Some(claims) = self.client_claims(token) {
             let resources = claims.aud.resources(&claims.client_id);
@@ -51,15 +49,14 @@ impl App {
                 return inactive();
             };
             let key = claims.cnf.as_ref().map(|confirmation| &confirmation.jkt);
-            let mut told = json!({
+            let told = json!({
                 "active": true, "iss": self.issuer, "sub": claims.sub, "aud": audience,
                 "client_id": claims.client_id, "token_type": token_type(key), "iat": claims.iat,
                 "exp": claims.exp, "jti": claims.jti,
             });
-            if !claims.scope.is_empty() {
-                told["scope"] = json!(claims.scope);
-            }
-            return Ok(with_key(told, key));
+            let has_scope = !claims.scope.is_empty();
+            let scope = if has_scope { json!({ "scope": claims.scope }) } else { Value::Null };
+            return Ok(with(with_key(told, key), scope));
         }
         let find = FindRefreshToken { pool: application.pool.clone(), hash: hash_token(token) };
         let found = self.read(find).await?.filter(|token| token.application == application.id);
@@ -161,9 +158,14 @@ pub enum Userinfo {
 }
 
 /// What is told of a token, with the key that it is bound to (RFC 9449 section 6.2).
-fn with_key(mut told: Value, key: Option<&Thumbprint>) -> Value {
-    if let (Some(claims), Some(jkt)) = (told.as_object_mut(), key) {
-        claims.insert("cnf".to_owned(), json!({ "jkt": jkt }));
+fn with_key(told: Value, key: Option<&Thumbprint>) -> Value {
+    with(told, key.map(|jkt| json!({ "cnf": { "jkt": jkt } })).unwrap_or_default())
+}
+
+/// An object with the members of another one. Null has none.
+fn with(mut told: Value, more: Value) -> Value {
+    if let (Some(claims), Value::Object(more)) = (told.as_object_mut(), more) {
+        claims.extend(more);
     }
     told
 }

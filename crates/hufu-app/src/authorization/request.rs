@@ -211,23 +211,7 @@ impl App {
         let Some(response_type) = ResponseType::parse(text) else {
             return Err(reply.error(UnsupportedResponseType, "response_type is not supported"));
         };
-        let grant = match response_type {
-            ResponseType::CODE => Grant::AuthorizationCode,
-            ResponseType { code: true, .. } => Grant::Hybrid,
-            ResponseType { code: false, .. } => Grant::Implicit,
-        };
-        if !application.has_grant(grant) {
-            let description = format!("the application does not have the grant {}", grant.as_str());
-            return Err(reply.error(UnauthorizedClient, description));
-        }
-        if application.client.response_types.as_ref().is_some_and(|types| !types.contains(&response_type)) {
-            let description = "the application is not registered for this response_type";
-            return Err(reply.error(UnauthorizedClient, description));
-        }
-        if response_type.token && application.client.dpop_bound_access_tokens {
-            let description = "the application gets no access token but from the token endpoint, by DPoP";
-            return Err(reply.error(UnauthorizedClient, description));
-        }
+        check_permitted(application, response_type).map_err(|why| reply.error(UnauthorizedClient, why))?;
         if parameters.get("response_mode").is_some_and(|text| ResponseMode::parse(text).is_none()) {
             return Err(reply.error(InvalidRequest, "response_mode is not supported"));
         }
@@ -392,6 +376,26 @@ impl App {
         let keys = self.keys.load();
         verify::<Hint>(token, keys.published(), &expectation).ok().map(|verified| verified.claims)
     }
+}
+
+/// Whether the application may get this response. The error says why not.
+fn check_permitted(application: &Application, response_type: ResponseType) -> Result<(), String> {
+    let grant = match response_type {
+        ResponseType::CODE => Grant::AuthorizationCode,
+        ResponseType { code: true, .. } => Grant::Hybrid,
+        ResponseType { code: false, .. } => Grant::Implicit,
+    };
+    let client = &application.client;
+    if !application.has_grant(grant) {
+        return Err(format!("the application does not have the grant {}", grant.as_str()));
+    }
+    if client.response_types.as_ref().is_some_and(|types| !types.contains(&response_type)) {
+        return Err("the application is not registered for this response_type".to_owned());
+    }
+    if response_type.token && client.dpop_bound_access_tokens {
+        return Err("the application gets no access token but from the token endpoint, by DPoP".to_owned());
+    }
+    Ok(())
 }
 
 /// Where errors of a request go.

@@ -124,6 +124,33 @@ on_both_engines! {
         assert_eq!(version(&instance).await, after, "no node is disturbed");
     }
 
+    async fn scopes_and_resources_are_shown_and_taken_up(database) {
+        let instance = Instance::ready(database).await;
+        let more = r#"
+  [[user_pool.scope]]
+  name = "orders:read"
+  [[user_pool.application]]
+  id = "orders"
+  name = "Orders"
+  type = "api"
+  resources = ["https://orders.example.com"]
+"#;
+        instance.write("more.toml", &format!("{WORLD}{more}"));
+        let ran = instance.run(&["apply", "more.toml", "--dry-run"]).await;
+        let plan = ran.succeeded();
+        assert!(plan.contains("+ scope orders:read\n") && plan.contains("+ application orders Orders (api)"), "{plan}");
+        instance.run(&["apply", "more.toml"]).await.succeeded();
+        let again = instance.run(&["apply", "more.toml"]).await;
+        assert!(again.succeeded().contains("0 to add, 0 to change, 0 to disable"), "{again:?}");
+
+        let line = "resources = [\"https://orders.example.com\"]";
+        instance.write("other.toml", &format!("{WORLD}{more}").replace(line, "resources = [\"orders\"]"));
+        let ran = instance.run(&["apply", "other.toml"]).await;
+        assert!(ran.failed().contains("`resources`: not valid — write an absolute URI"), "{ran:?}");
+        let ran = instance.run(&["apply", "world.toml", "--prune"]).await;
+        assert!(ran.succeeded().contains("- scope orders:read: taken away\n"), "{ran:?}");
+    }
+
     async fn a_file_with_mistakes_changes_nothing_and_all_are_reported(database) {
         let instance = Instance::ready(database).await;
         let before = stored(&instance).await;
