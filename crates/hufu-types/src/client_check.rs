@@ -390,7 +390,6 @@ mod tests {
             init_login_uri: Some("https://a.example/#x".to_owned()),
             logo: Some(format!("https://a.example/{}", "x".repeat(2048))),
             description: "x".repeat(1001),
-<<<<<<< HEAD
             client_uri: Some("javascript:alert(1)".to_owned()),
             policy_uri: Some("data:text/html,x".to_owned()),
             tos_uri: Some("http://a.example/".to_owned()),
@@ -407,9 +406,7 @@ mod tests {
                 "/r",
             ]),
             sector_identifier_uri: Some("http://a.example/sector".to_owned()),
-=======
             resources: texts(&["https://api.a.example", "/x", "https://api.a.example"]),
->>>>>>> scopes
             ..ClientSettings::default()
         };
         assert_eq!(

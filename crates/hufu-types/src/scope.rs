@@ -131,11 +131,7 @@ impl ScopeSet {
     pub fn union(&self, other: &Self) -> Self {
         let of_pool = match (&self.of_pool, &other.of_pool) {
             (Some(_), Some(_)) => sorted(self.of_pool().chain(other.of_pool())),
-<<<<<<< HEAD
             (one, other) => one.as_ref().or(other.as_ref()).cloned(),
-=======
-            (one, None) | (None, one) => one.clone(),
->>>>>>> scopes
         };
         Self { own: self.own | other.own, of_pool }
     }
