@@ -121,12 +121,11 @@ impl Acme {
         if let Some(replaces) = replaces {
             let order = account.new_order(&NewOrder::new(&names).replaces(replaces.clone())).await;
             let order = order.map_err(OrderError::from);
-            // It may be replaced already, or belong to an account that is gone. Then the order stands for itself.
-            let is_about_that = order.as_ref().is_err_and(|error| {
-                ["alreadyReplaced", "malformed", "unauthorized", "conflict"].iter().any(|kind| error.is(kind))
-            });
-            if !is_about_that {
-                return order;
+            // Whatever else is wrong may be wrong with that: it is replaced already, or unknown, or another account's. Then
+            // the order stands for itself.
+            match order {
+                Err(error) if !["rateLimited", "accountDoesNotExist"].iter().any(|kind| error.is(kind)) => {}
+                outcome => return outcome,
             }
         }
         Ok(account.new_order(&NewOrder::new(&names)).await?)

@@ -130,7 +130,13 @@ impl Pebble {
 
     fn http(&self) -> reqwest::Client {
         let root = Certificate::from_pem(&std::fs::read(self.api_root()).unwrap()).unwrap();
-        reqwest::Client::builder().no_proxy().tls_certs_only([root]).timeout(TIMEOUT).build().unwrap()
+        reqwest::Client::builder()
+            .no_proxy()
+            .user_agent("Hufu")
+            .tls_certs_only([root])
+            .timeout(TIMEOUT)
+            .build()
+            .unwrap()
     }
 
     /// The file with the root of the certificates that it issues.
