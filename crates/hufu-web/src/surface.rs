@@ -279,7 +279,9 @@ pub(crate) fn oauth_error(code: Code) -> (StatusCode, &'static str) {
         Code::NotLoggedIn | Code::RegistrationUnauthorized | Code::DpopTokenMisused => {
             (StatusCode::UNAUTHORIZED, "invalid_token")
         }
-        Code::ClientMetadataInvalid => (StatusCode::BAD_REQUEST, "invalid_client_metadata"),
+        Code::ClientMetadataInvalid | Code::SectorInvalid => {
+            (StatusCode::BAD_REQUEST, "invalid_client_metadata")
+        }
         Code::RedirectUriInvalid => (StatusCode::BAD_REQUEST, "invalid_redirect_uri"),
         Code::TooManyClients => (StatusCode::FORBIDDEN, "access_denied"),
         Code::DpopProofInvalid | Code::DpopCallUnproven => (status_of(code), "invalid_dpop_proof"),
@@ -298,7 +300,6 @@ pub(crate) fn oauth_error(code: Code) -> (StatusCode, &'static str) {
             (StatusCode::BAD_REQUEST, "invalid_request_uri")
         }
         Code::RequestUriUnsupported => (StatusCode::BAD_REQUEST, "request_uri_not_supported"),
-        Code::SectorInvalid => (StatusCode::BAD_REQUEST, "invalid_client_metadata"),
         Code::TooOften => (StatusCode::TOO_MANY_REQUESTS, "temporarily_unavailable"),
         Code::ClientUnauthorized
         | Code::NothingNamed

@@ -242,7 +242,9 @@ mod tests {
             Shape::Any => found.push(at.to_owned()),
             Shape::List(inner) | Shape::Map(inner) => open(inner, at, found),
             Shape::Object(members) => {
-                members.iter().for_each(|(name, shape)| open(shape, &format!("{at}.{name}"), found));
+                for (name, shape) in members {
+                    open(shape, &format!("{at}.{name}"), found);
+                }
             }
             Shape::Flag | Shape::Number | Shape::Text | Shape::Choice(_) => {}
         }

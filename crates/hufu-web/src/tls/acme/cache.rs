@@ -178,7 +178,7 @@ fn name_of(directory: &str) -> String {
         .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-') { c } else { '_' })
         .collect();
     let hash = digest(&SHA256, directory.as_bytes());
-    let hash: String = hash.as_ref().iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    let hash: String = hex::encode(hash.as_ref().get(..4).unwrap_or_default());
     format!("{host}-{hash}")
 }
 

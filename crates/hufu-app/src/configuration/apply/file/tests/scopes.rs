@@ -84,7 +84,8 @@ fn scopes_that_cannot_be_meant() {
     ));
     let settings = refused(&in_pool("settings = { scopes = [] }"));
     assert_eq!(settings, "hufu.toml:4:23: scopes are tables of the user pool — write [[user_pool.scope]]");
-    let many: String = (0..65).map(|n| format!("[[user_pool.scope]]\nname = \"s{n}\"\n")).collect();
+    let many =
+        (0..65).map(|n| format!("[[user_pool.scope]]\nname = \"s{n}\"\n")).collect::<Vec<_>>().join("");
     assert!(refused(&in_pool(&many)).contains("too many scopes — declare at most 64"));
 }
 
