@@ -545,7 +545,7 @@ async fn mistakes_about_orders_are_told_at_the_start() {
         assert!(ran.failed().starts_with(told), "{told}: {}", ran.err);
     };
     let open = |mode| {
-        std::fs::set_permissions(site.instance.path("acme"), std::fs::Permissions::from_mode(mode)).unwrap()
+        std::fs::set_permissions(site.instance.path("acme"), std::fs::Permissions::from_mode(mode)).unwrap();
     };
     std::fs::create_dir(site.instance.path("acme")).unwrap();
     for mode in [0o755, 0o701, 0o720] {
@@ -668,6 +668,9 @@ async fn an_authority_that_has_had_enough_is_left_alone() {
     }
 }
 
+/// What a server answers.
+type Answer = Box<dyn Fn(&Method, &str, SocketAddr) -> Response<Body> + Send + Sync>;
+
 #[tokio::test]
 async fn an_authority_that_attacks_gets_nowhere() {
     // A directory without end; one that leads to plain HTTP, inside; nonces without end; nothing but nonsense.
@@ -675,7 +678,6 @@ async fn an_authority_that_attacks_gets_nowhere() {
         let pieces = futures::stream::repeat_with(|| Ok(Frame::data(Cursor::new(vec![b' '; 64 * 1024]))));
         Response::new(StreamBody::new(pieces).boxed_unsync())
     };
-    type Answer = Box<dyn Fn(&Method, &str, SocketAddr) -> Response<Body> + Send + Sync>;
     let attacks: [(Answer, &str); 5] = [
         (Box::new(move |_, _, _| endless()), "the response is longer than 262144 bytes"),
         (

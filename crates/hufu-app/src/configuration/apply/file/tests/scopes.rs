@@ -84,8 +84,9 @@ fn scopes_that_cannot_be_meant() {
     ));
     let settings = refused(&in_pool("settings = { scopes = [] }"));
     assert_eq!(settings, "hufu.toml:4:23: scopes are tables of the user pool — write [[user_pool.scope]]");
-    let many =
-        (0..65).map(|n| format!("[[user_pool.scope]]\nname = \"s{n}\"\n")).collect::<Vec<_>>().join("");
+    let many = (0..65)
+        .map(|n| format!("[[user_pool.scope]]\nname = \"s{n}\"\n"))
+        .fold(String::new(), |all, one| all + &one);
     assert!(refused(&in_pool(&many)).contains("too many scopes — declare at most 64"));
 }
 
