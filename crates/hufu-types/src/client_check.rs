@@ -8,8 +8,8 @@ use url::Url;
 use crate::client::{check_redirect_uri, is_loopback, origin_of};
 use crate::settings_check::{Problems, names};
 use crate::{
-    Agreement, Application, Branding, ClientSecret, ClientSettings, Grant, Language, LoginControl,
-    SettingProblem, TokenAuth,
+    Agreement, Application, ApplicationKind, Branding, ClientSecret, ClientSettings, Grant, Language,
+    LoginControl, SettingProblem, TokenAuth,
 };
 
 /// The rule for the addresses of pages, servers and pictures.
@@ -170,6 +170,10 @@ impl Application {
                 problems.add("secret", "a client that signs has no secret — take it out");
             }
         }
+        if self.client.dpop_bound_access_tokens && self.kind == ApplicationKind::MiniProgram {
+            let reason = "the published clients of mini programs send no DPoP proofs — take it out";
+            problems.add("dpop_bound_access_tokens", reason);
+        }
         if self.is_public() {
             let methods = [TokenAuth::Basic, TokenAuth::Post].map(TokenAuth::as_str).join(" or ");
             if !self.secrets.is_empty() {
@@ -282,9 +286,7 @@ fn is_color(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        ApplicationId, ApplicationKind, LoginMethod, PoolId, SigningAlgorithm, Timestamp, TokenHash,
-    };
+    use crate::{ApplicationId, LoginMethod, PoolId, SigningAlgorithm, Timestamp, TokenHash};
 
     fn paths(problems: Vec<SettingProblem>) -> Vec<String> {
         for problem in &problems {
@@ -441,7 +443,13 @@ mod tests {
         let all = ["secret", "grants", "login.agreements.0", "branding.language"];
         assert_eq!(paths(public.problems(Some(&[]))), all);
         assert_eq!(paths(public.problems(None)), ["secret", "grants", "branding.language"]);
-        let too_many = Application { secrets: vec![secret; 3], ..api };
+        let too_many = Application { secrets: vec![secret; 3], ..api.clone() };
         assert_eq!(paths(too_many.problems(None)), ["secret"]);
+        // Its published clients send no proofs; those of other kinds may.
+        let mut bound = Application { kind: ApplicationKind::MiniProgram, secrets: Vec::new(), ..api };
+        bound.client.dpop_bound_access_tokens = true;
+        assert_eq!(paths(bound.problems(None)), ["dpop_bound_access_tokens"]);
+        bound.kind = ApplicationKind::Spa;
+        assert_eq!(bound.problems(None), []);
     }
 }
