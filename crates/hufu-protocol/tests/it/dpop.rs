@@ -26,7 +26,7 @@ fn claims() -> Value {
 }
 
 fn with(mut object: Value, name: &str, value: Value) -> Value {
-    object[name] = value;
+    object.as_object_mut().unwrap().insert(name.to_owned(), value);
     object
 }
 
