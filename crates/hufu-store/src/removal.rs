@@ -17,6 +17,8 @@ statements! {
     JTIS_OF_APPLICATION = "DELETE FROM used_jtis WHERE pool_id = $1 AND application_id = $2";
     EXCHANGES_OF_APPLICATION = "DELETE FROM exchanges WHERE pool_id = $1 AND application_id = $2";
     CONSENTS_OF_APPLICATION = "DELETE FROM consents WHERE pool_id = $1 AND application_id = $2";
+    USERS_OF_APPLICATION = "DELETE FROM application_users WHERE pool_id = $1 AND application_id = $2";
+    REGISTRATION_OF_APPLICATION = "DELETE FROM registered_clients WHERE pool_id = $1 AND application_id = $2";
     APPLICATION = "DELETE FROM applications WHERE pool_id = $1 AND id = $2";
     TOKENS_OF_CONNECTION = "
         DELETE FROM refresh_tokens
@@ -45,6 +47,8 @@ pub async fn application(tx: &mut Tx<'_>, pool: &PoolId, id: &ApplicationId) -> 
         JTIS_OF_APPLICATION,
         EXCHANGES_OF_APPLICATION,
         CONSENTS_OF_APPLICATION,
+        USERS_OF_APPLICATION,
+        REGISTRATION_OF_APPLICATION,
     ] {
         tx.execute(statement, &[pool.into(), id.into()]).await?;
     }

@@ -190,6 +190,10 @@ impl Application {
         if self.kind != ApplicationKind::Api && !self.client.resources.is_empty() {
             problems.add("resources", "only an application of type api is a resource — take them out");
         }
+        if self.client.dpop_bound_access_tokens && self.kind == ApplicationKind::MiniProgram {
+            let reason = "the published clients of mini programs send no DPoP proofs — take it out";
+            problems.add("dpop_bound_access_tokens", reason);
+        }
         if self.is_public() {
             let methods = [TokenAuth::Basic, TokenAuth::Post].map(TokenAuth::as_str).join(" or ");
             if !self.secrets.is_empty() {
@@ -554,6 +558,13 @@ mod tests {
         assert_eq!(paths(public.problems(None)), ["secret", "grants", "branding.language"]);
         let too_many = Application { secrets: vec![secret; 3], ..api.clone() };
         assert_eq!(paths(too_many.problems(None)), ["secret"]);
+        // Its published clients send no proofs; those of other kinds may.
+        let mut bound =
+            Application { kind: ApplicationKind::MiniProgram, secrets: Vec::new(), ..api.clone() };
+        bound.client.dpop_bound_access_tokens = true;
+        assert_eq!(paths(bound.problems(None)), ["dpop_bound_access_tokens"]);
+        bound.kind = ApplicationKind::Spa;
+        assert_eq!(bound.problems(None), []);
         let mut resource = api;
         resource.client.resources = texts(&["https://api.a.example"]);
         assert_eq!(resource.problems(None), []);

@@ -31,7 +31,7 @@ impl App {
             let Ok(session) = self.living_session(&application.pool, &bearer.session).await else {
                 return inactive();
             };
-            let scope = bearer.scope.map(|scope| scope.to_string());
+            let scope = bearer.scope.as_ref().map(ToString::to_string);
             let key = bearer.key.as_ref();
             let told = json!({
                 "active": true, "iss": self.issuer, "sub": bearer.user, "aud": audience,

@@ -116,6 +116,7 @@ impl Registration {
             token_auth_signing_alg: client_choice("token_endpoint_auth_signing_alg")?,
             software_id: text("software_id")?,
             software_version: text("software_version")?,
+            dpop_bound_access_tokens: metadata.flag("dpop_bound_access_tokens")?,
             redirect_uris,
             ..ClientSettings::default()
         };
@@ -139,8 +140,8 @@ impl Registration {
     /// The application with all that the client decides replaced. Its secrets stay.
     pub(super) fn over(&self, present: Application) -> Application {
         let Self { name, kind, signing_algorithm, client } = self.clone();
-        let ClientSettings { allowed_origins, description, .. } = present.client;
-        let client = ClientSettings { allowed_origins, description, ..client };
+        let ClientSettings { allowed_origins, description, dpop_nonce_required, .. } = present.client;
+        let client = ClientSettings { allowed_origins, description, dpop_nonce_required, ..client };
         Application { name, kind, signing_algorithm, client, ..present }
     }
 }
@@ -186,6 +187,7 @@ pub(super) fn described(application: &Application) -> Map<String, Value> {
     put("default_max_age", json!(client.default_max_age));
     put("default_acr_values", json!(client.default_acr_values));
     put("require_auth_time", json!(true));
+    put("dpop_bound_access_tokens", json!(client.dpop_bound_access_tokens.then_some(true)));
     for (uri, name, flag) in [
         (&client.backchannel_logout_uri, "backchannel_logout_uri", "backchannel_logout_session_required"),
         (&client.frontchannel_logout_uri, "frontchannel_logout_uri", "frontchannel_logout_session_required"),

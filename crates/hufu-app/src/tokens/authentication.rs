@@ -15,8 +15,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::EndSession;
+use super::keys::Keys;
 use crate::authorization::dpop::Presented;
 use crate::configuration::ApplicationHint;
+use crate::digest::hash_token;
 use crate::events::{Actor, Trace};
 use crate::origin::{RecordRefusal, code_of};
 use crate::{App, Origin, Refusal, UserToken};
@@ -167,14 +169,25 @@ impl App {
 
     /// Verifies an access token or a user token, never an id token. Whether it is presented as it has to be is another
     /// question. It may be for a resource.
-    pub(crate) fn bearer_claims(&self, token: &str) -> Result<Bearer, Refusal> {
+    pub(crate) fn bearer_claims(&self, token: &str) -> Result<Arc<Bearer>, Refusal> {
+        let keys = self.keys.load();
+        let hash = hash_token(token);
+        if let Some(bearer) = keys.verified.get(&hash) {
+            let ends = Timestamp(bearer.expires_at.saturating_mul(1000)).plus(self.limits.clock_leeway);
+            return if ends <= self.now() { Err(Code::NotLoggedIn.into()) } else { Ok(bearer) };
+        }
+        let bearer = Arc::new(self.verify_bearer(token, &keys)?);
+        keys.verified.insert(hash, Arc::clone(&bearer));
+        Ok(bearer)
+    }
+
+    fn verify_bearer(&self, token: &str, keys: &Keys) -> Result<Bearer, Refusal> {
         let expectation = Expectation {
             types: &[TokenType::AccessToken, TokenType::UserToken],
             issuer: &self.issuer,
             now: self.now(),
             leeway: self.limits.clock_leeway,
         };
-        let keys = self.keys.load();
         let verified =
             verify::<BearerClaims>(token, keys.published(), &expectation).map_err(|_| Code::NotLoggedIn)?;
         let claims = verified.claims;
@@ -248,12 +261,12 @@ impl App {
         Ok(Authenticated {
             application: application.clone(),
             user: session.account.clone(),
-            subject: bearer.user,
-            session: bearer.session,
+            subject: bearer.user.clone(),
+            session: bearer.session.clone(),
             auth_time: session.auth_time(),
             is_device: session.is_device,
             origin,
-            scope: bearer.scope,
+            scope: bearer.scope.clone(),
             issued_at: bearer.issued_at,
             expires_at: bearer.expires_at,
         })

@@ -1,6 +1,7 @@
 //! The instance's keys for signing tokens.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_recursion::async_recursion as boxed;
@@ -8,8 +9,9 @@ use hufu_protocol::sealing::{OpenError, SealingKey};
 use hufu_protocol::{KeySet, SigningKey};
 use hufu_store::keys::{AddSigningKey, ListSigningKeys, StoredSigningKey};
 use hufu_store::{Store, StoreError};
-use hufu_types::{Clock, Random, SigningAlgorithm, Timestamp};
+use hufu_types::{Clock, Random, SigningAlgorithm, Timestamp, TokenHash};
 
+use super::authentication::Bearer;
 use crate::App;
 
 /// The instance's signing keys at one version of the configuration.
@@ -19,7 +21,15 @@ pub struct Keys {
     published: KeySet,
     /// The published keys as a JWK set.
     json: Vec<u8>,
+    /// The tokens that were verified with these keys lately. A client presents one many times, and verifying it costs
+    /// more than all the rest.
+    pub(super) verified: moka::sync::Cache<TokenHash, Arc<Bearer>>,
 }
+
+/// The most tokens that a node remembers as verified; each takes about half a kilobyte.
+const REMEMBERED_TOKENS: u64 = 20_000;
+/// For how long.
+const REMEMBERED: Duration = Duration::from_secs(5 * 60);
 
 /// Why keys cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -62,7 +72,8 @@ impl Keys {
         }
         let published: KeySet = signing.iter().map(|(_, key)| key.public()).collect();
         let json = serde_json::to_vec(&published).map_err(StoreError::from)?;
-        Ok(Self { signing, published, json })
+        let verified = moka::sync::Cache::builder().max_capacity(REMEMBERED_TOKENS).time_to_live(REMEMBERED);
+        Ok(Self { signing, published, json, verified: verified.build() })
     }
 
     /// The current signing key: the latest one whose start time has passed.

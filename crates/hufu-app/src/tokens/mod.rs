@@ -8,6 +8,7 @@ mod sessions;
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 use async_recursion::async_recursion as boxed;
 use hufu_protocol::{
@@ -432,13 +433,13 @@ impl App {
         }
         let (token, actor) = match self.token_of(token.expose(), &application.id) {
             Some(bearer) if application.client.subject_type.is_public() => {
-                (RevokedToken::OfSession(bearer.session), Some(Actor::user(&bearer.user)))
+                (RevokedToken::OfSession(bearer.session.clone()), Some(Actor::user(&bearer.user)))
             }
             // The token does not name the user.
             Some(bearer) => {
                 let session = self.living_session(&application.pool, &bearer.session).await;
                 let actor = session.ok().map(|session| Actor::user(&session.user));
-                (RevokedToken::OfSession(bearer.session), actor)
+                (RevokedToken::OfSession(bearer.session.clone()), actor)
             }
             None => (RevokedToken::Refresh(hash_token(token.expose())), None),
         };
@@ -455,7 +456,7 @@ impl App {
     }
 
     /// An unexpired access or user token of this application.
-    fn token_of(&self, token: &str, application: &ApplicationId) -> Option<Bearer> {
+    fn token_of(&self, token: &str, application: &ApplicationId) -> Option<Arc<Bearer>> {
         self.bearer_claims(token).ok().filter(|bearer| bearer.application == *application)
     }
 }

@@ -148,6 +148,18 @@ fn opened(node: &Node, answer: &Answer) -> OpenRequest {
 }
 
 on_both_engines! {
+    async fn a_client_may_ask_for_tokens_that_are_bound_to_a_key(database) {
+        let world = World::new(database).await;
+        let token = token(&world).await;
+        let metadata = json!({ "grant_types": ["client_credentials"], "response_types": [], "dpop_bound_access_tokens": true });
+        let client = Registered::new(&world, &token, metadata).await;
+        assert_eq!(client.json["dpop_bound_access_tokens"], json!(true));
+        let basic = STANDARD.encode(format!("{}:{}", client.id(), client.text("client_secret")));
+        let asker = world.nobody().header("authorization", &format!("Basic {basic}"));
+        let answer = asker.send(Method::POST, TOKEN, "application/x-www-form-urlencoded", b"grant_type=client_credentials".to_vec()).await;
+        assert_eq!((answer.status.as_u16(), &answer.json()["error"]), (400, &json!("invalid_dpop_proof")));
+    }
+
     async fn a_client_registers_and_is_served_at_once(database) {
         let world = World::new(database).await;
         let other = world.another_node().await;
@@ -224,7 +236,7 @@ on_both_engines! {
             "initiate_login_uri": "https://rp.example.com/start", "request_uris": ["https://rp.example.com/request#hash"],
             "backchannel_logout_uri": "https://rp.example.com/back", "backchannel_logout_session_required": false,
             "frontchannel_logout_uri": "https://rp.example.com/front", "frontchannel_logout_session_required": true,
-            "scope": "openid email", "dpop_bound_access_tokens": true, "something_else": { "a": 1 }, "tos_uri#de": null,
+            "scope": "openid email", "dpop_bound_access_tokens": false, "something_else": { "a": 1 }, "tos_uri#de": null,
         });
         let client = Registered::new(&world, &token, metadata.clone()).await;
         let mut told = metadata.as_object().unwrap().clone();
