@@ -19,9 +19,7 @@ mod token;
 pub use claims::{
     AccessTokenClaims, ClientTokenClaims, IdTokenClaims, LogoutTokenClaims, UserTokenClaims, half_hash,
 };
-pub use client_keys::{
-    ClientKeys, ClientKeysError, ClientSignatureError, Signed, unverified_subject,
-};
+pub use client_keys::{ClientKeys, ClientKeysError, ClientSignatureError, Signed, unverified_subject};
 pub use jwk::{Jwk, KeySet, PublicParameters, VerifyingKey};
 pub use key::{KeyError, Pkcs8, SignError, SigningKey};
 pub use pairwise::PairwiseKey;

@@ -433,7 +433,11 @@ mod tests {
         let host = |name: &str| Some(Sector::Host(name.to_owned()));
         for (uris, sector_uri, sector) in [
             (&[][..], None, Some(Sector::Client)),
-            (&["https://shop.example.com/a", "https://SHOP.example.com:8443/b"], None, host("shop.example.com")),
+            (
+                &["https://shop.example.com/a", "https://SHOP.example.com:8443/b"],
+                None,
+                host("shop.example.com"),
+            ),
             (&["https://shop.example.com/a", "https://shop.example.org/a"], None, None),
             (&["https://shop.example.com/a", "com.example.shop:/a"], None, None),
             (&["com.example.shop://shop.example.com/a", "http://127.0.0.1/a"], None, Some(Sector::Client)),
@@ -464,9 +468,13 @@ mod tests {
         {
             assert!(client.has_request_uri(same), "{same}");
         }
-        for other in
-            ["https://shop.example.com/r?", "https://shop.example.com/r/", "https://SHOP.example.com/r", "", "#one"]
-        {
+        for other in [
+            "https://shop.example.com/r?",
+            "https://shop.example.com/r/",
+            "https://SHOP.example.com/r",
+            "",
+            "#one",
+        ] {
             assert!(!client.has_request_uri(other), "{other}");
         }
     }

@@ -375,7 +375,12 @@ mod tests {
             response_types: Some(vec![ResponseType::CODE, ResponseType::CODE]),
             software_id: Some(String::new()),
             software_version: Some("x".repeat(256)),
-            request_uris: texts(&["https://a.example/r#x", "https://a.example/r#x", "http://a.example/r", "/r"]),
+            request_uris: texts(&[
+                "https://a.example/r#x",
+                "https://a.example/r#x",
+                "http://a.example/r",
+                "/r",
+            ]),
             sector_identifier_uri: Some("http://a.example/sector".to_owned()),
             ..ClientSettings::default()
         };

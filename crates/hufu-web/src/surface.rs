@@ -251,9 +251,7 @@ pub(crate) fn oauth_error(code: Code) -> (StatusCode, &'static str) {
         | Code::WrongMethod
         | Code::BodySlow
         | Code::BodyTooLarge
-        | Code::ContentTypeWrong => {
-            (status_of(code), "invalid_request")
-        }
+        | Code::ContentTypeWrong => (status_of(code), "invalid_request"),
         Code::RequestObjectInvalid => (StatusCode::BAD_REQUEST, "invalid_request_object"),
         Code::RequestObjectUnsupported => (StatusCode::BAD_REQUEST, "request_not_supported"),
         Code::PushedRequestUnknown | Code::RequestUriInvalid => {

@@ -357,7 +357,11 @@ fn all_needed(types: &[ResponseType]) -> Vec<Grant> {
     grants
 }
 
-fn check_redirect_uris(uris: &[String], types: &[ResponseType], kind: ApplicationKind) -> Result<(), Refusal> {
+fn check_redirect_uris(
+    uris: &[String],
+    types: &[ResponseType],
+    kind: ApplicationKind,
+) -> Result<(), Refusal> {
     let invalid = |place: String, problem: &str| Err(refusal(Code::RedirectUriInvalid, &place, problem));
     if uris.is_empty() && !types.is_empty() {
         return invalid("redirect_uris".to_owned(), "a client that people log in to needs one");

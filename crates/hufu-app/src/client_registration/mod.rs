@@ -34,8 +34,12 @@ use crate::events::{Actor, Trace};
 use crate::{App, Origin, Refusal};
 
 /// What a client may not send when it changes itself (RFC 7592 section 2.2).
-const OF_THE_SERVER: [&str; 4] =
-    ["registration_access_token", "registration_client_uri", "client_secret_expires_at", "client_id_issued_at"];
+const OF_THE_SERVER: [&str; 4] = [
+    "registration_access_token",
+    "registration_client_uri",
+    "client_secret_expires_at",
+    "client_id_issued_at",
+];
 
 /// Applications that registered themselves come after all others.
 const POSITION: i64 = i64::MAX;
@@ -163,9 +167,7 @@ impl App {
         }
         let sent_secret = match metadata.get("client_secret") {
             None | Some(Value::Null) => None,
-            Some(secret) => {
-                Some(secret.as_str().ok_or_else(|| refuse("client_secret", "it is not a text"))?)
-            }
+            Some(secret) => Some(secret.as_str().ok_or_else(|| refuse("client_secret", "it is not a text"))?),
         };
         let registration = Registration::read(metadata)?;
         let (secret, hashed) = self.new_secret();
@@ -223,10 +225,7 @@ impl App {
         };
         // It is stored: if this node cannot take it up now, its next poll does.
         if let Err(error) = self.refresh_config().await {
-            tracing::error!(
-                error = hufu_types::chain(&error),
-                "a registered client cannot be taken up yet"
-            );
+            tracing::error!(error = hufu_types::chain(&error), "a registered client cannot be taken up yet");
         }
         Ok(now.map(|now| now.value))
     }

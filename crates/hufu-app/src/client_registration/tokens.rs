@@ -83,7 +83,9 @@ impl App {
         let hit = Hit { name: format!("registered:{by}"), amount: 1, window, now };
         if self.write(hit).await? > self.limits.registrations_per_token {
             let wait = rates::wait(window, now);
-            return Err(Code::TooOften.retry_after(wait).because("registrations with this token, or changes of this client"));
+            return Err(Code::TooOften
+                .retry_after(wait)
+                .because("registrations with this token, or changes of this client"));
         }
         Ok(())
     }
@@ -106,7 +108,8 @@ impl App {
             return Err(Refusal::invalid("name", Reason::NotALine { max: LONGEST_NAME }));
         }
         let (now, latest) = (self.now(), self.now().plus(self.limits.key_life_max));
-        let expires_at = expires_at.unwrap_or_else(|| now.plus(self.limits.registration_token_life).min(latest));
+        let expires_at =
+            expires_at.unwrap_or_else(|| now.plus(self.limits.registration_token_life).min(latest));
         if expires_at <= now {
             return Err(Refusal::invalid("expiresAt", Reason::InThePast));
         }
@@ -181,7 +184,8 @@ impl Write for IssueToken {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
         registrations::insert_token(tx, &self.token).await?;
-        record(tx, &self.trace, &self.token.pool, Action::RegistrationTokenCreated, self.details.clone()).await
+        record(tx, &self.trace, &self.token.pool, Action::RegistrationTokenCreated, self.details.clone())
+            .await
     }
 }
 

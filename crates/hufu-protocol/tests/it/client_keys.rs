@@ -2,8 +2,7 @@ use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{RSA_PSS_SHA256, RsaKeyPair};
 use hufu_protocol::{
-    ClientKeys, ClientKeysError, ClientSignatureError, PublicParameters, Signed,
-    unverified_subject,
+    ClientKeys, ClientKeysError, ClientSignatureError, PublicParameters, Signed, unverified_subject,
 };
 use hufu_types::SigningAlgorithm;
 use proptest::prelude::*;

@@ -72,7 +72,10 @@ const WITHOUT_POOL: &[(&str, &str)] = &[
     ("passcodes::SWEEP", "sweeps all pools"),
     ("pushed_requests::SWEEP", "sweeps all pools"),
     ("refresh_tokens::SWEEP", "sweeps all pools"),
-    ("registrations::GET_TOKEN", "ids of tokens are unique in the instance; a request names no pool, it asks for it"),
+    (
+        "registrations::GET_TOKEN",
+        "ids of tokens are unique in the instance; a request names no pool, it asks for it",
+    ),
     ("registrations::SWEEP_TOKENS", "sweeps all pools"),
     ("sessions::SWEEP", "sweeps all pools"),
     ("step_tokens::SWEEP", "sweeps all pools"),

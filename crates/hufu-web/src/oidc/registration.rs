@@ -11,11 +11,7 @@ use crate::server::{self, Shared};
 use crate::surface::{Answer, private_json};
 
 /// Registers a client. Nothing is read of a request whose token is wrong.
-pub(crate) async fn register(
-    State(shared): server::State,
-    head: Head,
-    request: Request,
-) -> Answer<Response> {
+pub(crate) async fn register(State(shared): server::State, head: Head, request: Request) -> Answer<Response> {
     let origin = head.origin();
     let by = shared.app.may_register(head.bearer(), &origin).await?;
     let metadata = metadata(request, &shared).await?;

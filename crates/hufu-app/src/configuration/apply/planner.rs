@@ -6,7 +6,9 @@ mod senders;
 use std::collections::{HashMap, HashSet};
 
 use hufu_store::config::StoredConnection;
-use hufu_types::{ApplicationId, ConnectionId, ConnectionKind, Identifier, PoolId, PoolSettings, User, UserId};
+use hufu_types::{
+    ApplicationId, ConnectionId, ConnectionKind, Identifier, PoolId, PoolSettings, User, UserId,
+};
 
 use self::applications::Order;
 use super::file::{DesiredConnection, DesiredPool, DesiredUser, FileError, FileErrors, Position};

@@ -33,8 +33,7 @@ impl<'s> Client<'s> {
             clients: None,
         };
         let app = &site.world.node.app;
-        let (_, token) =
-            app.create_registration_token(&AdminCaller::command_line(), request).await.unwrap();
+        let (_, token) = app.create_registration_token(&AdminCaller::command_line(), request).await.unwrap();
         let sender = site.world.nobody().bearer(token.expose_secret());
         let answer = sender.post("/oidc/reg", metadata).await;
         assert_eq!(answer.status, 201, "{answer}");

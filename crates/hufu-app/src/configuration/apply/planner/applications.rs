@@ -6,9 +6,9 @@ use hufu_types::{
 };
 use secrecy::ExposeSecret as _;
 
-use super::super::{NewClientSecret, PresentPool};
 use super::super::file::{ConnectionReference, DesiredApplication, DesiredPool};
 use super::super::plan::PlanAction;
+use super::super::{NewClientSecret, PresentPool};
 use super::{ENABLED_AGAIN, PoolPlanner, Step};
 use crate::configuration::applications::{self, PutApplication};
 use crate::digest::hash_token;
@@ -34,7 +34,8 @@ pub(super) struct Order<'a> {
 impl<'a> Order<'a> {
     pub(super) fn new(pool: &'a PresentPool<'_>, desired: &'a DesiredPool) -> Self {
         let in_file = |id: &ApplicationId| desired.applications.iter().any(|desired| desired.id == *id);
-        let has_place = |present: &&Application| in_file(&present.id) || !pool.registered.contains(&present.id);
+        let has_place =
+            |present: &&Application| in_file(&present.id) || !pool.registered.contains(&present.id);
         let present: Vec<_> = pool.stored.applications.iter().filter(has_place).collect();
         let is_present = |id: &ApplicationId| present.iter().any(|present| present.id == *id);
         let others: Vec<_> = present.iter().copied().filter(|present| !in_file(&present.id)).collect();
