@@ -8,7 +8,7 @@ use hufu_protocol::PairwiseKey;
 use hufu_protocol::sealing::{OpenError, SealingKey};
 use hufu_store::instance::{Fact, GetFact, PutFactIfAbsent};
 use hufu_store::{Store, StoreError};
-use hufu_types::{Application, Random, Sector, SubjectType, UserId};
+use hufu_types::{Application, Random, Sector, UserId};
 use zeroize::Zeroizing;
 
 use crate::App;
@@ -41,15 +41,14 @@ impl Subjects {
         sealing: &SealingKey,
         random: &dyn Random,
     ) -> Result<Self, SubjectsError> {
-        let sealed = match store.read(GetFact(Fact::SubjectKey)).await? {
-            Some(sealed) => sealed,
-            None => {
-                let mut key = Zeroizing::new([0; 32]);
-                random.fill(key.as_mut_slice());
-                let sealed = hex::encode(sealing.seal(random, CONTEXT, key.as_slice()));
-                // Of nodes that start together, one makes the key of all.
-                store.write(PutFactIfAbsent(Fact::SubjectKey, sealed)).await?
-            }
+        let sealed = if let Some(sealed) = store.read(GetFact(Fact::SubjectKey)).await? {
+            sealed
+        } else {
+            let mut key = Zeroizing::new([0; 32]);
+            random.fill(key.as_mut_slice());
+            let sealed = hex::encode(sealing.seal(random, CONTEXT, key.as_slice()));
+            // Of nodes that start together, one makes the key of all.
+            store.write(PutFactIfAbsent(Fact::SubjectKey, sealed)).await?
         };
         let sealed = hex::decode(sealed).map_err(|_| SubjectsError::Malformed)?;
         let key = sealing.open(CONTEXT, &sealed)?;
@@ -59,7 +58,7 @@ impl Subjects {
 
     /// The `sub` that an application gets for a user.
     pub(crate) fn of(&self, application: &Application, user: &UserId) -> UserId {
-        if application.client.subject_type == SubjectType::Public {
+        if application.client.subject_type.is_public() {
             return user.clone();
         }
         // Neither is a part of the other's: an id of an application is no host.

@@ -20,7 +20,11 @@ impl PairwiseKey {
 
     /// The subject of a user in a sector: HMAC-SHA-256, 43 characters of base64url. Without the key nobody can tell
     /// whose it is, or whether two of different sectors are the same person's.
-    #[expect(clippy::expect_used, clippy::missing_panics_doc, reason = "base64url consists of characters of ids")]
+    #[expect(
+        clippy::expect_used,
+        clippy::missing_panics_doc,
+        reason = "base64url consists of characters of ids"
+    )]
     pub fn subject(&self, sector: &str, pool: &PoolId, user: &UserId) -> UserId {
         let mut context = hmac::Context::with_key(&self.0);
         // Neither hosts nor ids contain the byte in between.

@@ -103,23 +103,18 @@ text_enum! {
 
 text_enum! {
     /// Which subject the tokens of a client name (OpenID Connect Core 8).
+    #[derive(Default)]
     SubjectType {
         /// The id of the user, the same for every client.
+        #[default]
         Public = "public",
         /// An id that only clients of the same sector share, so that others cannot compare notes.
         Pairwise = "pairwise",
     }
 }
 
-impl Default for SubjectType {
-    fn default() -> Self {
-        Self::Public
-    }
-}
-
 impl SubjectType {
     /// Whether it is the id of the user.
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
     pub const fn is_public(&self) -> bool {
         matches!(self, Self::Public)
     }

@@ -9,7 +9,7 @@ use crate::client::{check_redirect_uri, is_loopback, origin_of, without_fragment
 use crate::settings_check::{Problems, names};
 use crate::{
     Agreement, Application, Branding, ClientSecret, ClientSettings, Grant, Language, LoginControl,
-    SettingProblem, SubjectType, TokenAuth,
+    SettingProblem, TokenAuth,
 };
 
 /// The rule for the addresses of pages, servers and pictures.
@@ -182,7 +182,7 @@ impl Application {
         if self.secrets.len() > Self::MAX_SECRETS {
             problems.add("secret", format!("too many secrets — keep the newest {}", Self::MAX_SECRETS));
         }
-        if self.client.subject_type == SubjectType::Pairwise && self.client.sector().is_none() {
+        if !self.client.subject_type.is_public() && self.client.sector().is_none() {
             let reason = "the redirect URIs are on several hosts, which would know people by different subjects — \
                           add `sector_identifier_uri`";
             problems.add("subject_type", reason);
@@ -329,8 +329,8 @@ fn is_color(text: &str) -> bool {
 mod tests {
     use super::*;
     use crate::{
-        ApplicationId, ApplicationKind, LoginMethod, PoolId, ResponseType, SigningAlgorithm, Timestamp,
-        TokenHash,
+        ApplicationId, ApplicationKind, LoginMethod, PoolId, ResponseType, SigningAlgorithm, SubjectType,
+        Timestamp, TokenHash,
     };
 
     fn paths(problems: Vec<SettingProblem>) -> Vec<String> {

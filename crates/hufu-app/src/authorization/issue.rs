@@ -73,22 +73,27 @@ impl App {
         };
         let settings = self.config().settings(&application.pool);
         let accounts = self.browser_accounts(&application.pool, browser).await?;
-        let account = match decide(request, application, &settings, &accounts, given, &self.subjects, self.now())
-        {
-            Need::Login if may_ask => return Ok(Next::LogIn),
-            Need::Login => {
-                return refuse(
-                    OAuthError::LoginRequired,
-                    "nobody is logged in, or not as this request needs it",
-                );
-            }
-            Need::Choice if may_ask => return Ok(Next::Choose(accounts)),
-            Need::Choice => return refuse(OAuthError::AccountSelectionRequired, "an account must be chosen"),
-            Need::AnotherUser => {
-                return refuse(OAuthError::LoginRequired, "somebody else is logged in than the client named");
-            }
-            Need::Account(account) => account.clone(),
-        };
+        let account =
+            match decide(request, application, &settings, &accounts, given, &self.subjects, self.now()) {
+                Need::Login if may_ask => return Ok(Next::LogIn),
+                Need::Login => {
+                    return refuse(
+                        OAuthError::LoginRequired,
+                        "nobody is logged in, or not as this request needs it",
+                    );
+                }
+                Need::Choice if may_ask => return Ok(Next::Choose(accounts)),
+                Need::Choice => {
+                    return refuse(OAuthError::AccountSelectionRequired, "an account must be chosen");
+                }
+                Need::AnotherUser => {
+                    return refuse(
+                        OAuthError::LoginRequired,
+                        "somebody else is logged in than the client named",
+                    );
+                }
+                Need::Account(account) => account.clone(),
+            };
         if request.device.is_some() {
             return Ok(Next::Device(Box::new(account)));
         }

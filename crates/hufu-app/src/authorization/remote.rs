@@ -73,12 +73,7 @@ enum Choice<T> {
 
 impl<T> Known<T> {
     /// `life` is how long a content does for what it is needed for, if it does.
-    fn now(
-        &self,
-        life: impl Fn(&Arc<T>) -> Option<Life>,
-        pause: Duration,
-        now: Timestamp,
-    ) -> Choice<T> {
+    fn now(&self, life: impl Fn(&Arc<T>) -> Option<Life>, pause: Duration, now: Timestamp) -> Choice<T> {
         let fit = self.content.as_ref().and_then(|(content, at)| Some((content, at, life(content)?)));
         if let Some((content, at, life)) = &fit
             && at.plus(life.cached) > now

@@ -78,7 +78,8 @@ impl App {
             return Err(FetchError::Status(response.status));
         }
         let body = response.whole_body()?;
-        let object = std::str::from_utf8(body).ok().map(str::trim).filter(|text| text.len() <= MAX_TOKEN_LENGTH);
+        let object =
+            std::str::from_utf8(body).ok().map(str::trim).filter(|text| text.len() <= MAX_TOKEN_LENGTH);
         let object = object.ok_or(FetchError::NoToken)?.to_owned();
         Ok(Fetched { object, hash: URL_SAFE_NO_PAD.encode(digest(&SHA256, body)) })
     }

@@ -2,8 +2,8 @@
 
 use async_recursion::async_recursion as boxed;
 use hufu_connect::OutgoingError;
+use hufu_types::ClientSettings;
 use hufu_types::refusal::Code;
-use hufu_types::{ClientSettings, SubjectType};
 
 use crate::{App, Refusal};
 
@@ -35,7 +35,7 @@ impl App {
 
     async fn read_sector(&self, client: &ClientSettings) -> Result<(), SectorError> {
         let Some(uri) = &client.sector_identifier_uri else {
-            let is_clear = client.subject_type == SubjectType::Public || client.sector().is_some();
+            let is_clear = client.subject_type.is_public() || client.sector().is_some();
             return if is_clear { Ok(()) } else { Err(SectorError::SeveralHosts) };
         };
         let response = self.sender_context.http.get(uri, &[("accept", "application/json")]).await?;

@@ -8,7 +8,7 @@ use async_recursion::async_recursion as boxed;
 use hufu_protocol::{Expectation, TokenType, verify};
 use hufu_store::sessions::{GetSession, Session, Touch};
 use hufu_types::refusal::Code;
-use hufu_types::{Action, Application, ApplicationId, PoolId, Scope, ScopeSet, SessionId, SubjectType, Timestamp, UserId};
+use hufu_types::{Action, Application, ApplicationId, PoolId, Scope, ScopeSet, SessionId, Timestamp, UserId};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -214,7 +214,7 @@ impl App {
             }
         }
         // All other endpoints name the user by the id of the account.
-        let knows_no_id = bearer.scope.is_some() && application.client.subject_type == SubjectType::Pairwise;
+        let knows_no_id = bearer.scope.is_some() && !application.client.subject_type.is_public();
         if (application.login.consent || knows_no_id) && needs != Needs::Userinfo {
             return Err(Code::ThirdPartyToken.into());
         }

@@ -18,7 +18,7 @@ use hufu_store::users::GetUser;
 use hufu_types::refusal::Code;
 use hufu_types::{
     Application, ApplicationId, Facts, Gender, OpaqueToken, PoolSettings, Scope, ScopeSet, SessionId,
-    SigningAlgorithm, SubjectType, Timestamp, TokenAuth, TokenPurpose, User, UserId,
+    SigningAlgorithm, Timestamp, TokenAuth, TokenPurpose, User, UserId,
 };
 use serde_json::{Map, Value};
 
@@ -369,7 +369,7 @@ impl App {
             return Err(Code::TokenNotRevocable.into());
         }
         let (token, actor) = match self.token_of(token.expose(), &application.id) {
-            Some(bearer) if application.client.subject_type == SubjectType::Public => {
+            Some(bearer) if application.client.subject_type.is_public() => {
                 (RevokedToken::OfSession(bearer.session), Some(Actor::user(&bearer.user)))
             }
             // The token does not name the user.

@@ -15,8 +15,8 @@ use tokio::net::TcpListener;
 
 use crate::client::Answer;
 use crate::client_keys::{
-    CALLBACK, PUSH, Signer, authorize, error_of, inline, is_page, location, opened, seconds, unsigned, website,
-    with, without, world_with,
+    CALLBACK, PUSH, Signer, authorize, error_of, inline, is_page, location, opened, seconds, unsigned,
+    website, with, without, world_with,
 };
 use crate::world::{PUBLIC_URL, Plan, SHOP_BARE, SHOP_WEB, World};
 
@@ -101,7 +101,8 @@ async fn ask(world: &World, uri: &str) -> Answer {
 }
 
 async fn ask_as(world: &World, client: &str, uri: &str) -> Answer {
-    let outside = [("client_id", client), ("response_type", "code"), ("redirect_uri", CALLBACK), ("state", "outside")];
+    let outside =
+        [("client_id", client), ("response_type", "code"), ("redirect_uri", CALLBACK), ("state", "outside")];
     authorize(world, &[&outside[..], &[("request_uri", &*escaped(uri))]].concat()).await
 }
 

@@ -53,8 +53,11 @@ async fn signed(world: &World, answer: &Answer, content_type: &str) -> String {
         "ES256" => UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, [vec![4], part("x"), part("y")].concat())
             .verify(message.as_bytes(), &signature),
         "EdDSA" => UnparsedPublicKey::new(&ED25519, part("x")).verify(message.as_bytes(), &signature),
-        _ => RsaPublicKeyComponents { n: part("n"), e: part("e") }
-            .verify(&RSA_PKCS1_2048_8192_SHA256, message.as_bytes(), &signature),
+        _ => RsaPublicKeyComponents { n: part("n"), e: part("e") }.verify(
+            &RSA_PKCS1_2048_8192_SHA256,
+            message.as_bytes(),
+            &signature,
+        ),
     };
     verified.unwrap();
     jwt
@@ -73,8 +76,13 @@ async fn is_no_token(world: &World, jwt: &str) {
     assert_eq!(told.json(), json!({ "active": false }));
     let challenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
     let hint = [
-        ("client_id", SHOP_WEB), ("response_type", "code"), ("redirect_uri", CALLBACK), ("scope", "openid"),
-        ("code_challenge", challenge), ("code_challenge_method", "S256"), ("prompt", "none"),
+        ("client_id", SHOP_WEB),
+        ("response_type", "code"),
+        ("redirect_uri", CALLBACK),
+        ("scope", "openid"),
+        ("code_challenge", challenge),
+        ("code_challenge_method", "S256"),
+        ("prompt", "none"),
     ];
     let without = authorize(world, &hint).await;
     assert_eq!(error_of(&without), "login_required");

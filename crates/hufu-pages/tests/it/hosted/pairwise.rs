@@ -15,8 +15,7 @@ use crate::server::Answer;
 
 /// RFC 7636 appendix B.
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
-const PKCE: &str =
-    "&code_challenge_method=S256&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+const PKCE: &str = "&code_challenge_method=S256&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 const OUT: &str = "https://shop.example.com/out";
 
 /// What the server of the application received.
@@ -45,10 +44,14 @@ async fn site(database: TestDatabase) -> (Site, Received) {
 /// The claims of the ID token, and the token, that the code in an answer opens.
 async fn exchanged(site: &Site, client: &str, answer: &Answer) -> (Value, String) {
     let location = answer.header("location");
-    let (_, code) = location.split_once("code=").unwrap_or_else(|| panic!("no code: {location} {}", answer.text()));
+    let (_, code) =
+        location.split_once("code=").unwrap_or_else(|| panic!("no code: {location} {}", answer.text()));
     let fields = [
-        ("grant_type", "authorization_code"), ("client_id", client), ("redirect_uri", BACK),
-        ("code", code.split('&').next().unwrap()), ("code_verifier", VERIFIER),
+        ("grant_type", "authorization_code"),
+        ("client_id", client),
+        ("redirect_uri", BACK),
+        ("code", code.split('&').next().unwrap()),
+        ("code_verifier", VERIFIER),
     ];
     let tokens = site.world.nobody().form(TOKEN, &fields).await.json();
     let id_token = tokens["id_token"].as_str().unwrap_or_else(|| panic!("{tokens}"));

@@ -87,8 +87,8 @@ pub struct DesiredClient {
     pub subject_type: Option<SubjectType>,
     /// See [`ClientSettings::sector_identifier_uri`].
     pub sector_identifier_uri: Option<String>,
-    /// See [`ClientSettings::userinfo_signed_response_alg`]. `Some(None)` for none.
-    pub userinfo_signed_response_alg: Option<Option<SigningAlgorithm>>,
+    /// See [`ClientSettings::userinfo_signed_response_alg`]. The name of the algorithm, or empty for none.
+    pub userinfo_signed_response_alg: Option<String>,
     /// What its login page offers, `[user_pool.application.login]`.
     pub login: Option<LoginControl>,
     /// How its login page looks, `[user_pool.application.branding]`.
@@ -132,9 +132,10 @@ impl DesiredClient {
             request_uris: list(&self.request_uris, present.request_uris),
             subject_type: self.subject_type.unwrap_or(present.subject_type),
             sector_identifier_uri: address(&self.sector_identifier_uri, present.sector_identifier_uri),
-            userinfo_signed_response_alg: self
-                .userinfo_signed_response_alg
-                .unwrap_or(present.userinfo_signed_response_alg),
+            userinfo_signed_response_alg: match &self.userinfo_signed_response_alg {
+                Some(name) => SigningAlgorithm::parse(name),
+                None => present.userinfo_signed_response_alg,
+            },
             // A client that restricted itself when it registered is the file's now.
             response_types: present.response_types.filter(|_| self.grants.is_none()),
             // What only a registered client says of itself.
@@ -215,13 +216,14 @@ pub(super) fn read_client(table: Table<'_>) -> DesiredClient {
     client
 }
 
-/// Reads an algorithm, or nothing for none.
-fn read_algorithm(item: Item<'_>) -> Option<Option<SigningAlgorithm>> {
-    if item.text()?.is_empty() {
-        return Some(None);
+/// Reads the name of an algorithm, or nothing for none.
+fn read_algorithm(item: Item<'_>) -> Option<String> {
+    let name = item.text()?;
+    if !name.is_empty() {
+        let names = SigningAlgorithm::ALL.iter().map(|algorithm| algorithm.as_str());
+        item.choice("signing algorithm", &[], SigningAlgorithm::parse, names)?;
     }
-    let names = SigningAlgorithm::ALL.iter().map(|algorithm| algorithm.as_str());
-    item.choice("signing algorithm", &[], SigningAlgorithm::parse, names).map(Some)
+    Some(name.to_owned())
 }
 
 /// Reads a key set.

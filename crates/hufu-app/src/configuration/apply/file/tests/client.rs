@@ -1,8 +1,8 @@
 //! Applications as OAuth clients, their login pages and their branding.
 
 use hufu_types::{
-    Branding, ClientSettings, Grant, LoginControl, LoginMethod, PageTheme, RegistrationMethod, SigningAlgorithm,
-    SubjectType, TokenAuth,
+    Branding, ClientSettings, Grant, LoginControl, LoginMethod, PageTheme, RegistrationMethod,
+    SigningAlgorithm, SubjectType, TokenAuth,
 };
 
 use super::super::client::{BRANDING_KEYS, CLIENT_KEYS, LOGIN_KEYS};
