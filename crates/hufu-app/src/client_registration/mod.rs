@@ -28,7 +28,7 @@ pub use hufu_store::registrations::RegistrationToken;
 use self::metadata::{Registration, described, problem, refuse};
 use self::unit::{ChangeClient, RegisterClient, RemoveClient};
 use crate::address::network_of;
-use crate::configuration::{Change, Operation, Outcome, PutApplication, Rejection};
+use crate::configuration::{Change, Operation, Outcome, PutApplication, Rejection, key_problem};
 use crate::digest::hash_token;
 use crate::events::{Actor, Trace};
 use crate::{App, Origin, Refusal};
@@ -96,7 +96,7 @@ impl App {
         let has_secret = application.has_secret();
         let secrets = if has_secret { vec![hashed] } else { Vec::new() };
         let application = Application { secrets, ..application };
-        check_new_client(&application)?;
+        check_application(&application)?;
         self.count_registration(by.id().as_str()).await?;
         self.check_sector(&application.client).await?;
         let token = OpaqueToken::generate(TokenPurpose::RegisteredClient, &*self.random);
@@ -173,7 +173,7 @@ impl App {
         let (secret, hashed) = self.new_secret();
         let new_hash = hashed.hash.clone();
         let wanted = ChangeClient::wanted(&registration, own.application.clone(), &hashed);
-        check_new_client(&wanted)?;
+        check_application(&wanted)?;
         self.count_registration(id.as_str()).await?;
         self.check_sector(&wanted.client).await?;
         let token = OpaqueToken::generate(TokenPurpose::RegisteredClient, &*self.random);
@@ -278,6 +278,13 @@ impl App {
     }
 }
 
+/// Checks an application before anything is locked. The unit checks again.
+fn check_application(application: &Application) -> Result<(), Refusal> {
+    let mut problems = application.problems(None);
+    problems.extend(key_problem(&application.client));
+    problem(&problems).map_or(Ok(()), Err)
+}
+
 /// The refusal of a client that was removed or changed since it proved who it is.
 fn gone() -> Refusal {
     Code::RegistrationUnauthorized.into()
@@ -290,13 +297,6 @@ fn refusal_of(rejection: Rejection) -> Refusal {
         Rejection::TooManyClients(most) => Code::TooManyClients.with("most", most),
         other => Refusal::internal(other),
     }
-}
-
-/// Checks an application before anything is locked. The unit checks again.
-fn check_new_client(application: &Application) -> Result<(), Refusal> {
-    let mut problems = application.problems(None);
-    problems.extend(crate::configuration::key_problem(&application.client));
-    problem(&problems).map_or(Ok(()), Err)
 }
 
 /// Whether a token is the one with this hash.

@@ -4,8 +4,7 @@ use aws_lc_rs::signature::{RSA_PSS_SHA256, RsaKeyPair};
 use hufu_protocol::{
     ClientKeys, ClientKeysError, ClientSignatureError, PublicParameters, Signed, unverified_subject,
 };
-use hufu_types::ClientAlgorithm;
-use hufu_types::SigningAlgorithm;
+use hufu_types::{ClientAlgorithm, SigningAlgorithm};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

@@ -466,6 +466,7 @@ on_both_engines! {
         Registered::new(&world, &text, least()).await;
 
         // It expires, or is revoked; its clients stay.
+        world.advance(Duration::from_secs(1));
         let (revoked, other) = token_with(&world, SHOP, |_| {}).await;
         let client = Registered::new(&world, &other, least()).await;
         let app = &world.node.app;
