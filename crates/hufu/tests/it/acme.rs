@@ -545,7 +545,7 @@ async fn mistakes_about_orders_are_told_at_the_start() {
         assert!(ran.failed().starts_with(told), "{told}: {}", ran.err);
     };
     let open = |mode| {
-        std::fs::set_permissions(site.instance.path("acme"), std::fs::Permissions::from_mode(mode)).unwrap()
+        std::fs::set_permissions(site.instance.path("acme"), std::fs::Permissions::from_mode(mode)).unwrap();
     };
     std::fs::create_dir(site.instance.path("acme")).unwrap();
     for mode in [0o755, 0o701, 0o720] {
@@ -570,6 +570,9 @@ type Body = UnsyncBoxBody<Cursor<Vec<u8>>, Infallible>;
 fn body(text: &str) -> Body {
     Full::new(Cursor::new(text.as_bytes().to_vec())).boxed_unsync()
 }
+
+/// What an authority answers.
+type Answer = Box<dyn Fn(&Method, &str, SocketAddr) -> Response<Body> + Send + Sync>;
 
 /// An authority that misbehaves, for what the real one does not do.
 struct Authority {
@@ -675,7 +678,6 @@ async fn an_authority_that_attacks_gets_nowhere() {
         let pieces = futures::stream::repeat_with(|| Ok(Frame::data(Cursor::new(vec![b' '; 64 * 1024]))));
         Response::new(StreamBody::new(pieces).boxed_unsync())
     };
-    type Answer = Box<dyn Fn(&Method, &str, SocketAddr) -> Response<Body> + Send + Sync>;
     let attacks: [(Answer, &str); 5] = [
         (Box::new(move |_, _, _| endless()), "the response is longer than 262144 bytes"),
         (

@@ -110,12 +110,11 @@ fn other(what: &'static str) -> Error {
 
 /// The time of `Retry-After`: a number of seconds, or a date (RFC 9110 section 10.2.3).
 fn wait(value: &str, clock: &dyn Clock) -> Option<Duration> {
-    let wait = match value.trim().parse::<u64>() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => {
-            let date = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(value.trim()).ok()?;
-            hufu_types::Timestamp(date.as_millisecond()).since(clock.now())
-        }
+    let wait = if let Ok(seconds) = value.trim().parse::<u64>() {
+        Duration::from_secs(seconds)
+    } else {
+        let date = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(value.trim()).ok()?;
+        hufu_types::Timestamp(date.as_millisecond()).since(clock.now())
     };
     Some(wait.min(LONGEST_WAIT))
 }
