@@ -2,6 +2,7 @@
 
 use axum::Router;
 use axum::http::header::{CONTENT_TYPE, LOCATION};
+use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 
@@ -30,7 +31,7 @@ async fn answer(certificates: &Certificates, origin: &str, method: &Method, uri:
         return ([(CONTENT_TYPE, "application/octet-stream")], answer).into_response();
     }
     // What begins otherwise, such as the `*` of OPTIONS, would become a part of the host.
-    let target = uri.path_and_query().map(axum::http::uri::PathAndQuery::as_str);
+    let target = uri.path_and_query().map(PathAndQuery::as_str);
     let target = target.filter(|target| target.starts_with('/')).unwrap_or("/");
     let Ok(location) = HeaderValue::from_str(&format!("{origin}{target}")) else {
         return StatusCode::BAD_REQUEST.into_response();

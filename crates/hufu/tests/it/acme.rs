@@ -571,6 +571,9 @@ fn body(text: &str) -> Body {
     Full::new(Cursor::new(text.as_bytes().to_vec())).boxed_unsync()
 }
 
+/// What an authority answers.
+type Answer = Box<dyn Fn(&Method, &str, SocketAddr) -> Response<Body> + Send + Sync>;
+
 /// An authority that misbehaves, for what the real one does not do.
 struct Authority {
     address: SocketAddr,

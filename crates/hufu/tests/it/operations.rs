@@ -54,7 +54,11 @@ on_both_engines! {
             assert_eq!(value(&text, metric), Some(expected), "{metric}\n{text}");
         }
         assert_eq!(server.client.get("/metrics").await.status, 404);
-        for path in ["/healthz", "/oidc/.well-known/jwks.json", "/__sandbox/users", "/"] {
+        // Nobody can ask elsewhere while there is no certificate yet.
+        for path in ["/healthz", "/readyz"] {
+            assert_eq!(metrics.get(path).await.status, 200, "{path}");
+        }
+        for path in ["/oidc/.well-known/jwks.json", "/__sandbox/users", "/"] {
             assert_eq!(metrics.get(path).await.status, 404, "{path}");
         }
         server.stop().await.succeeded();

@@ -178,8 +178,8 @@ fn name_of(directory: &str) -> String {
         .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-') { c } else { '_' })
         .collect();
     let hash = digest(&SHA256, directory.as_bytes());
-    let hash: String = hex::encode(hash.as_ref().get(..4).unwrap_or_default());
-    format!("{host}-{hash}")
+    let hash = hash.as_ref().iter().take(4).fold(0_u32, |hash, byte| hash << 8 | u32::from(*byte));
+    format!("{host}-{hash:08x}")
 }
 
 fn make(folder: &Path) -> Result<()> {
