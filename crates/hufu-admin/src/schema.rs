@@ -1,8 +1,6 @@
 //! The schemas of configuration objects, made of their shapes.
 
 use hufu_app::configuration::document::{self, Shape};
-use hufu_app::sources;
-use hufu_types::ConnectionKind;
 use utoipa::openapi::schema::{AdditionalProperties, ArrayBuilder, ObjectBuilder, SchemaType, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
@@ -78,20 +76,6 @@ fn application_secrets() -> ArrayBuilder {
         .description(Some("The client secrets, newest first. At most two are valid at a time."))
 }
 
-/// The fields of all types of connections. Secrets are written only.
-fn connection_fields(secrets_too: bool) -> ObjectBuilder {
-    let all = ConnectionKind::ALL.iter().flat_map(|kind| sources::fields(*kind));
-    let described = |object: ObjectBuilder, field: &sources::Field| {
-        let what = format!("{}: {}", field.label.en, field.hint.en);
-        let schema = if field.secret { text(&what).write_only(true) } else { text(&what) };
-        object.property(case::camel(field.name), schema)
-    };
-    let description = "Those of its type: docs/apply.md. A secret that a patch leaves out stays.";
-    all.filter(|field| secrets_too || !field.secret)
-        .fold(ObjectBuilder::new(), described)
-        .description(Some(description))
-}
-
 fn connection_secrets() -> ObjectBuilder {
     ObjectBuilder::new()
         .additional_properties(Some(AdditionalProperties::RefOr(
@@ -126,13 +110,10 @@ schemas! {
         .property("secrets", application_secrets());
     /// A connection to create, or a patch of one.
     ConnectionBody = body(document::connection::shape())
-        .property("fields", connection_fields(true))
         .property("secrets", connection_secrets())
         .description(Some("The keys of `[[user_pool.connection]]`: docs/apply.md. Secrets of `fields` are never shown."));
     /// A connection.
-    ConnectionView = view(document::connection::shape())
-        .property("fields", connection_fields(false))
-        .property("secrets", connection_secrets());
+    ConnectionView = view(document::connection::shape()).property("secrets", connection_secrets());
     /// A pool to create, or a patch of one.
     PoolBody = body(document::pool::shape()).description(Some("The keys of `[[user_pool]]`: docs/apply.md."));
     /// A pool with its settings.
