@@ -31,32 +31,28 @@ impl App {
                 return inactive();
             };
             let scope = bearer.scope.map(|scope| scope.to_string());
-            let mut told = json!({
+            let told = json!({
                 "active": true, "iss": self.issuer, "sub": bearer.user, "aud": audience,
                 "client_id": bearer.application, "token_type": "Bearer", "scope": scope,
                 "iat": bearer.issued_at, "exp": bearer.expires_at,
             });
             // The session is between the client and Hufu.
-            if bearer.application == application.id {
-                told["sid"] = json!(bearer.session);
-                told["auth_time"] = json!(session.auth_time().seconds());
-            }
-            return Ok(told);
+            let own = (bearer.application == application.id)
+                .then(|| json!({ "sid": bearer.session, "auth_time": session.auth_time().seconds() }));
+            return Ok(with(told, own));
         }
         if let Some(claims) = self.client_claims(token) {
             let resources = claims.aud.resources(&claims.client_id);
             let Some(audience) = self.audience_for(application, &claims.client_id, &resources) else {
                 return inactive();
             };
-            let mut told = json!({
+            let told = json!({
                 "active": true, "iss": self.issuer, "sub": claims.sub, "aud": audience,
                 "client_id": claims.client_id, "token_type": "Bearer", "iat": claims.iat, "exp": claims.exp,
                 "jti": claims.jti,
             });
-            if !claims.scope.is_empty() {
-                told["scope"] = json!(claims.scope);
-            }
-            return Ok(told);
+            let scope = (!claims.scope.is_empty()).then(|| json!({ "scope": claims.scope }));
+            return Ok(with(told, scope));
         }
         let find = FindRefreshToken { pool: application.pool.clone(), hash: hash_token(token) };
         let found = self.read(find).await?.filter(|token| token.application == application.id);
@@ -124,6 +120,14 @@ impl App {
         claims.insert("sub".to_owned(), who.subject.as_str().into());
         Ok(claims)
     }
+}
+
+/// An answer with more members, if there are some.
+fn with(mut told: Value, more: Option<Value>) -> Value {
+    if let (Some(told), Some(Value::Object(more))) = (told.as_object_mut(), more) {
+        told.extend(more);
+    }
+    told
 }
 
 /// Reads a refresh token.

@@ -262,7 +262,10 @@ fn read_branding(item: Item<'_>) -> Option<Branding> {
     let text =
         |key| table.optional(key).and_then(|item| item.text()).and_then(|text| some_text(text.to_owned()));
     let branding = Branding {
-        title: table.optional("title").and_then(|item| read_title(item, "the title of a login page")).unwrap_or_default(),
+        title: table
+            .optional("title")
+            .and_then(|item| read_title(item, "the title of a login page"))
+            .unwrap_or_default(),
         logo: text("logo"),
         primary_color: text("primary_color"),
         theme: table.optional("theme").and_then(|item| {

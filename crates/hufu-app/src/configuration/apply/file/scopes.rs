@@ -62,7 +62,10 @@ fn read_scope(table: Table<'_>) -> (DesiredScope, bool) {
     });
     let scope = PoolScope {
         name: name.unwrap_or_default().to_owned(),
-        title: table.optional("title").and_then(|item| read_title(item, "the title of a scope")).unwrap_or_default(),
+        title: table
+            .optional("title")
+            .and_then(|item| read_title(item, "the title of a scope"))
+            .unwrap_or_default(),
         claims: sources.unwrap_or_default(),
     };
     (DesiredScope { at: table.at, scope, claims }, name.is_some())
