@@ -41,9 +41,9 @@ const MIGRATIONS: &[Migration] = migrations![
     12 "0012_device_codes",
     13 "0013_client_keys",
     14 "0014_registration",
-    16 "0016_dpop",
-    17 "0017_resources",
-    18 "0018_access",
+    15 "0015_dpop",
+    16 "0016_resources",
+    17 "0017_access",
 ];
 
 const CREATE_LEDGER: &str = "

@@ -38,10 +38,10 @@ impl App {
                 "client_id": bearer.application, "token_type": token_type(key), "scope": scope,
                 "iat": bearer.issued_at, "exp": bearer.expires_at,
             });
-            let own = json!({ "sid": bearer.session, "auth_time": session.auth_time().seconds() });
             // The session is between the client and Hufu.
-            let is_own = bearer.application == application.id;
-            return Ok(with(with_key(told, key), if is_own { own } else { Value::Null }));
+            let own = (bearer.application == application.id)
+                .then(|| json!({ "sid": bearer.session, "auth_time": session.auth_time().seconds() }));
+            return Ok(with(with_key(told, key), own));
         }
         if let Some(claims) = self.client_claims(token) {
             let resources = claims.aud.resources(&claims.client_id);
@@ -54,8 +54,7 @@ impl App {
                 "client_id": claims.client_id, "token_type": token_type(key), "iat": claims.iat,
                 "exp": claims.exp, "jti": claims.jti,
             });
-            let has_scope = !claims.scope.is_empty();
-            let scope = if has_scope { json!({ "scope": claims.scope }) } else { Value::Null };
+            let scope = (!claims.scope.is_empty()).then(|| json!({ "scope": claims.scope }));
             return Ok(with(with_key(told, key), scope));
         }
         let find = FindRefreshToken { pool: application.pool.clone(), hash: hash_token(token) };
@@ -159,13 +158,13 @@ pub enum Userinfo {
 
 /// What is told of a token, with the key that it is bound to (RFC 9449 section 6.2).
 fn with_key(told: Value, key: Option<&Thumbprint>) -> Value {
-    with(told, key.map(|jkt| json!({ "cnf": { "jkt": jkt } })).unwrap_or_default())
+    with(told, key.map(|jkt| json!({ "cnf": { "jkt": jkt } })))
 }
 
-/// An object with the members of another one. Null has none.
-fn with(mut told: Value, more: Value) -> Value {
-    if let (Some(claims), Value::Object(more)) = (told.as_object_mut(), more) {
-        claims.extend(more);
+/// An answer with more members, if there are some.
+fn with(mut told: Value, more: Option<Value>) -> Value {
+    if let (Some(told), Some(Value::Object(more))) = (told.as_object_mut(), more) {
+        told.extend(more);
     }
     told
 }

@@ -263,10 +263,9 @@ impl App {
             return Err(reply.error(OAuthError::UnmetAuthenticationRequirements, description));
         }
         let resources = parameters.resources();
-        if self.check_resources(&application.pool, &resources).is_err() {
-            let description = "resource is not an API of the user pool, or there are too many";
-            return Err(reply.error(OAuthError::InvalidTarget, description));
-        }
+        let wrong = "resource is not an API of the user pool, or there are too many";
+        self.check_resources(&application.pool, &resources)
+            .map_err(|_| reply.error(OAuthError::InvalidTarget, wrong))?;
         let words = |name: &str| -> Vec<String> {
             parameters.get(name).unwrap_or_default().split_ascii_whitespace().map(str::to_owned).collect()
         };

@@ -61,6 +61,7 @@ const WITHOUT_POOL: &[(&str, &str)] = &[
     ("config::LIST_SWITCHED_ON", "nodes hold the configuration of all pools"),
     ("config::LIST_SUBSCRIBERS", "nodes hold the configuration of all pools"),
     ("config::APPLICATION_HOLDER", "ids of applications are unique in the instance; it asks for the pool"),
+    ("config::RESOURCE_HOLDERS", "resources are unique in the instance; it asks for the pools"),
     ("imports::TAKEN_ELSEWHERE", "ids of users are unique in the instance; it asks for the other pools"),
     ("users::EXPIRED", "sweeps all pools; each account is deleted by its own"),
     ("browser_sessions::SWEEP", "sweeps all pools"),
