@@ -627,7 +627,7 @@ mod tests {
 
         for (from, to, told) in [
             ("true", "false", "tls.acme.terms_agreed must be true"),
-            ("terms_agreed", "agreed", "2 mistakes in the configuration:\n  hufu.toml:4:"),
+            ("terms_agreed", "agreed", "3 mistakes in the configuration:\n  hufu.toml:4:"),
             ("id.example.com", "192.0.2.1", "public_url must have a domain"),
             ("https://id.", "http://id.", "public_url must begin with https://"),
             ("mailto:ops@example.com", "mailto:a@b,c@d", "tls.acme.contact must be"),
