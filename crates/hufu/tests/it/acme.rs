@@ -671,9 +671,6 @@ async fn an_authority_that_has_had_enough_is_left_alone() {
     }
 }
 
-/// What a server answers.
-type Answer = Box<dyn Fn(&Method, &str, SocketAddr) -> Response<Body> + Send + Sync>;
-
 #[tokio::test]
 async fn an_authority_that_attacks_gets_nowhere() {
     // A directory without end; one that leads to plain HTTP, inside; nonces without end; nothing but nonsense.
