@@ -64,7 +64,15 @@ impl ServerCertVerifier for Trust {
             Err(Error::InvalidCertificate(CertificateError::Other(_)))
                 if self.listed.contains(&hash(end_entity)) =>
             {
-                verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
+                match verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name) {
+                    // It names no host in the form that counts (RFC 9525 section 2). It is a trusted authority, so its
+                    // holder could make a certificate for any.
+                    Err(Error::InvalidCertificate(CertificateError::NotValidForNameContext {
+                        presented,
+                        ..
+                    })) if presented.is_empty() => {}
+                    named => named?,
+                }
                 Ok(ServerCertVerified::assertion())
             }
             verified => verified,
@@ -105,7 +113,11 @@ mod tests {
     use super::*;
 
     fn certificate(host: &str, is_ca: IsCa) -> CertificateDer<'static> {
-        let mut params = CertificateParams::new(vec![host.to_owned()]).unwrap();
+        self_signed(vec![host.to_owned()], is_ca)
+    }
+
+    fn self_signed(hosts: Vec<String>, is_ca: IsCa) -> CertificateDer<'static> {
+        let mut params = CertificateParams::new(hosts).unwrap();
         params.is_ca = is_ca;
         params.self_signed(&KeyPair::generate().unwrap()).unwrap().der().clone()
     }
@@ -131,9 +143,15 @@ mod tests {
         // For its own name alone, and not for ever.
         assert!(!believes(&listing, &own, "other.example", 56));
         assert!(!believes(&listing, &own, "suite.example", 4000));
+        // One that names no host.
+        let nameless = self_signed(Vec::new(), IsCa::Ca(BasicConstraints::Unconstrained));
+        let listing = trust(&nameless, std::slice::from_ref(&nameless));
+        assert!(believes(&listing, &nameless, "suite.example", 56));
+        assert!(!believes(&listing, &own, "suite.example", 56));
         // Trusted as an authority, and not listed: as the platform says.
         assert!(!believes(&trust(&own, &[]), &own, "suite.example", 56));
         // Somebody else's of the same name.
+        let listing = trust(&own, std::slice::from_ref(&own));
         let forged = certificate("suite.example", IsCa::Ca(BasicConstraints::Unconstrained));
         assert!(!believes(&listing, &forged, "suite.example", 56));
     }

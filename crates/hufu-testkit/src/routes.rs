@@ -6,7 +6,7 @@ use crate::client::{
 };
 
 /// Every route of the server.
-pub const ROUTES: [(&str, &str); 79] = [
+pub const ROUTES: [(&str, &str); 81] = [
     ("POST", AUTH),
     ("POST", AUTH_BY_PHONE),
     ("POST", GET_PHONE),
@@ -33,6 +33,9 @@ pub const ROUTES: [(&str, &str); 79] = [
     ("GET", "/oidc/.well-known/openid-configuration"),
     ("GET", "/.well-known/openid-configuration"),
     ("POST", "/oidc/device/auth"),
+    // Tested in `registration`.
+    ("POST", "/oidc/reg"),
+    ("GET", "/oidc/reg/{client}"),
     // Tested in `mobile`.
     ("POST", "/api/v2/ecConn/wechatMobile/authByCode"),
     // Tested in `login_flows`.

@@ -99,6 +99,9 @@ impl Default for TokenLifetimes {
     }
 }
 
+/// Stands for every origin.
+pub const ANY_ORIGIN: &str = "*";
+
 /// An application of a pool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Application {
@@ -177,11 +180,16 @@ impl Application {
     }
 
     /// The origins whose scripts may call the endpoints of OpenID Connect: those that are listed, and those of the
-    /// redirect URIs.
+    /// redirect URIs. A mini program that has neither takes [`ANY_ORIGIN`]: as a web page, the published clients run
+    /// wherever its developer puts it.
     pub fn origins(&self) -> BTreeSet<String> {
         let client = &self.client;
         let own = client.redirect_uris.iter().filter_map(|uri| origin_of(uri));
-        client.allowed_origins.iter().cloned().chain(own).collect()
+        let origins: BTreeSet<String> = client.allowed_origins.iter().cloned().chain(own).collect();
+        if origins.is_empty() && self.kind == ApplicationKind::MiniProgram {
+            return BTreeSet::from([ANY_ORIGIN.to_owned()]);
+        }
+        origins
     }
 }
 
@@ -253,5 +261,9 @@ mod tests {
         spa.client.allowed_origins = vec!["https://www.example.com".to_owned()];
         let origins: Vec<_> = spa.origins().into_iter().collect();
         assert_eq!(origins, ["https://shop.example.com", "https://www.example.com"]);
+        let mut mini = application(ApplicationKind::MiniProgram);
+        assert_eq!(mini.origins(), BTreeSet::from([ANY_ORIGIN.to_owned()]));
+        mini.client.allowed_origins = vec!["https://www.example.com".to_owned()];
+        assert_eq!(mini.origins(), BTreeSet::from(["https://www.example.com".to_owned()]));
     }
 }

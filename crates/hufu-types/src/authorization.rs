@@ -67,7 +67,7 @@ impl Prompts {
 /// What an authorization response contains: any of a code, an ID token and an access token (OAuth 2.0 Multiple
 /// Response Type Encoding Practices).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[serde(from = "ResponseTypeName", into = "String")]
 pub struct ResponseType {
     /// A code.
     pub code: bool,
@@ -122,16 +122,28 @@ impl fmt::Display for ResponseType {
     }
 }
 
-/// The text is not a supported response type.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a supported response type")]
-pub struct UnknownResponseType;
+text_enum! {
+    /// The names of the response types, as they are stored.
+    ResponseTypeName {
+        /// See [`ResponseType::CODE`].
+        Code = "code",
+        /// An ID token.
+        IdToken = "id_token",
+        /// An ID token and an access token.
+        IdTokenToken = "id_token token",
+        /// A code and an ID token.
+        CodeIdToken = "code id_token",
+        /// A code and an access token.
+        CodeToken = "code token",
+        /// All of them.
+        CodeIdTokenToken = "code id_token token",
+    }
+}
 
-impl TryFrom<String> for ResponseType {
-    type Error = UnknownResponseType;
-
-    fn try_from(text: String) -> Result<Self, UnknownResponseType> {
-        Self::parse(&text).ok_or(UnknownResponseType)
+impl From<ResponseTypeName> for ResponseType {
+    fn from(name: ResponseTypeName) -> Self {
+        let has = |word| name.as_str().split(' ').any(|part| part == word);
+        Self { code: has("code"), id_token: has("id_token"), token: has("token") }
     }
 }
 

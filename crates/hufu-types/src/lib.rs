@@ -39,7 +39,7 @@ mod time;
 mod user;
 
 pub use administration::{AdminRole, Permission};
-pub use application::{Application, ApplicationKind, SigningAlgorithm, TokenLifetimes};
+pub use application::{ANY_ORIGIN, Application, ApplicationKind, SigningAlgorithm, TokenLifetimes};
 pub use association::{Association, AssociationMode, BindMethod, ConflictRule, MatchField};
 pub use authorization::{
     AuthorizationRequest, CodeChallenge, CodeChallengeMethod, Prompt, Prompts, ResponseMode, ResponseType,

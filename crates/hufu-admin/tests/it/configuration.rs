@@ -420,7 +420,7 @@ on_both_engines! {
             expected.sort_unstable();
             assert_eq!(fields(reply), expected, "{patch}");
         }
-        for allowed in [json!({ "login": { "mfa": "off", "access": "listed" }, "host": "" }), json!({ "branding": { "language": "auto", "logo": "" } })] {
+        for allowed in [json!({ "login": { "mfa": "off", "access": "everybody" }, "host": "" }), json!({ "branding": { "language": "auto", "logo": "" } })] {
             assert_eq!(owner.patch(&app(SHOP_WEB), allowed).await.is(200)["revision"], before["revision"]);
         }
         assert_eq!(owner.get(&app(SHOP_WEB)).await, before);

@@ -76,7 +76,7 @@ on_both_engines! {
         for (method, path, status) in [
             ("PUT", format!("{}/{bob}", list("nothing")), 404),
             ("PUT", format!("{}/nobody", list(SHOP_APP)), 404),
-            ("PUT", put_in(CAFE, &bob), 403),
+            ("PUT", put_in(CAFE, &bob), 404),
             ("GET", list("6560c0ffee00000000000012"), 404),
         ] {
             call(&world, Some(&manager), method, &path, None).await.is(status);

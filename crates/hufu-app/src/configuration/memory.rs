@@ -8,8 +8,8 @@ use hufu_store::config::{StoredConfig, StoredConnection};
 use hufu_store::webhooks::Subscriber;
 use hufu_types::refusal::Code;
 use hufu_types::{
-    Application, ApplicationId, ApplicationKind, Connection, ConnectionId, ConnectionKind, Identifier, Pool,
-    PoolId, PoolSettings,
+    ANY_ORIGIN, Application, ApplicationId, ApplicationKind, Connection, ConnectionId, ConnectionKind,
+    Identifier, Pool, PoolId, PoolSettings,
 };
 
 use super::shards::Shards;
@@ -162,7 +162,7 @@ impl Config {
     /// Whether scripts of this origin may call the endpoints of OpenID Connect, because an application has it. The
     /// browser asks before it says for which application it calls (Fetch, "CORS-preflight request").
     pub fn knows_origin(&self, origin: &str) -> bool {
-        self.origins.get(origin).is_some()
+        self.origins.get(origin).is_some() || self.origins.get(ANY_ORIGIN).is_some()
     }
 
     /// An application, if it is enabled.

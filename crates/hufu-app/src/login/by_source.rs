@@ -59,7 +59,7 @@ impl App {
     async fn try_log_in(&self, login: &SourceLogin<'_>) -> Result<LoginAnswer, LoginFailure> {
         let (application, connection) = (&*login.application, &*login.connection);
         Self::check_surface(application, &login.options.requested)?;
-        let rules = Rules { phone_use: login.phone_use, ..self.rules(connection) };
+        let rules = Rules { phone_use: login.phone_use, ..self.rules(application, connection) };
         let patch = self.custom_data_patch(&application.pool, login.options.custom_data.clone())?;
         let _place = self.enter_lane(&application.pool, login.origin.ip.as_deref()).await;
         let permitted_by = rules.clone();
@@ -125,12 +125,13 @@ impl App {
         proved.map_err(|failure| failure.refusal)
     }
 
-    /// The rules of a connection and its pool.
-    pub(crate) fn rules(&self, connection: &Connection) -> Rules {
+    /// The rules of an application, a connection and their pool.
+    pub(crate) fn rules(&self, application: &Application, connection: &Connection) -> Rules {
+        let offered = !application.login.ways_to_register().is_empty();
         Rules {
             phone_use: PhoneUse::default(),
             login_only: connection.login_only,
-            registration: self.config().settings(&connection.pool).registration,
+            registration: offered && self.config().settings(&connection.pool).registration,
             association: connection.association.clone(),
         }
     }

@@ -254,7 +254,9 @@ impl App {
     /// connection's current rules.
     fn resolver(&self, found: &Found, proof: Option<&Proof>) -> Option<AccountResolver> {
         let (connection, proof) = (found.connection.as_ref()?, proof?);
-        let rules = Rules { phone_use: found.flow.state.phone_use, ..self.rules(connection) };
+        let config = self.config();
+        let rules = self.rules(config.application(found.flow.application.as_str())?, connection);
+        let rules = Rules { phone_use: found.flow.state.phone_use, ..rules };
         Some(AccountResolver { pool: connection.pool.clone(), proof: proof.clone(), rules })
     }
 

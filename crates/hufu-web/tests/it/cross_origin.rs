@@ -22,19 +22,23 @@ fn open(path: &str) -> bool {
     !path.starts_with("/uploads/")
         && !path.starts_with("/dev/")
         && !path.starts_with("/preferences/")
+        && !path.starts_with("/oidc/reg")
         && !matches!(path, "/healthz" | "/readyz" | "/metrics" | "/oidc/auth")
 }
 
 /// Whether scripts of applications' origins alone may call it: OpenID Connect but for what everybody may read.
 fn is_of_applications(path: &str) -> bool {
-    path.starts_with("/oidc/") && path != "/oidc/auth" && !path.starts_with("/oidc/.well-known/")
+    path.starts_with("/oidc/") && open(path) && !path.starts_with("/oidc/.well-known/")
 }
 
 /// The standard file with origins for the shop's website.
 fn with_origins(redirect_uris: &str, allowed: &str) -> String {
     let website = "name = \"Shop website\"\n";
     let client = format!("{website}  redirect_uris = [{redirect_uris}]\n  allowed_origins = [{allowed}]\n");
-    FILE.replace(website, &client)
+    // A mini program without origins lets in every origin.
+    let mini = "type = \"mini-program\"\n";
+    let own = format!("{mini}  allowed_origins = [\"https://mini.shop.example\"]\n");
+    FILE.replace(website, &client).replace(mini, &own)
 }
 
 on_both_engines! {
@@ -52,6 +56,10 @@ on_both_engines! {
         };
         let paths: Vec<_> = ROUTES.iter().map(|(_, path)| *path).filter(|path| is_of_applications(path)).collect();
         assert!(paths.contains(&"/oidc/token") && paths.contains(&"/oidc/me"), "{paths:?}");
+        for path in &paths {
+            assert!(may("https://wherever.example", path).await, "{path}");
+        }
+        world.reconfigure(&with_origins("", "")).await;
         for path in &paths {
             assert!(!may(listed, path).await && !may(own, path).await, "{path}");
         }

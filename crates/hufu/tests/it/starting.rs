@@ -42,7 +42,8 @@ on_both_engines! {
         let applied = "Applied: 0001_initial, 0002_people, 0003_search, 0004_connection_settings, 0005_revisions, \
                        0006_browser_sessions, 0007_code_replays, \
                        0008_password_schemes, 0009_administration, 0010_login_choices, 0011_openid, \
-                       0012_device_codes, 0013_client_keys\n";
+                       0012_device_codes, 0013_client_keys, 0014_registration, 0015_dpop, 0016_resources, \
+                       0017_access\n";
         assert_eq!(instance.run(&["migrate"]).await.succeeded(), applied);
         assert_eq!(instance.run(&["migrate"]).await.succeeded(), "The schema is up to date.\n");
         instance.run(&["apply", "world.toml"]).await.succeeded();
