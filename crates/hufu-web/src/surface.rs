@@ -242,7 +242,9 @@ pub(crate) fn oauth_error(code: Code) -> (StatusCode, &'static str) {
         Code::GrantNotAllowed => (StatusCode::BAD_REQUEST, "unauthorized_client"),
         Code::TokenNotRevocable => (StatusCode::BAD_REQUEST, "unsupported_token_type"),
         Code::NotLoggedIn | Code::RegistrationUnauthorized => (StatusCode::UNAUTHORIZED, "invalid_token"),
-        Code::ClientMetadataInvalid => (StatusCode::BAD_REQUEST, "invalid_client_metadata"),
+        Code::ClientMetadataInvalid | Code::SectorInvalid => {
+            (StatusCode::BAD_REQUEST, "invalid_client_metadata")
+        }
         Code::RedirectUriInvalid => (StatusCode::BAD_REQUEST, "invalid_redirect_uri"),
         Code::TooManyClients => (StatusCode::FORBIDDEN, "access_denied"),
         Code::InsufficientScope | Code::ThirdPartyToken => (StatusCode::FORBIDDEN, "insufficient_scope"),
@@ -258,7 +260,6 @@ pub(crate) fn oauth_error(code: Code) -> (StatusCode, &'static str) {
             (StatusCode::BAD_REQUEST, "invalid_request_uri")
         }
         Code::RequestUriUnsupported => (StatusCode::BAD_REQUEST, "request_uri_not_supported"),
-        Code::SectorInvalid => (StatusCode::BAD_REQUEST, "invalid_client_metadata"),
         Code::TooOften => (StatusCode::TOO_MANY_REQUESTS, "temporarily_unavailable"),
         Code::ClientUnauthorized
         | Code::NothingNamed
