@@ -23,6 +23,7 @@ statements! {
         FROM application_users a JOIN users u ON u.pool_id = a.pool_id AND u.id = a.user_id
         WHERE a.pool_id = $1 AND a.application_id = $2 AND COALESCE(u.merged_into, u.id) > $3
         ORDER BY COALESCE(u.merged_into, u.id) LIMIT $4";
+    DELETE_OF_APPLICATION = "DELETE FROM application_users WHERE pool_id = $1 AND application_id = $2";
     DELETE_OF_USER = "DELETE FROM application_users WHERE pool_id = $1 AND user_id = $2";
 }
 
@@ -57,6 +58,15 @@ pub async fn remove(
     user: &UserId,
 ) -> Result<bool, StoreError> {
     Ok(tx.execute(DELETE, &[pool.into(), application.into(), user.into()]).await? > 0)
+}
+
+/// Deletes the list of an application.
+pub async fn forget_application(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    application: &ApplicationId,
+) -> Result<(), StoreError> {
+    tx.execute(DELETE_OF_APPLICATION, &[pool.into(), application.into()]).await.map(drop)
 }
 
 /// Takes a user off all lists.

@@ -5,7 +5,7 @@
 
 use hufu_types::{ApplicationId, ConnectionId, PoolId, Timestamp};
 
-use crate::{StoreError, Tx, config, statements};
+use crate::{StoreError, Tx, application_users, config, consents, registrations, statements};
 
 statements! {
     TOKENS_OF_APPLICATION = "DELETE FROM refresh_tokens WHERE pool_id = $1 AND application_id = $2";
@@ -16,10 +16,6 @@ statements! {
     REQUESTS_OF_APPLICATION = "DELETE FROM pushed_requests WHERE pool_id = $1 AND application_id = $2";
     JTIS_OF_APPLICATION = "DELETE FROM used_jtis WHERE pool_id = $1 AND application_id = $2";
     EXCHANGES_OF_APPLICATION = "DELETE FROM exchanges WHERE pool_id = $1 AND application_id = $2";
-    CONSENTS_OF_APPLICATION = "DELETE FROM consents WHERE pool_id = $1 AND application_id = $2";
-    USERS_OF_APPLICATION = "DELETE FROM application_users WHERE pool_id = $1 AND application_id = $2";
-    REGISTRATION_OF_APPLICATION = "DELETE FROM registered_clients WHERE pool_id = $1 AND application_id = $2";
-    APPLICATION = "DELETE FROM applications WHERE pool_id = $1 AND id = $2";
     TOKENS_OF_CONNECTION = "
         DELETE FROM refresh_tokens
         WHERE pool_id = $1 AND session_id IN (SELECT id FROM sessions WHERE pool_id = $1 AND connection_id = $2)";
@@ -46,14 +42,13 @@ pub async fn application(tx: &mut Tx<'_>, pool: &PoolId, id: &ApplicationId) -> 
         REQUESTS_OF_APPLICATION,
         JTIS_OF_APPLICATION,
         EXCHANGES_OF_APPLICATION,
-        CONSENTS_OF_APPLICATION,
-        USERS_OF_APPLICATION,
-        REGISTRATION_OF_APPLICATION,
     ] {
         tx.execute(statement, &[pool.into(), id.into()]).await?;
     }
-    tx.execute(config::SWITCH_ALL_OFF, &[pool.into(), id.into()]).await?;
-    tx.execute(APPLICATION, &[pool.into(), id.into()]).await.map(drop)
+    consents::forget_application(tx, pool, id).await?;
+    application_users::forget_application(tx, pool, id).await?;
+    registrations::delete_client(tx, pool, id).await?;
+    config::delete_application(tx, pool, id).await.map(drop)
 }
 
 /// Removes a connection, also from the applications that it is enabled for. The sessions that began through it end with
