@@ -12,6 +12,7 @@ statements! {
         UPDATE authorization_codes SET used_at = $4
         WHERE pool_id = $1 AND hash = $2 AND application_id = $3 AND used_at IS NULL AND expires_at > $4
         RETURNING application_id, session_id, request, facts, expires_at, used_at";
+    RELEASE = "UPDATE authorization_codes SET used_at = NULL WHERE pool_id = $1 AND hash = $2";
     LOCK = "
         UPDATE authorization_codes SET used_at = used_at WHERE pool_id = $1 AND hash = $2
         RETURNING application_id, session_id, request, facts, expires_at, used_at";
@@ -80,6 +81,11 @@ pub async fn claim(
 ) -> Result<Option<AuthorizationCode>, StoreError> {
     let values = [pool.into(), hash.into(), application.into(), now.into()];
     tx.optional(CLAIM, &values, decode).await
+}
+
+/// Takes a claim back, within the unit that made it: the code can still be used.
+pub async fn release(tx: &mut Tx<'_>, pool: &PoolId, hash: &TokenHash) -> Result<(), StoreError> {
+    tx.execute(RELEASE, &[pool.into(), hash.into()]).await.map(drop)
 }
 
 /// Reads a code and locks it until the unit ends.

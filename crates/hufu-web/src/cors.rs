@@ -4,7 +4,7 @@
 //! as the user whose browser it runs in.
 //!
 //! The routes of the published clients are open to every origin ([`open`]); those of OpenID Connect to the
-//! origins of applications ([`to_applications`]).
+//! origins of applications (`to_applications`).
 
 use std::convert::Infallible;
 use std::sync::Arc;

@@ -198,6 +198,8 @@ impl Write for ExchangeCode {
             return Ok(Exchanged::Unknown);
         }
         if !are_granted(&self.resources, &code.request.resources) {
+            // A mistake of the client's own, which it may mend.
+            authorization_codes::release(tx, pool, &self.code).await?;
             return Ok(Exchanged::NotGranted);
         }
         match sessions::get(tx, pool, &code.session).await? {
