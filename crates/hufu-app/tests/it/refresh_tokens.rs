@@ -58,6 +58,41 @@ async fn unused(database: &TestDatabase) -> i64 {
 }
 
 on_both_engines! {
+    async fn many_at_once_are_told_apart(database) {
+        let store = migrated(&database).await;
+        let mut units = Vec::new();
+        let mut sessions = Vec::new();
+        for number in 0..24 {
+            let one = login(openid(APP, &format!("o{number}")), None);
+            let begun = log_in(&store, one.with_refresh_token(hash(&format!("t{number}")))).await;
+            sessions.push(begun.session);
+            units.push(rotation(&format!("t{number}"), &format!("s{number}"), NOW));
+        }
+        for number in 0..6 {
+            units.push(rotation(&format!("nothing{number}"), &format!("x{number}"), NOW));
+        }
+        // Who comes second with a token is its client once more, and gets a successor of its own.
+        units.push(rotation("t7", "again7", NOW));
+        let answers = futures::future::join_all(units.into_iter().map(|unit| store.write(unit))).await;
+        for (number, answer) in answers.into_iter().enumerate() {
+            match answer.unwrap() {
+                Rotation::Rotated { session, account, .. } => {
+                    let expected = if number == 30 { 7 } else { number };
+                    assert_eq!(session, sessions[expected], "{number}");
+                    assert!(!account.id.as_str().is_empty(), "{number}");
+                }
+                Rotation::Unknown => assert!((24..30).contains(&number), "{number}"),
+                other => panic!("{number}: {other:?}"),
+            }
+        }
+        // 24 successors, one of which was replaced.
+        assert_eq!(unused(&database).await, 24);
+        let all = raw::number(&database, "SELECT COUNT(*) FROM refresh_tokens").await;
+        assert_eq!(all, 24 + 24 + 1);
+        let audited = "SELECT COUNT(*) FROM audit_events WHERE action = 'token.refreshed'";
+        assert_eq!(raw::number(&database, audited).await, 25);
+    }
+
     async fn a_token_is_exchanged_for_its_successor(database) {
         let store = migrated(&database).await;
         let begun = begin(&store).await;
