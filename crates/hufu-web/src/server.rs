@@ -149,7 +149,9 @@ impl Listener {
             let closing = closing.subscribe();
             tokio::spawn(async move {
                 connections.serve(stream, Peer { address, is_proxy }, closing).await;
-                drop((place, share));
+                // The share first: whoever gets the place asks for a share of the same network next.
+                drop(share);
+                drop(place);
             });
         }
         drop(listener);
