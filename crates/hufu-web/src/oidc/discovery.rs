@@ -5,15 +5,15 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use hufu_types::{
     ClientAlgorithm, Grant, Language, Prompt, ResponseMode, ResponseType, Scope, SigningAlgorithm,
-    SubjectType, TokenAuth,
+    SubjectType, TokenAuth, USER_CLAIMS,
 };
 use serde_json::{Value, json};
 
 use super::jwks::written;
 use crate::server;
 
-/// The claims that users can have, beside those of the protocol (OpenID Connect Core 5.1, docs/openid.md).
-const CLAIMS: &[&str] = &[
+/// The claims of tokens themselves, and those that hold more than one value of a user (docs/openid.md).
+const OTHER_CLAIMS: [&str; 13] = [
     "sub",
     "iss",
     "aud",
@@ -26,26 +26,6 @@ const CLAIMS: &[&str] = &[
     "acr",
     "at_hash",
     "c_hash",
-    "name",
-    "given_name",
-    "family_name",
-    "middle_name",
-    "nickname",
-    "preferred_username",
-    "profile",
-    "picture",
-    "website",
-    "gender",
-    "birthdate",
-    "zoneinfo",
-    "locale",
-    "updated_at",
-    "email",
-    "email_verified",
-    "phone_number",
-    "phone_number_verified",
-    "address",
-    "username",
     "extended_fields",
 ];
 
@@ -70,6 +50,7 @@ fn document(public_url: &str, issuer: &str) -> Value {
     let client_algorithms = names(ClientAlgorithm::ALL, ClientAlgorithm::as_str);
     let grants = names(Grant::ALL, Grant::on_the_wire);
     let grants = grants.into_iter().filter(|grant| *grant != Grant::Hybrid.on_the_wire());
+    let claims: Vec<&str> = OTHER_CLAIMS.into_iter().chain(USER_CLAIMS).collect();
     let types: Vec<String> = ResponseType::ALL.iter().map(ToString::to_string).collect();
     json!({
         "issuer": issuer,
@@ -99,7 +80,7 @@ fn document(public_url: &str, issuer: &str) -> Value {
         "revocation_endpoint_auth_signing_alg_values_supported": client_algorithms,
         "code_challenge_methods_supported": ["S256"],
         "dpop_signing_alg_values_supported": client_algorithms,
-        "claims_supported": CLAIMS,
+        "claims_supported": claims,
         "claim_types_supported": ["normal"],
         "claims_parameter_supported": true,
         "request_parameter_supported": true,
