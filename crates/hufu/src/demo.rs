@@ -2,6 +2,9 @@
 
 use anyhow::Context as _;
 use hufu_app::apply::file::{self, Desired};
+use hufu_pages::dev::DemoMode;
+use hufu_types::Random;
+use secrecy::SecretString;
 use hufu_sandbox::{AppKind, NewApp, NewUser, Sandbox};
 
 /// The pool.
@@ -14,17 +17,44 @@ pub(crate) const APP_ID: &str = "wx0de30de30de30001";
 pub(crate) const ASK_APPLICATION: &str = "6560c0ffee00000000000007";
 /// The AppID of its mini program in the sandbox.
 pub(crate) const ASK_APP_ID: &str = "wx0de30de30de30002";
+/// The client secret of the website.
+pub(crate) const WEBSITE_SECRET: &str = "demonstration-secret-of-the-website-01";
+/// How each mode of the start page is set up.
+pub(crate) const MODES: [DemoMode; 2] = [
+    DemoMode {
+        kind: "wechat:miniprogram:default",
+        connection: "demo-mini",
+        application: APPLICATION,
+        app_id: APP_ID,
+    },
+    DemoMode {
+        kind: "wechat:mobile",
+        connection: "demo-phone",
+        application: "6560c0ffee00000000000005",
+        app_id: "wx0de30de30de30003",
+    },
+];
 /// The apps of the sandbox with their names and secrets. The last one is the mobile app of the demo's phone app.
 const APPS: [(&str, &str, &str, AppKind); 3] = [
     (APP_ID, "Demo", "0de30de30de30de30de30de30de30001", AppKind::Miniprogram),
     (ASK_APP_ID, "Demo that asks", "0de30de30de30de30de30de30de30002", AppKind::Miniprogram),
     ("wx0de30de30de30003", "Demo phone app", "0de30de30de30de30de30de30de30003", AppKind::Mobile),
 ];
+/// Where the website returns to in [`TEXT`].
+const START_CALLBACK: &str = "http://127.0.0.1:3000/dev/callback";
 const TEXT: &str = include_str!("demo.toml");
 
-/// The demo pool.
-pub(crate) fn pool() -> anyhow::Result<Desired> {
-    file::read(TEXT, "demo.toml", &|_| None).context("the demonstration's own file")
+/// The demo pool of a server at this address. The website of the start page returns there.
+pub(crate) fn pool(server: &str) -> anyhow::Result<Desired> {
+    let text = TEXT.replace(START_CALLBACK, &format!("{server}{}", hufu_pages::dev::CALLBACK));
+    file::read(&text, "demo.toml", &|_| None).context("the demonstration's own file")
+}
+
+/// What the demonstration's apps show to their back end: new in each process.
+pub(crate) fn report_secret(random: &dyn Random) -> SecretString {
+    let mut bytes = [0; 32];
+    random.fill(&mut bytes);
+    hex::encode(bytes).into()
 }
 
 /// Registers the apps and creates a few people.

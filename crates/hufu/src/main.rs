@@ -7,6 +7,7 @@ mod instance;
 mod listen;
 mod messages;
 mod output;
+mod surroundings;
 mod telemetry;
 
 use std::process::ExitCode;

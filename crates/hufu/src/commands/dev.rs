@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
@@ -18,6 +19,7 @@ use super::serve::Server;
 use crate::config::{Config, Log};
 use crate::instance::{self, Instance};
 use crate::output::say;
+use crate::surroundings::Surroundings;
 use crate::telemetry::{Format, start_logging, start_metrics};
 use crate::{demo, listen, messages};
 
@@ -68,8 +70,10 @@ impl Dev {
         let sandbox = Sandbox::new(hufu_sandbox::Options::default());
         demo::fill_sandbox(&sandbox)?;
         let (instance, config) = self.prepare(&addresses).await?;
+        let report_secret = demo::report_secret(&*instance.random);
 
         let stopping = listen::watch_for_stop()?;
+        let surroundings = Arc::new(Surroundings::new(sandbox.clone(), addresses.server));
         let serving = sandbox.serve(sandbox_listener, listen::stop_signal(&stopping));
         let sandbox = tokio::spawn(listen::serve_until(serving, stopping.clone()));
         let outbox = Outbox::new(instance.clock.clone());
@@ -79,12 +83,22 @@ impl Dev {
         ));
         let web = WebSettings {
             loopback_hosts_only: !self.allow_remote,
+            own_frames: true,
             warnings: vec!["development: WeChat is the sandbox".to_owned()],
             ..WebSettings::default()
         };
         self.welcome(&addresses);
         let compat = hufu_compat::Settings { introspection: true };
         let metrics_listener = Some(metrics_listener);
+        let start_page = Some(hufu_pages::dev::Demo {
+            sandbox: format!("http://{}", addresses.sandbox),
+            pool: demo::POOL,
+            modes: demo::MODES.to_vec(),
+            client_secret: demo::WEBSITE_SECRET.into(),
+            report_secret,
+            outbox: outbox.clone(),
+            surroundings,
+        });
         let outbox = Some(outbox);
         let server = Server {
             config,
@@ -92,6 +106,7 @@ impl Dev {
             web,
             compat,
             outbox,
+            start_page,
             listener,
             http_listener: None,
             metrics,
@@ -116,7 +131,7 @@ impl Dev {
         store.write(PutFactIfAbsent(Fact::MadeByDev, "yes".to_owned())).await?;
         let instance = Instance::of(store, &key).await?;
         let options = Options { prune: false, dry_run: false };
-        let demo = demo::pool()?;
+        let demo = demo::pool(&format!("http://{}", addresses.server))?;
         let Instance { store, sealing, clock, random } = &instance;
         apply::apply(store, sealing, clock, random, &demo, "demo.toml", options)
             .await
@@ -156,7 +171,11 @@ impl Dev {
         }
         say!(
             "
-Hufu is running. Stop it with Ctrl-C; the data is kept for the next run.
+Hufu is running. Open this page, and try every WeChat login in two clicks:
+
+  Start     http://{server}/
+
+Stop it with Ctrl-C; the data is kept for the next run.
 
   Server    http://{server}
   Sandbox   http://{sandbox}   a WeChat to play with: people, codes, faults
