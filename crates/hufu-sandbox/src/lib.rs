@@ -39,6 +39,7 @@ mod open;
 mod page;
 mod phone;
 mod picture;
+mod programs;
 mod reply;
 mod state;
 
@@ -59,6 +60,7 @@ pub use acts::push::Delivery;
 pub use clock::ClockStart;
 pub use control::ControlError;
 pub use control::seal::{DataKind, Sealed};
+pub use programs::{Handed, Outcome, Program, What};
 pub use state::apps::{AppKind, AppPatch, AppSecret, AppState, AppView, NewApp};
 pub use state::calls::Call;
 pub use state::faults::{Fault, WrongJson};
@@ -94,6 +96,8 @@ pub struct Options {
     pub log_capacity: usize,
     /// What can be changed later as well.
     pub settings: Settings,
+    /// The name of the person who holds the phone, until another one is chosen.
+    pub phone_owner: Option<String>,
 }
 
 impl Default for Options {
@@ -108,6 +112,7 @@ impl Default for Options {
             max_sessions: 100_000,
             log_capacity: 1_000,
             settings: Settings::default(),
+            phone_owner: None,
         }
     }
 }
@@ -210,6 +215,11 @@ impl Sandbox {
     pub fn sealed_data(&self, app_id: &str, code: &str, kind: DataKind) -> Result<Sealed, ControlError> {
         let code = Some(code.to_owned());
         self.state.seal(&SealRequest { app_id: app_id.to_owned(), code, kind, ..SealRequest::default() })
+    }
+
+    /// Lets a program run in an app on the phone.
+    pub fn install(&self, app_id: &str, program: Arc<dyn Program>) {
+        self.state.programs.install(app_id, program);
     }
 
     /// Injects a fault.

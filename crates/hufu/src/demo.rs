@@ -5,7 +5,7 @@ use hufu_app::apply::file::{self, Desired};
 use hufu_pages::dev::DemoMode;
 use hufu_types::Random;
 use secrecy::SecretString;
-use hufu_sandbox::{AppKind, NewApp, NewUser, Sandbox};
+use hufu_sandbox::{AppKind, Options, Settings, NewApp, NewUser, Sandbox};
 
 /// The pool.
 pub(crate) const POOL: &str = "6560c0ffee00000000000001";
@@ -19,6 +19,12 @@ pub(crate) const ASK_APPLICATION: &str = "6560c0ffee00000000000007";
 pub(crate) const ASK_APP_ID: &str = "wx0de30de30de30002";
 /// The client secret of the website.
 pub(crate) const WEBSITE_SECRET: &str = "demonstration-secret-of-the-website-01";
+/// Whose phone it is in the sandbox, until somebody else is chosen.
+const PHONE_OWNER: &str = "lin";
+/// The apps on the phone that run a program of the demonstration.
+pub(crate) const PROGRAMS: [&str; 2] = [APP_ID, MOBILE_APP_ID];
+/// The AppID of the phone app in the sandbox.
+const MOBILE_APP_ID: &str = "wx0de30de30de30003";
 /// How each mode of the start page is set up.
 pub(crate) const MODES: [DemoMode; 2] = [
     DemoMode {
@@ -31,14 +37,14 @@ pub(crate) const MODES: [DemoMode; 2] = [
         kind: "wechat:mobile",
         connection: "demo-phone",
         application: "6560c0ffee00000000000005",
-        app_id: "wx0de30de30de30003",
+        app_id: MOBILE_APP_ID,
     },
 ];
 /// The apps of the sandbox with their names and secrets. The last one is the mobile app of the demo's phone app.
 const APPS: [(&str, &str, &str, AppKind); 3] = [
-    (APP_ID, "Demo", "0de30de30de30de30de30de30de30001", AppKind::Miniprogram),
-    (ASK_APP_ID, "Demo that asks", "0de30de30de30de30de30de30de30002", AppKind::Miniprogram),
-    ("wx0de30de30de30003", "Demo phone app", "0de30de30de30de30de30de30de30003", AppKind::Mobile),
+    (APP_ID, "青禾商城 Qinghe", "0de30de30de30de30de30de30de30001", AppKind::Miniprogram),
+    (ASK_APP_ID, "青禾会员 Asks first", "0de30de30de30de30de30de30de30002", AppKind::Miniprogram),
+    (MOBILE_APP_ID, "青禾 Qinghe App", "0de30de30de30de30de30de30de30003", AppKind::Mobile),
 ];
 /// Where the website returns to in [`TEXT`].
 const START_CALLBACK: &str = "http://127.0.0.1:3000/dev/callback";
@@ -57,6 +63,12 @@ pub(crate) fn report_secret(random: &dyn Random) -> SecretString {
     hex::encode(bytes).into()
 }
 
+/// The sandbox of the demonstration: whose phone it is, and where its login mini program logs in.
+pub(crate) fn sandbox_options(server: Option<String>) -> Options {
+    let settings = Settings { login_mini_program_host: server, ..Settings::default() };
+    Options { phone_owner: Some(PHONE_OWNER.to_owned()), settings, ..Options::default() }
+}
+
 /// Registers the apps and creates a few people.
 pub(crate) fn fill_sandbox(sandbox: &Sandbox) -> anyhow::Result<()> {
     for (app_id, name, secret, kind) in APPS {
@@ -70,6 +82,7 @@ pub(crate) fn fill_sandbox(sandbox: &Sandbox) -> anyhow::Result<()> {
         })?;
     }
     for (name, phone, nickname) in [
+        (PHONE_OWNER, "13900000008", Some("林晓")),
         ("alice", "13800000001", Some("Alice")),
         ("bob", "13800000002", Some("小明")),
         ("carol", "13800000003", None),

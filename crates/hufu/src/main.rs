@@ -3,6 +3,7 @@
 mod commands;
 mod config;
 mod demo;
+mod demo_apps;
 mod instance;
 mod listen;
 mod messages;

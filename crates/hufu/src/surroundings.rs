@@ -28,7 +28,8 @@ impl Surroundings {
         Self { sandbox, server, http: Client::builder(TokioExecutor::new()).build_http() }
     }
 
-    async fn send(&self, call: Call) -> Result<Answered, String> {
+    /// Sends a call to the server.
+    pub(crate) async fn send(&self, call: Call) -> Result<Answered, String> {
         let url = format!("http://{}{}", self.server, call.path);
         let request = Request::builder().method(call.method).uri(url);
         let request = call.headers.iter().fold(request, |request, (name, value)| request.header(*name, value));

@@ -12,9 +12,9 @@ use hufu_types::refusal::{Code, Reason};
 use hufu_types::Refusal;
 use hufu_web::request::{Body, Head};
 use hufu_web::server;
-use hufu_web::surface::{Answer, Refused as Refusing};
+use hufu_web::surface::{Answer, Refused as Refusing, private_json};
 use secrecy::ExposeSecret as _;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use subtle::ConstantTimeEq as _;
 
@@ -100,8 +100,15 @@ pub(super) async fn receive(
         Gotten { mode, tokens, answer: (asked, Value::Object(data.clone())), steps, millis: report.millis };
     let login = stage.verified(&shared, demo, gotten).await;
     let login = login.map_err(|why| Code::NotLoggedIn.because(why))?;
+    let name = login.name.clone();
     stage.memory.received(login, stage.last_call());
-    Ok(StatusCode::NO_CONTENT.into_response())
+    Ok(private_json(StatusCode::OK, &Known { name }))
+}
+
+/// What the app is told of the user.
+#[derive(Serialize)]
+struct Known {
+    name: Option<String>,
 }
 
 /// The call whose answer is shown: the last one.

@@ -242,7 +242,9 @@ impl Stage {
         });
         let own = own.collect();
         let tag = view.lang();
-        let phone = format!("{}/phone?lang={}", self.demo.sandbox, if tag.starts_with("zh") { "zh" } else { "en" });
+        let language = if tag.starts_with("zh") { "zh" } else { "en" };
+        let screen = mode.screen.replace("APP_ID", demo.app_id);
+        let phone = format!("{}{screen}?lang={language}", self.demo.sandbox);
         Some(StartPage {
             state: self.state(),
             phone,

@@ -12,11 +12,13 @@ use hufu_html::Escaped;
 use serde_json::json;
 
 use super::home::apps_of;
+use super::minis::steps_html;
 use super::shell::{Look, Screen};
 use super::widgets::{Face, Icon, Named};
 use super::{Owner, Shared, field, go, network, record, web};
 use crate::acts::mini::PhoneChoice;
 use crate::page::text::Language;
+use crate::programs::{Handed, Program, What};
 use crate::state::State;
 use crate::state::apps::{App, AppKind};
 use crate::state::codes::Grant;
@@ -123,7 +125,13 @@ pub(super) async fn act(
         }
         "allow" => {
             record(&state, &person, "phone allow", Some(&app.id));
-            let answer = match state.granted_code(&app, person.key, Grant::default()) {
+            let granted = state.granted_code(&app, person.key, Grant::default());
+            if let (Some(program), Ok(code)) = (state.programs.of(&app.id), &granted) {
+                let what = What::Authorized { code: code.clone() };
+                let got = run(l, &*program, &app, &person, what).await;
+                return screen(&look, &state, &app, &person, &got, None);
+            }
+            let answer = match granted {
                 Ok(code) => json!({ "errCode": 0, "code": code, "lang": "zh_CN", "country": "CN" }),
                 Err(_) => json!({ "errCode": -1 }),
             };
@@ -132,6 +140,10 @@ pub(super) async fn act(
         }
         _ => {
             record(&state, &person, "phone refuse", Some(&app.id));
+            if let Some(program) = state.programs.of(&app.id) {
+                let got = run(l, &*program, &app, &person, What::Refused { mini_program: None }).await;
+                return screen(&look, &state, &app, &person, &got, None);
+            }
             let got = received(l, "SendAuth.Resp", &json!({ "errCode": -4 }).to_string());
             screen(&look, &state, &app, &person, &got, None)
         }
@@ -160,8 +172,26 @@ fn consent(l: Language, app: &App, person: &Person) -> String {
     )
 }
 
+/// Hands something to the program of the app, and shows what came of it.
+async fn run(l: Language, program: &dyn Program, app: &App, person: &Person, what: What) -> String {
+    let refused = matches!(what, What::Refused { .. });
+    let handed = Handed { app_id: app.id.to_string(), user: person.name.clone(), what };
+    let outcome = program.handed(handed).await;
+    let (class, icon, heading) = match (outcome.ok, refused) {
+        (true, _) => ("is-ok", "check", l.of("登录成功", "Logged in")),
+        (false, true) => ("", "x", l.of("你没有允许", "You refused")),
+        (false, false) => ("", "x", l.of("没有登录", "Not logged in")),
+    };
+    format!(
+        r#"<div class="ph-hero" role="status"><span class="ph-mark {class}">{}</span><strong>{heading}</strong><p>{}</p></div><ol class="ph-steps">{}</ol>"#,
+        Icon(icon),
+        Escaped(&outcome.name),
+        steps_html(l, &outcome.steps),
+    )
+}
+
 /// The mini program that an app launched sends the person back, with its codes as `extMsg`.
-pub(super) fn returned(
+pub(super) async fn returned(
     look: &Look<'_>,
     state: &State,
     app_id: &str,
@@ -173,6 +203,17 @@ pub(super) fn returned(
         return go("/phone");
     };
     let code = state.login_codes(mini, Some(person.key), 1).ok().and_then(|mut codes| codes.pop());
+    if let Some(program) = state.programs.of(&app.id) {
+        let mini_program = mini.id.to_string();
+        let phone_code = || state.phone_code(mini, person).ok();
+        let what = match (choice, code) {
+            (PhoneChoice::Refuse, _) | (_, None) => What::Refused { mini_program: Some(mini_program) },
+            (PhoneChoice::Hide, Some(code)) => What::Returned { mini_program, code, phone_code: None },
+            (PhoneChoice::Allow, Some(code)) => What::Returned { mini_program, code, phone_code: phone_code() },
+        };
+        let got = run(look.language, &*program, &app, person, what).await;
+        return screen(look, state, &app, person, &got, None);
+    }
     let message = match (choice, code) {
         (PhoneChoice::Refuse, _) | (_, None) => String::new(),
         (PhoneChoice::Hide, Some(code)) => json!({ "code": code }).to_string(),

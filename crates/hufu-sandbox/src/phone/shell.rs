@@ -19,6 +19,8 @@ pub(crate) struct Look<'s> {
     pub(super) state: &'s State,
     pub(crate) language: Language,
     theme: &'static str,
+    /// The page is in a frame: the phone alone is drawn.
+    is_framed: bool,
 }
 
 /// The tabs of WeChat.
@@ -62,7 +64,9 @@ pub(crate) struct Screen<'a> {
 
 impl<'s> Look<'s> {
     pub(crate) fn new(state: &'s State, query: Option<&str>, headers: &HeaderMap) -> Look<'s> {
-        Look { state, language: cookie::language(query, headers), theme: theme(headers) }
+        let is_framed = headers.get("sec-fetch-dest").is_some_and(|dest| dest == "iframe")
+            || query.is_some_and(|query| query.split('&').any(|pair| pair == "embed=1"));
+        Look { state, language: cookie::language(query, headers), theme: theme(headers), is_framed }
     }
 
     /// The screen as a response.
@@ -93,7 +97,7 @@ impl<'s> Look<'s> {
 <link rel="stylesheet" href="/phone.css">
 <script src="/phone.js" defer></script>
 </head>
-<body class="dev phone-page" data-version="{version}" data-live="{live}">
+<body class="dev phone-page{framed}" data-version="{version}" data-live="{live}">
 <a class="skip" href="#screen">{skip}</a>
 <header class="top">
 <a class="brand" href="/phone"><svg viewBox="0 0 32 32" aria-hidden="true"><use href="/icons.svg#mark"/></svg><span>{brand} <code>sandbox</code></span></a>
@@ -108,6 +112,7 @@ impl<'s> Look<'s> {
             theme = self.theme,
             title = Escaped(screen.title),
             brand = l.of("虎符", "Hufu"),
+            framed = if self.is_framed { " is-framed" } else { "" },
             version = self.state.version(),
             live = screen.is_live,
             skip = l.of("跳到手机屏幕", "Skip to the phone’s screen"),

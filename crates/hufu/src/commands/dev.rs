@@ -17,6 +17,7 @@ use hufu_web::WebSettings;
 
 use super::serve::Server;
 use crate::config::{Config, Log};
+use crate::demo_apps::DemoApps;
 use crate::instance::{self, Instance};
 use crate::output::say;
 use crate::surroundings::Surroundings;
@@ -67,13 +68,17 @@ impl Dev {
             metrics: metrics_listener.local_addr()?,
         };
 
-        let sandbox = Sandbox::new(hufu_sandbox::Options::default());
+        let sandbox = Sandbox::new(demo::sandbox_options(Some(format!("http://{}", addresses.server))));
         demo::fill_sandbox(&sandbox)?;
         let (instance, config) = self.prepare(&addresses).await?;
         let report_secret = demo::report_secret(&*instance.random);
 
         let stopping = listen::watch_for_stop()?;
         let surroundings = Arc::new(Surroundings::new(sandbox.clone(), addresses.server));
+        let apps = Arc::new(DemoApps::new(Arc::clone(&surroundings), report_secret.clone()));
+        for app_id in demo::PROGRAMS {
+            sandbox.install(app_id, Arc::clone(&apps) as Arc<dyn hufu_sandbox::Program>);
+        }
         let serving = sandbox.serve(sandbox_listener, listen::stop_signal(&stopping));
         let sandbox = tokio::spawn(listen::serve_until(serving, stopping.clone()));
         let outbox = Outbox::new(instance.clock.clone());
