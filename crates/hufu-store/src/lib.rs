@@ -69,6 +69,8 @@ pub mod used_jtis;
 pub mod users;
 pub mod versions;
 pub mod webhooks;
+pub mod wechat_followers;
+pub mod wechat_messages;
 
 pub use engine::{DatabaseUrl, DatabaseUrlError, Store};
 pub use error::StoreError;
@@ -119,6 +121,8 @@ pub fn all_statements() -> Vec<(&'static str, &'static str)> {
         users::STATEMENTS,
         versions::STATEMENTS,
         webhooks::STATEMENTS,
+        wechat_followers::STATEMENTS,
+        wechat_messages::STATEMENTS,
     ]
     .concat()
 }

@@ -59,7 +59,7 @@ pub use facts::{Fact, Facts, Method, UnknownMethod};
 pub use failure::chain;
 pub use id::{
     AccessKeyId, ApplicationId, BrowserSessionId, ConnectionId, DeliveryId, EventId, FlowId, IdError,
-    ImportId, JobId, MergeId, PoolId, RegistrationTokenId, SessionId, UserId, WebhookId,
+    ImportId, JobId, MergeId, PoolId, PushedMessageId, RegistrationTokenId, SessionId, UserId, WebhookId,
 };
 pub use language::Language;
 pub use mask::masked;
