@@ -44,6 +44,7 @@ const MIGRATIONS: &[Migration] = migrations![
     15 "0015_dpop",
     16 "0016_resources",
     17 "0017_access",
+    19 "0019_qr_tickets",
 ];
 
 const CREATE_LEDGER: &str = "
