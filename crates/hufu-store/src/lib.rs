@@ -55,6 +55,7 @@ pub mod merges;
 pub mod passcodes;
 pub mod passwords;
 pub mod pushed_requests;
+pub mod qr_tickets;
 pub mod rates;
 pub mod refresh_tokens;
 pub mod registrations;
@@ -107,6 +108,7 @@ pub fn all_statements() -> Vec<(&'static str, &'static str)> {
         passcodes::STATEMENTS,
         passwords::STATEMENTS,
         pushed_requests::STATEMENTS,
+        qr_tickets::STATEMENTS,
         rates::STATEMENTS,
         refresh_tokens::STATEMENTS,
         registrations::STATEMENTS,

@@ -36,6 +36,7 @@ mod settings;
 mod settings_check;
 mod texts;
 mod thumbprint;
+mod ticket;
 mod time;
 mod user;
 
@@ -76,6 +77,7 @@ pub use settings::{Agreement, CustomField, CustomFieldType, PoolSettings};
 pub use settings_check::SettingProblem;
 pub use texts::Texts;
 pub use thumbprint::{NotAThumbprint, Thumbprint};
+pub use ticket::{QrRules, TicketKind, TicketState};
 pub use time::Timestamp;
 pub use user::{
     Gender, Identity, IdentityKey, IdentityKind, PhoneProof, Profile, User, UserStatus, camel_case, realm,

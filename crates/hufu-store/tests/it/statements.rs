@@ -73,6 +73,12 @@ const WITHOUT_POOL: &[(&str, &str)] = &[
     ("flows::SWEEP", "sweeps all pools"),
     ("passcodes::SWEEP", "sweeps all pools"),
     ("pushed_requests::SWEEP", "sweeps all pools"),
+    ("qr_tickets::GET", "a browser brings a secret that names no pool; it asks for the pool"),
+    ("qr_tickets::GET_BY_SCENE", "a picture names no pool; it asks for the pool"),
+    ("qr_tickets::LOCK", "a browser brings a secret that names no pool; it asks for the pool"),
+    ("qr_tickets::GET_BY_SHORT_CODE", "the keyed hash of a code holds its connection; it asks for the pool"),
+    ("qr_tickets::CHANGED", "nodes serve the browsers of all pools"),
+    ("qr_tickets::SWEEP", "sweeps all pools"),
     ("refresh_tokens::SWEEP", "sweeps all pools"),
     (
         "registrations::GET_TOKEN",
