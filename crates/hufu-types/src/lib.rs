@@ -47,7 +47,7 @@ pub use authorization::{
     AuthorizationRequest, CodeChallenge, CodeChallengeMethod, Prompt, Prompts, ResponseMode, ResponseType,
 };
 pub use client::{
-    Access, Branding, ClientAlgorithm, ClientSecret, ClientSettings, Grant, LoginControl, LoginMethod,
+    Access, Branding, ClientAlgorithm, ClientSecret, ClientSettings, Grant, LoginControl, LoginMethod, LoginTab,
     PageTheme, RedirectUriError, RegistrationMethod, Sector, SubjectType, TokenAuth, check_redirect_uri,
     check_resource, origin_of, without_fragment,
 };

@@ -26,7 +26,7 @@ use crate::sources::{self, Field, Form, field};
 
 /// Known login modes that are not supported yet.
 const UNSERVED_CONNECTION_KINDS: &[&str] =
-    &["wechatmp-qrcode", "wechat:miniprogram:qrconnect", "wechat:miniprogram:app-launch"];
+    &["wechatmp-qrcode", "wechat:miniprogram:app-launch"];
 
 /// Ids that are unique across pools.
 #[derive(Default)]
