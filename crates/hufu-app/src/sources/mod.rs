@@ -14,7 +14,7 @@ use futures::future::BoxFuture;
 use hufu_store::config::Realms;
 use hufu_types::{
     Application, Connection, ConnectionKind, ConnectionSettings, IdentityKey, IdentityKind, Language,
-    OpaqueToken, OpenPlatform, Proof, TicketKind,
+    OpaqueToken, OpenPlatform, Proof, SettingProblem, TicketKind,
 };
 use hufu_wechat::Budget;
 use serde_json::{Value, json};
@@ -126,6 +126,7 @@ pub(crate) const fn kind(kind: ConnectionKind) -> &'static Kind {
         ConnectionKind::WechatMobile => &wechat::mobile::KIND,
         ConnectionKind::WechatPc => &wechat::pc::KIND,
         ConnectionKind::WechatWebpage => &wechat::webpage::KIND,
+        ConnectionKind::WechatOfficialAccount => &wechat::official_account::KIND,
     }
 }
 
@@ -207,6 +208,20 @@ pub enum Check {
 /// The fields of a kind, in the order of its form.
 pub fn fields(of: ConnectionKind) -> &'static [Field] {
     kind(of).fields
+}
+
+/// What is wrong with the values of a kind's fields. `stays` says whether a secret without a value keeps the one that is
+/// set.
+pub(crate) fn problems(
+    of: ConnectionKind,
+    values: &field::Values,
+    stays: &field::Stays<'_>,
+) -> Vec<SettingProblem> {
+    let mut found = field::problems(fields(of), values, stays);
+    if of == ConnectionKind::WechatOfficialAccount {
+        found.extend(wechat::official_account::problem(values, stays));
+    }
+    found
 }
 
 /// The kind whose logins the published clients call by this name, for example `wechat`.

@@ -49,7 +49,7 @@ impl App {
             return Err(Code::QrCodeExpired.into());
         }
         if ticket.kind == TicketKind::App {
-            return drawn(self.app_text(&ticket, scene)?.as_bytes());
+            return QrPicture::drawn(self.app_text(&ticket, scene)?.as_bytes());
         }
         let config = self.config();
         let connection = ticket.connection.as_ref().and_then(|id| config.connection(id));
@@ -94,22 +94,24 @@ impl App {
     }
 }
 
-/// Draws a text as a QR code.
-pub(crate) fn drawn(text: &[u8]) -> Result<QrPicture, Refusal> {
-    let code = QRBuilder::new(text).ecl(ECL::M).build();
-    let code = code.map_err(|error| Code::Internal.because(format!("no QR code: {error:?}")))?;
-    let modules = u32::try_from(code.size).unwrap_or_default().saturating_add(QUIET * 2);
-    let scale = WIDTH.div_ceil(modules).max(1);
-    let side = modules.saturating_mul(scale);
-    let is_dark =
-        |at: u32| usize::try_from((at / scale).wrapping_sub(QUIET)).ok().filter(|at| *at < code.size);
-    let picture = GrayImage::from_fn(side, side, |x, y| match (is_dark(x), is_dark(y)) {
-        (Some(x), Some(y)) if code[y].get(x).is_some_and(|module| module.value()) => Luma([0]),
-        _ => Luma([255]),
-    });
-    let mut bytes = Cursor::new(Vec::new());
-    picture.write_to(&mut bytes, ImageFormat::Png).map_err(Refusal::internal)?;
-    Ok(QrPicture { bytes: bytes.into_inner().into(), content_type: "image/png" })
+impl QrPicture {
+    /// Draws a text as a QR code.
+    pub(crate) fn drawn(text: &[u8]) -> Result<Self, Refusal> {
+        let code = QRBuilder::new(text).ecl(ECL::M).build();
+        let code = code.map_err(|error| Code::Internal.because(format!("no QR code: {error:?}")))?;
+        let modules = u32::try_from(code.size).unwrap_or_default().saturating_add(QUIET * 2);
+        let scale = WIDTH.div_ceil(modules).max(1);
+        let side = modules.saturating_mul(scale);
+        let is_dark =
+            |at: u32| usize::try_from((at / scale).wrapping_sub(QUIET)).ok().filter(|at| *at < code.size);
+        let picture = GrayImage::from_fn(side, side, |x, y| match (is_dark(x), is_dark(y)) {
+            (Some(x), Some(y)) if code[y].get(x).is_some_and(|module| module.value()) => Luma([0]),
+            _ => Luma([255]),
+        });
+        let mut bytes = Cursor::new(Vec::new());
+        picture.write_to(&mut bytes, ImageFormat::Png).map_err(Refusal::internal)?;
+        Ok(Self { bytes: bytes.into_inner().into(), content_type: "image/png" })
+    }
 }
 
 #[cfg(test)]
@@ -119,7 +121,7 @@ mod tests {
     #[test]
     fn a_picture_is_read_as_what_was_drawn() {
         let text = "http://weixin.qq.com/q/02a9nJxYk0cPi10000003H?今天";
-        let picture = drawn(text.as_bytes()).unwrap();
+        let picture = QrPicture::drawn(text.as_bytes()).unwrap();
         let decoded = image::load_from_memory(&picture.bytes).unwrap().to_luma8();
         assert!(decoded.width() >= WIDTH && decoded.width() == decoded.height());
         let mut prepared = rqrr::PreparedImage::prepare(decoded);

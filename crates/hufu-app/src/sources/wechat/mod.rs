@@ -1,7 +1,8 @@
 //! WeChat: what its login modes share.
 //!
 //! Reading order: `exchange` (turns a client's code into ids), `authorized` (the code of an app, a website or a web page),
-//! one module per mode (`mini_program`, `mini_program_scan`, `mobile`, `pc`, `webpage`), and `client_data` (what a client can query without
+//! one module per mode (`mini_program`, `mini_program_scan`, `mobile`, `pc`, `webpage`, `official_account`), and
+//! `client_data` (what a client can query without
 //! logging in).
 
 mod authorized;
@@ -10,6 +11,7 @@ pub(crate) mod exchange;
 pub(crate) mod mini_program;
 pub(crate) mod mini_program_scan;
 pub(crate) mod mobile;
+pub(crate) mod official_account;
 pub(crate) mod pc;
 pub(crate) mod webpage;
 
