@@ -26,9 +26,22 @@ use std::sync::Arc;
 
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
+use hufu_app::UserToken;
+use hufu_types::{Identity, User};
 use hufu_web::cors::open;
 use hufu_web::surface::{refusing, sdk, sdk_with_status, unserved_calls};
 use hufu_web::{Routes, envelope, oidc, request, server, surface};
+
+/// A user with a token, for a login that returns to a client in an address: without what is not there.
+pub fn user_object(user: User, identities: Vec<Identity>, token: &UserToken) -> serde_json::Value {
+    let user = user::UserV2::new(user, Some(token)).with_identities(identities);
+    let user = user::UserV2 { identities: None, ..user };
+    let mut written = serde_json::to_value(user).unwrap_or_default();
+    if let Some(written) = written.as_object_mut() {
+        written.retain(|_, value| !value.is_null());
+    }
+    written
+}
 
 /// Settings of this surface.
 #[derive(Clone, Debug, Default)]

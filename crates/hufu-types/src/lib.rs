@@ -45,6 +45,7 @@ pub use application::{ANY_ORIGIN, Application, ApplicationKind, SigningAlgorithm
 pub use association::{Association, AssociationMode, BindMethod, ConflictRule, MatchField};
 pub use authorization::{
     AuthorizationRequest, CodeChallenge, CodeChallengeMethod, Prompt, Prompts, ResponseMode, ResponseType,
+    SocialReturn,
 };
 pub use client::{
     Access, Branding, ClientAlgorithm, ClientSecret, ClientSettings, Grant, LoginControl, LoginMethod, LoginTab,

@@ -32,7 +32,10 @@ struct Code {
 async fn scanned(client: &Client<'_>, url: &str) -> Value {
     let path = url.strip_prefix("https://id.example.com").unwrap_or(url);
     let picture = client.get(path).await;
-    assert_eq!((picture.status, picture.headers["content-type"].as_bytes()), (StatusCode::OK, &b"image/png"[..]));
+    assert_eq!(
+        (picture.status, picture.headers["content-type"].as_bytes()),
+        (StatusCode::OK, &b"image/png"[..])
+    );
     let decoded = image::load_from_memory(&picture.bytes).unwrap().to_luma8();
     let mut prepared = rqrr::PreparedImage::prepare(decoded);
     let (_, text) = prepared.detect_grids()[0].decode().unwrap();
@@ -52,7 +55,11 @@ async fn check(client: &Client<'_>, random: &str) -> Value {
 }
 
 async fn phone(client: &Client<'_>, user: &User, action: &str, scene: &str) -> Answer {
-    client.clone().bearer(&user.token).post(&format!("/api/v2/qrcode/{action}"), json!({ "random": scene })).await
+    client
+        .clone()
+        .bearer(&user.token)
+        .post(&format!("/api/v2/qrcode/{action}"), json!({ "random": scene }))
+        .await
 }
 
 async fn confirm(client: &Client<'_>, user: &User, scene: &str) {

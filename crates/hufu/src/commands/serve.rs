@@ -52,6 +52,7 @@ impl Serve {
             trusted_proxies: config.trusted_proxies.clone(),
             warnings,
             certificates,
+            user_object: Some(hufu_compat::user_object),
             ..WebSettings::default()
         };
         let listener = listen::bind(config.listen, "listen").await?;
