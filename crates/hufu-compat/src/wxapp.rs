@@ -67,8 +67,7 @@ pub(crate) async fn grant(
     head: Head,
     Query(query): Query<GrantQuery>,
 ) -> Answer<Success<Grant>> {
-    let (code, random) =
-        (required(query.code.as_ref(), "code")?, required(query.random.as_ref(), "random")?);
+    let (code, random) = (required(query.code.as_ref(), "code")?, required(query.random.as_ref(), "random")?);
     let granted = shared.app.grant_scene(random, code, &head.origin()).await?;
     Ok(Success::new(Grant {
         openid: granted.openid,

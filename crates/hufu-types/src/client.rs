@@ -7,7 +7,10 @@ use serde_json::Value;
 use url::{Host, Url};
 
 use crate::application::text_enum;
-use crate::{Identifier, Language, NameError, PoolScope, ResponseType, ScopeSet, SigningAlgorithm, Timestamp, TokenHash};
+use crate::{
+    Identifier, Language, NameError, PoolScope, ResponseType, ScopeSet, SigningAlgorithm, Timestamp,
+    TokenHash,
+};
 
 text_enum! {
     /// How a client authenticates at the token endpoint (RFC 7591 section 2).

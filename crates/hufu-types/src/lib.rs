@@ -48,9 +48,9 @@ pub use authorization::{
     SocialReturn,
 };
 pub use client::{
-    Access, Branding, ClientAlgorithm, ClientSecret, ClientSettings, Grant, LoginControl, LoginMethod, LoginTab,
-    PageTheme, RedirectUriError, RegistrationMethod, Sector, SubjectType, TokenAuth, check_redirect_uri,
-    check_resource, origin_of, without_fragment,
+    Access, Branding, ClientAlgorithm, ClientSecret, ClientSettings, Grant, LoginControl, LoginMethod,
+    LoginTab, PageTheme, RedirectUriError, RegistrationMethod, Sector, SubjectType, TokenAuth,
+    check_redirect_uri, check_resource, origin_of, without_fragment,
 };
 pub use client_check::check_address;
 pub use connection::{Connection, ConnectionKind, ConnectionSettings, OpenPlatform, Pool};

@@ -188,7 +188,8 @@ impl Config {
             mp: base("HUFU_WECHAT_MP_BASE", "wechat.mp_base", file.wechat.mp_base, real.mp),
         };
         let secret = set("HUFU_WECHAT_DEFAULT_MINI_PROGRAM_APP_SECRET");
-        let default_mini_program = default_mini_program(file.wechat.default_mini_program, secret, &mut mistakes);
+        let default_mini_program =
+            default_mini_program(file.wechat.default_mini_program, secret, &mut mistakes);
         let limits = limits(file.limits, &set, &mut mistakes);
         mistakes.none()?;
         Ok(Self {
@@ -399,7 +400,8 @@ fn default_mini_program(
     };
     let (app_id, app_secret) = (app_id.filter(is_app_id), secret.or(app_secret));
     if app_id.is_none() {
-        mistakes.add(format!("{}: write a WeChat AppID, 'wx' and 16 characters of 0-9 and a-f", key("app_id")));
+        mistakes
+            .add(format!("{}: write a WeChat AppID, 'wx' and 16 characters of 0-9 and a-f", key("app_id")));
     }
     let app_secret = app_secret.filter(|secret| !secret.is_empty());
     if app_secret.is_none() {
@@ -535,7 +537,8 @@ mod tests {
 
     #[test]
     fn the_login_mini_program_of_the_instance_is_whole_or_refused() {
-        let table = "[wechat.default_mini_program]\napp_id = \"wx0123456789abcdef\"\noriginal_id = \"gh_1\"\n";
+        let table =
+            "[wechat.default_mini_program]\napp_id = \"wx0123456789abcdef\"\noriginal_id = \"gh_1\"\n";
         let secret = "app_secret = \"of-the-file\"";
         let of = |text: &str, environment: &[(&str, &str)]| {
             read(text, environment).map(|config| config.default_mini_program.unwrap())

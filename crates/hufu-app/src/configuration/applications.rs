@@ -4,8 +4,8 @@ use hufu_protocol::ClientKeys;
 use hufu_store::config::{self, Revised};
 use hufu_store::{StoreError, Tx, removal, versions};
 use hufu_types::{
-    Application, ApplicationId, ClientSecret, ClientSettings, LoginTab, PoolId, SettingProblem, Timestamp, TokenHash,
-    TokenLifetimes,
+    Application, ApplicationId, ClientSecret, ClientSettings, LoginTab, PoolId, SettingProblem, Timestamp,
+    TokenHash, TokenLifetimes,
 };
 
 use super::change::{Operation, Outcome, Rejection, created, is_expected, names_of, owned, removed};

@@ -356,8 +356,7 @@ impl Config {
             sources::qr_codes(connection.kind).is_some_and(|codes| codes.scanned_by == scanned_by)
         };
         if let Some(name) = named.and_then(self::named) {
-            let is_named =
-                |c: &&Arc<Connection>| c.id.as_str() == name || c.identifier.as_str() == name;
+            let is_named = |c: &&Arc<Connection>| c.id.as_str() == name || c.identifier.as_str() == name;
             let found = self.connections(&application.pool).iter().find(is_named);
             let found = found.ok_or(Code::NamelessConnectionUnknown)?;
             if !is_wanted(found) {
@@ -367,9 +366,9 @@ impl Config {
         }
         let mut usable = application.connections.iter().filter_map(|id| self.connection(id));
         let found = usable.find(|connection| connection.enabled && is_wanted(connection));
-        let kinds = ConnectionKind::ALL.iter().filter(|kind| {
-            sources::qr_codes(**kind).is_some_and(|codes| codes.scanned_by == scanned_by)
-        });
+        let kinds = ConnectionKind::ALL
+            .iter()
+            .filter(|kind| sources::qr_codes(**kind).is_some_and(|codes| codes.scanned_by == scanned_by));
         let kind = kinds.map(|kind| kind.as_str()).next().unwrap_or(scanned_by.as_str());
         found.cloned().map(Some).ok_or_else(|| Code::NoConnection.with("kind", kind))
     }

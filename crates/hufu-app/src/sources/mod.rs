@@ -66,12 +66,8 @@ pub(crate) struct QrCodes {
     /// Whether there is no picture for one login alone, so that followers send a short code instead.
     pub(crate) has_short_codes: fn(&Connection) -> bool,
     /// The picture of a scene that holds so long.
-    pub(crate) picture: for<'a> fn(
-        &'a App,
-        &'a Connection,
-        &'a str,
-        Duration,
-    ) -> BoxFuture<'a, Result<QrPicture, Refusal>>,
+    pub(crate) picture:
+        for<'a> fn(&'a App, &'a Connection, &'a str, Duration) -> BoxFuture<'a, Result<QrPicture, Refusal>>,
 }
 
 /// How connections of this kind show QR codes. `None` if they do not.

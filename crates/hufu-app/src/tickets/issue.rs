@@ -70,9 +70,8 @@ impl App {
         let (kind, has_short_code) = match connection.as_deref() {
             None => (TicketKind::App, false),
             Some(connection) => {
-                let without = || {
-                    Code::ConnectionWithoutQrCode.with("connection", connection.identifier.to_string())
-                };
+                let without =
+                    || Code::ConnectionWithoutQrCode.with("connection", connection.identifier.to_string());
                 let codes = sources::qr_codes(connection.kind).ok_or_else(without)?;
                 (codes.scanned_by, (codes.has_short_codes)(connection))
             }

@@ -154,8 +154,7 @@ impl App {
         let application = config.application(ticket.application.as_str()).ok_or(Code::QrCodeUnknown)?;
         let connection = ticket.connection.as_ref().and_then(|id| config.connection(id));
         let connection = connection.filter(|connection| connection.enabled).ok_or(Code::QrCodeUnknown)?;
-        let params =
-            LaunchParams { application: application.clone(), connection: connection.clone() };
+        let params = LaunchParams { application: application.clone(), connection: connection.clone() };
         Ok((ticket, params))
     }
 }

@@ -15,6 +15,7 @@
 
 mod issue;
 mod mini_program;
+mod page;
 mod phone;
 pub(crate) mod picture;
 mod secrets;
@@ -29,6 +30,7 @@ use serde_json::{Map, Value};
 
 pub use issue::{IssuedTicket, TicketRequest};
 pub use mini_program::{Granted, LaunchParams};
+pub use page::PageTicket;
 pub use phone::TicketOrder;
 pub use picture::QrPicture;
 pub use unit::{

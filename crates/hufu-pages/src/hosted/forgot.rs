@@ -117,6 +117,7 @@ fn page(visit: &Visit, words: &Words, said: Said) -> Response {
     let channel = chosen(words);
     let address = |channel| visit.address("/forgot", &[("method", method(channel))]);
     let tab = |one, key| Tab {
+        connection: None,
         id: String::new(),
         address: address(one),
         text: visit.text(key),

@@ -10,7 +10,8 @@ use super::{Closing, closed};
 
 /// The answer. If it is a stream of events, it ends when the listener stops, and its request is under way until then.
 pub(super) fn ending_with(answer: Response, mut closing: Closing, running: Option<Running>) -> Response {
-    let is_stream = answer.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "text/event-stream");
+    let is_stream =
+        answer.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "text/event-stream");
     if !is_stream {
         return answer;
     }

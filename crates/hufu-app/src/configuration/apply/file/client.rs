@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use hufu_types::{
-    Access, Branding, ClientSecret, ClientSettings, Grant, Language, LoginControl, LoginMethod, LoginTab, PageTheme,
-    RegistrationMethod, SettingProblem, SigningAlgorithm, SubjectType, TokenAuth,
+    Access, Branding, ClientSecret, ClientSettings, Grant, Language, LoginControl, LoginMethod, LoginTab,
+    PageTheme, RegistrationMethod, SettingProblem, SigningAlgorithm, SubjectType, TokenAuth,
 };
 use secrecy::SecretString;
 use serde_json::Value;
@@ -184,7 +184,8 @@ pub(super) fn read_client(table: Table<'_>) -> DesiredClient {
     let flag = |key| table.optional(key).and_then(|item| item.boolean());
     // What is wrong with them is said where they are read.
     let connections = table.optional("connections").and_then(|item| item.json());
-    let connections = connections.and_then(|list| serde_json::from_value(list).ok()).unwrap_or_default();
+    let connections: Option<Vec<String>> = connections.and_then(|list| serde_json::from_value(list).ok());
+    let connections = connections.unwrap_or_default();
     let mut client = DesiredClient {
         secret: table.optional("secret").and_then(|item| item.secret(ClientSecret::check)),
         token_auth: table.optional("token_auth").and_then(|item| {
