@@ -38,6 +38,7 @@ pub use configuration::{ApplicationHint, Config, apply, named};
 pub use credentials::{AccountName, Confirmation, Registration, StepToken, Target};
 pub use hufu_types::Refusal;
 pub use limits::Limits;
+pub use login::by_redirect::{Arrival, Arrived, SocialTarget};
 pub use login::by_source::SourceLogin;
 pub use login::entry::{BrowserLogin, FlowView, LoginAnswer, LoginDone, LoginOptions, Tokens};
 pub use login::flow::{FillIn, FlowAction, FlowAnswer, FlowStep, StepRefused};

@@ -20,14 +20,28 @@ mod user;
 mod users;
 mod v3;
 mod waiting;
+mod wxapp;
 
 use std::sync::Arc;
 
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
+use hufu_app::UserToken;
+use hufu_types::{Identity, User};
 use hufu_web::cors::open;
 use hufu_web::surface::{refusing, sdk, sdk_with_status, unserved_calls};
 use hufu_web::{Routes, envelope, oidc, request, server, surface};
+
+/// A user with a token, for a login that returns to a client in an address: without what is not there.
+pub fn user_object(user: User, identities: Vec<Identity>, token: &UserToken) -> serde_json::Value {
+    let user = user::UserV2::new(user, Some(token)).with_identities(identities);
+    let user = user::UserV2 { identities: None, ..user };
+    let mut written = serde_json::to_value(user).unwrap_or_default();
+    if let Some(written) = written.as_object_mut() {
+        written.retain(|_, value| !value.is_null());
+    }
+    written
+}
 
 /// Settings of this surface.
 #[derive(Clone, Debug, Default)]
@@ -75,9 +89,15 @@ pub fn routes(settings: &Settings) -> Routes {
         .route("/api/v2/users/link", open(post(users::link)))
         .route("/api/v2/users/unlink", open(post(users::unlink)))
         .route("/api/v3/login-flows/{id}", open(post(login_flow::step)))
+        .route("/api/v2/wechat-miniprogram-config/launch-params", open(get(wxapp::launch_params)))
+        .route("/oauth/wxapp/grant", open(get(wxapp::grant)))
+        .route("/oauth/wxapp/grant/", open(get(wxapp::grant)))
+        .route("/oauth/wxapp/redirect", open(post(wxapp::redirect)))
+        .route("/api/v3/wechat-miniprogram/checkExistsUser", open(post(wxapp::check_exists_user)))
         .merge(v3::routes())
         .merge(unserved_calls("/api/v2"))
         .merge(unserved_calls("/api/v3"))
+        .merge(unserved_calls("/oauth/wxapp"))
         .merge(unserved_calls("/connections"))
         .merge(unserved_calls("/connection"));
     let pictures = refusing(Routes::new().route("/uploads/{name}", get(upload::serve)), upload::refused);

@@ -45,11 +45,12 @@ pub use application::{ANY_ORIGIN, Application, ApplicationKind, SigningAlgorithm
 pub use association::{Association, AssociationMode, BindMethod, ConflictRule, MatchField};
 pub use authorization::{
     AuthorizationRequest, CodeChallenge, CodeChallengeMethod, Prompt, Prompts, ResponseMode, ResponseType,
+    SocialReturn,
 };
 pub use client::{
     Access, Branding, ClientAlgorithm, ClientSecret, ClientSettings, Grant, LoginControl, LoginMethod,
-    PageTheme, RedirectUriError, RegistrationMethod, Sector, SubjectType, TokenAuth, check_redirect_uri,
-    check_resource, origin_of, without_fragment,
+    LoginTab, PageTheme, RedirectUriError, RegistrationMethod, Sector, SubjectType, TokenAuth,
+    check_redirect_uri, check_resource, origin_of, without_fragment,
 };
 pub use client_check::check_address;
 pub use connection::{Connection, ConnectionKind, ConnectionSettings, OpenPlatform, Pool};

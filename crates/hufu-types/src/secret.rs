@@ -44,7 +44,8 @@ pub enum TokenPurpose {
 }
 
 impl TokenPurpose {
-    const fn prefix(self) -> &'static str {
+    /// What its tokens begin with.
+    pub const fn prefix(self) -> &'static str {
         match self {
             Self::Refresh => "hfr_",
             Self::Upload => "",

@@ -10,6 +10,7 @@ use hufu_types::{Application, ApplicationId, Method, TicketKind};
 
 use super::secrets::hash_of_secret;
 use super::unit::{TakeTicket, Took};
+use crate::authorization::HandedTicket;
 use crate::configuration::ApplicationHint;
 use crate::digest::hash_token;
 use crate::login::{LogInByTicket, TicketLogin};
@@ -29,6 +30,9 @@ impl App {
         requested: RequestedTokens,
         origin: &Origin,
     ) -> Result<LoginAnswer, Refusal> {
+        if let Some(handed) = HandedTicket::read(ticket.trim()) {
+            return self.log_in_by_handed_ticket(handed, named, &requested, origin).await;
+        }
         let config = self.config();
         let application = named.application().map(ApplicationId::parse).transpose();
         let application = application.map_err(|_| Code::LoginTicketInvalid)?;

@@ -381,6 +381,20 @@ codes! {
     /// A resource that no enabled application of the pool is, or that was not granted, or too many of them (RFC 8707).
     TargetInvalid => 2515, 400, "target-invalid", "not-set-up";
 
+    // Logins that send the browser to a source and back.
+    /// The state that a source brought back is unknown, expired, or of another connection.
+    SourceLoginUnknown => 2550, 400, "source-login-unknown", "source-login-unknown";
+    /// The login at a source was started in another browser.
+    SourceLoginElsewhere => 2551, 400, "source-login-elsewhere", "source-login-elsewhere";
+    /// The source brought no code back: the person did not agree there.
+    SourceLoginDenied => 2552, 403, "source-login-denied", "source-login-denied";
+    /// The source brought a code for this login before, and this is another one.
+    SourceLoginAnswered => 2553, 400, "source-login-answered", "source-login-unknown";
+    /// The address that a login through a connection is to return to is neither the application's nor the connection's.
+    CallbackUnknown => 2554, 400, "callback-unknown", "not-set-up";
+    /// The person gave up a login that was waiting for a step.
+    LoginGivenUp => 2555, 403, "login-given-up", "login-given-up";
+
     // Logins by QR code.
     /// There is no such QR code: it never was, has long expired, or belongs to another connection or pool. The published
     /// clients know this number.

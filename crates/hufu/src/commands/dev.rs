@@ -80,6 +80,7 @@ impl Dev {
         let web = WebSettings {
             loopback_hosts_only: !self.allow_remote,
             warnings: vec!["development: WeChat is the sandbox".to_owned()],
+            user_object: Some(hufu_compat::user_object),
             ..WebSettings::default()
         };
         self.welcome(&addresses);
@@ -125,6 +126,7 @@ impl Dev {
         let config = Config {
             listen: addresses.server,
             http_listen: None,
+            default_mini_program: None,
             public_url: format!("http://{}", addresses.server),
             database,
             key,

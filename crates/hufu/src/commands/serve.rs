@@ -52,6 +52,7 @@ impl Serve {
             trusted_proxies: config.trusted_proxies.clone(),
             warnings,
             certificates,
+            user_object: Some(hufu_compat::user_object),
             ..WebSettings::default()
         };
         let listener = listen::bind(config.listen, "listen").await?;
@@ -142,6 +143,7 @@ impl Server {
             outgoing: GuardedClient::new(outgoing.clone())
                 .context("cannot create the client for outgoing calls")?,
             outbox: outbox.clone(),
+            default_mini_program: config.default_mini_program.clone(),
         })
         .await?;
 
