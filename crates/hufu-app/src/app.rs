@@ -22,6 +22,8 @@ use crate::failures::Failures;
 use crate::people::uploads::Decoders;
 use crate::sources::wechat::exchange::Codes;
 use crate::subjects::{Subjects, SubjectsError};
+use crate::tickets::picture::{Pictures, pictures};
+use crate::tickets::watch::Tickets;
 use crate::tokens::authentication::SessionCache;
 use crate::tokens::keys::{KeyError, Keys};
 use crate::transfer::Imports;
@@ -48,12 +50,15 @@ pub struct Parts {
     pub outgoing: GuardedClient,
     /// Receives the messages of pools without a sender. Development only.
     pub outbox: Option<Outbox>,
+    /// The instance's own login mini program, for connections that scan codes and have none.
+    pub default_mini_program: Option<hufu_wechat::AppCredentials>,
 }
 
 /// An instance of Hufu.
 pub struct App {
     pub(crate) store: Store,
     pub(crate) wechat: hufu_wechat::Client,
+    pub(crate) default_mini_program: Option<hufu_wechat::AppCredentials>,
     pub(crate) sealing: Arc<SealingKey>,
     pub(crate) limits: Limits,
     pub(crate) public_url: String,
@@ -92,6 +97,10 @@ pub struct App {
     pub(crate) audit_turn: AtomicUsize,
     /// The imports that this node receives or runs.
     pub(crate) imports: Arc<Imports>,
+    /// The tickets of the browsers that wait on this node for a QR code.
+    pub(crate) tickets: Tickets,
+    /// The pictures of QR codes that WeChat drew.
+    pub(crate) pictures: Pictures,
 }
 
 /// Why an instance failed to start.
@@ -116,7 +125,18 @@ impl App {
     /// the configuration.
     #[boxed]
     pub async fn start(parts: Parts) -> Result<Arc<Self>, StartError> {
-        let Parts { store, wechat, sealing, limits, public_url, clock, random, outgoing, outbox } = parts;
+        let Parts {
+            store,
+            wechat,
+            sealing,
+            limits,
+            public_url,
+            clock,
+            random,
+            outgoing,
+            outbox,
+            default_mini_program,
+        } = parts;
         let cost = Cost::new(limits.password_memory, limits.password_passes);
         let hasher = Hasher::default().with_cost(cost.map_err(StartError::PasswordCost)?);
         // Read the versions first, so that the next refresh notices a change made in the meantime.
@@ -141,6 +161,8 @@ impl App {
             keys: ArcSwap::from_pointee(keys),
             password_keys: PasswordKeys::default(),
             imports: Arc::default(),
+            tickets: Tickets::new(&limits),
+            pictures: pictures(&limits),
             client_keys: KeySets::default(),
             request_objects: RequestObjects::default(),
             subjects,
@@ -159,6 +181,7 @@ impl App {
             audit_turn: AtomicUsize::new(0),
             store,
             wechat,
+            default_mini_program,
             sealing,
             limits,
             public_url,
@@ -318,11 +341,14 @@ impl Write for Sweep {
         hufu_store::authorization_codes::sweep(tx, now.minus(kept)).await?;
         // Kept for a while, so that a device learns that its code has expired.
         hufu_store::device_codes::sweep(tx, now.minus(self.limits.device_code)).await?;
+        // Kept for a while, so that a browser learns that its code has expired.
+        hufu_store::qr_tickets::sweep(tx, now.minus(self.limits.qr_kept)).await?;
         hufu_store::refresh_tokens::sweep(tx, now).await?;
         hufu_store::sessions::sweep(tx, now).await?;
         hufu_store::browser_sessions::sweep(tx, now).await?;
         hufu_store::flows::sweep(tx, now).await?;
         hufu_store::passcodes::sweep(tx, now).await?;
+        hufu_store::source_logins::sweep(tx, now).await?;
         hufu_store::step_tokens::sweep(tx, now).await?;
         hufu_store::used_jtis::sweep(tx, now).await?;
         hufu_store::pushed_requests::sweep(tx, now).await?;
@@ -333,6 +359,9 @@ impl Write for Sweep {
         hufu_store::administration::sweep(tx, now).await?;
         let old = now.minus(self.limits.webhook_history);
         hufu_store::deliveries::sweep(tx, old, self.limits.deliveries_forgotten).await?;
+        let old = now.minus(self.limits.relay_history);
+        hufu_store::wechat_messages::sweep(tx, old, self.limits.deliveries_forgotten).await?;
+        hufu_store::wechat_followers::sweep(tx, now.minus(self.limits.unfollowed_kept)).await?;
         Ok(())
     }
 }

@@ -9,7 +9,7 @@ use hufu_store::webhooks::Subscriber;
 use hufu_types::refusal::Code;
 use hufu_types::{
     ANY_ORIGIN, Application, ApplicationId, ApplicationKind, Connection, ConnectionId, ConnectionKind,
-    Identifier, Pool, PoolId, PoolSettings,
+    Identifier, Pool, PoolId, PoolSettings, TicketKind, VerificationFile,
 };
 
 use super::shards::Shards;
@@ -29,6 +29,11 @@ impl<'a> ApplicationHint<'a> {
     /// Takes the values of the application header (or `client_id`) and of the pool header.
     pub fn new(application: Option<&'a str>, pool: Option<&'a str>) -> Self {
         Self { application: application.and_then(named), pool: pool.and_then(named) }
+    }
+
+    /// The id of the application, if it is named.
+    pub(crate) const fn application(&self) -> Option<&'a str> {
+        self.application
     }
 
     /// Whether neither is named.
@@ -58,6 +63,8 @@ pub struct Config {
     connections: Shards<ConnectionId, Arc<Connection>>,
     /// How many enabled applications have each origin.
     origins: Shards<String, usize>,
+    /// The connections with a verification file, by its name.
+    files: Shards<String, Arc<Connection>>,
 }
 
 /// A pool with everything in it, as last read from the database.
@@ -137,6 +144,9 @@ impl Config {
         }
         for connection in &pool.connections {
             self.connections.insert(connection.id.clone(), connection.clone());
+            if let Some(file) = &connection.extras.verification_file {
+                self.files.insert(file.name.clone(), connection.clone());
+            }
         }
         for origin in pool.origins() {
             let count = self.origins.get(&origin).copied().unwrap_or_default();
@@ -147,6 +157,17 @@ impl Config {
             match self.origins.get(&origin).copied() {
                 Some(count @ 2..) => drop(self.origins.insert(origin, count - 1)),
                 _ => self.origins.remove(&origin),
+            }
+        }
+        for old in &before.connections {
+            let Some(file) = &old.extras.verification_file else { continue };
+            let has_it = |connection: &Arc<Connection>| {
+                connection.extras.verification_file.as_ref().is_some_and(|own| own.name == file.name)
+            };
+            // A connection of another pool may have it by now.
+            let is_its = self.files.get(&file.name).is_some_and(|of| of.pool == old.pool);
+            if is_its && !pool.connections.iter().any(has_it) {
+                self.files.remove(&file.name);
             }
         }
         // A connection may also be gone because its secret can no longer be unsealed.
@@ -187,6 +208,11 @@ impl Config {
     /// A connection by its id.
     pub fn connection(&self, id: &ConnectionId) -> Option<&Arc<Connection>> {
         self.connections.get(id)
+    }
+
+    /// The verification file with this name.
+    pub fn verification_file(&self, name: &str) -> Option<&VerificationFile> {
+        self.files.get(name)?.extras.verification_file.as_ref()
     }
 
     /// The connections of a pool.
@@ -312,6 +338,65 @@ impl Config {
         serving(application, kind, found.ok_or(Code::NamelessConnectionUnknown)?)
     }
 
+    /// The connection of an application that shows QR codes which are scanned in this way: the one that is named, by its id
+    /// or its identifier; otherwise the application's first. The pool's own app needs none.
+    ///
+    /// # Errors
+    /// As [`Self::connection_for`].
+    pub fn qr_connection(
+        &self,
+        application: &Application,
+        scanned_by: TicketKind,
+        named: Option<&str>,
+    ) -> Result<Option<Arc<Connection>>, Refusal> {
+        if scanned_by == TicketKind::App {
+            return Ok(None);
+        }
+        let is_wanted = |connection: &Connection| {
+            sources::qr_codes(connection.kind).is_some_and(|codes| codes.scanned_by == scanned_by)
+        };
+        if let Some(name) = named.and_then(self::named) {
+            let is_named = |c: &&Arc<Connection>| c.id.as_str() == name || c.identifier.as_str() == name;
+            let found = self.connections(&application.pool).iter().find(is_named);
+            let found = found.ok_or(Code::NamelessConnectionUnknown)?;
+            if !is_wanted(found) {
+                return Err(Code::ConnectionWithoutQrCode.with("connection", found.identifier.to_string()));
+            }
+            return serving(application, found.kind, found).map(Some);
+        }
+        let mut usable = application.connections.iter().filter_map(|id| self.connection(id));
+        let found = usable.find(|connection| connection.enabled && is_wanted(connection));
+        let kinds = ConnectionKind::ALL
+            .iter()
+            .filter(|kind| sources::qr_codes(**kind).is_some_and(|codes| codes.scanned_by == scanned_by));
+        let kind = kinds.map(|kind| kind.as_str()).next().unwrap_or(scanned_by.as_str());
+        found.cloned().map(Some).ok_or_else(|| Code::NoConnection.with("kind", kind))
+    }
+
+    /// Whether an application's connection of this identifier shows the code of a mini program. What is said about mini
+    /// programs in calls of published clients goes for it too.
+    pub fn scans(&self, application: &Application, identifier: &str) -> bool {
+        let found = self.connection_of_pool(&application.pool, identifier);
+        found.is_some_and(|connection| connection.kind == ConnectionKind::WechatMiniProgramScan)
+    }
+
+    /// The connection of this identifier, if it shows QR codes and serves the application.
+    ///
+    /// # Errors
+    /// As [`Self::connection_for`].
+    pub fn qr_connection_called(
+        &self,
+        application: &Application,
+        identifier: &str,
+    ) -> Result<Arc<Connection>, Refusal> {
+        let found = self.connection_of_pool(&application.pool, identifier);
+        let found = found.ok_or(Code::NamelessConnectionUnknown)?;
+        if sources::qr_codes(found.kind).is_none() {
+            return Err(Code::ConnectionWithoutQrCode.with("connection", found.identifier.to_string()));
+        }
+        serving(application, found.kind, found)
+    }
+
     pub(crate) fn connection_of_pool(&self, pool: &PoolId, identifier: &str) -> Option<&Arc<Connection>> {
         self.pools.get(pool)?.connections.iter().find(|c| c.identifier.as_str() == identifier)
     }
@@ -398,6 +483,7 @@ fn unseal(stored: StoredConnection, key: &SealingKey) -> Result<Connection, Sett
         open_platform: stored.open_platform,
         association: stored.association,
         settings,
+        extras: stored.extras,
     })
 }
 

@@ -90,6 +90,7 @@ impl Dev {
             loopback_hosts_only: !self.allow_remote,
             own_frames: true,
             warnings: vec!["development: WeChat is the sandbox".to_owned()],
+            user_object: Some(hufu_compat::user_object),
             ..WebSettings::default()
         };
         self.welcome(&addresses);
@@ -145,6 +146,7 @@ impl Dev {
         let config = Config {
             listen: addresses.server,
             http_listen: None,
+            default_mini_program: None,
             public_url: format!("http://{}", addresses.server),
             database,
             key,

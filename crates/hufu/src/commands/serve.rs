@@ -52,6 +52,7 @@ impl Serve {
             trusted_proxies: config.trusted_proxies.clone(),
             warnings,
             certificates,
+            user_object: Some(hufu_compat::user_object),
             ..WebSettings::default()
         };
         let listener = listen::bind(config.listen, "listen").await?;
@@ -146,11 +147,13 @@ impl Server {
             outgoing: GuardedClient::new(outgoing.clone())
                 .context("cannot create the client for outgoing calls")?,
             outbox: outbox.clone(),
+            default_mini_program: config.default_mini_program.clone(),
         })
         .await?;
 
         let mut background = tokio::task::JoinSet::new();
         background.spawn(Arc::clone(&app).watch_config());
+        background.spawn(Arc::clone(&app).watch_tickets());
         background.spawn(Arc::clone(&app).sweep_forever());
         background.spawn(upkeep(metrics.clone()));
         if let Some(certificates) = certificates.clone() {
