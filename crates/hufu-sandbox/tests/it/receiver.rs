@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
@@ -81,8 +80,7 @@ impl Receiver {
     }
 }
 
-async fn answer(State(receiver): State<Receiver>, method: Method, uri: Uri, body: Bytes) -> Response {
-    let body = String::from_utf8(body.to_vec()).unwrap();
+async fn answer(State(receiver): State<Receiver>, method: Method, uri: Uri, body: String) -> Response {
     receiver.received.lock().unwrap().push(Received { method, address: uri.to_string(), body });
     let reply = receiver.replies.lock().unwrap().pop_front();
     match reply.unwrap_or(Reply::Text(200, "success".to_owned())) {

@@ -217,11 +217,11 @@ pub(crate) fn parameter(address: &str, name: &str) -> Option<String> {
 /// What a picture of a QR code says.
 pub(crate) fn read_qr_code(picture: &[u8]) -> String {
     let picture = image::load_from_memory(picture).unwrap().to_rgba8();
-    let (width, height) = (picture.width() as usize, picture.height() as usize);
-    let mut grey = rqrr::PreparedImage::prepare_from_greyscale(width, height, |x, y| {
-        let pixel = picture.get_pixel(x as u32, y as u32).0;
-        if pixel[3] == 0 { 255 } else { pixel[1] }
-    });
+    let size = |side: u32| usize::try_from(side).unwrap();
+    let (width, height) = (size(picture.width()), size(picture.height()));
+    let shades: Vec<u8> =
+        picture.pixels().map(|pixel| if pixel.0[3] == 0 { 255 } else { pixel.0[1] }).collect();
+    let mut grey = rqrr::PreparedImage::prepare_from_greyscale(width, height, |x, y| shades[y * width + x]);
     let codes = grey.detect_grids();
     assert_eq!(codes.len(), 1, "one QR code");
     codes[0].decode().unwrap().1
