@@ -168,6 +168,7 @@ impl Look<'_> {
             "phone open mini program" => l.of("打开小程序", "opens a mini program"),
             "phone open link" => l.of("打开网页", "opens a link"),
             "phone open app" => l.of("打开 App", "opens an app"),
+            "phone menu" => l.of("点菜单", "taps the menu"),
             "phone settings" => l.of("改设置", "changes settings"),
             "phone choose" => l.of("拿起手机", "takes the phone"),
             _ => {
