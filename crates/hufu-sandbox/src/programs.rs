@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::{Arc, RwLock};
 
+use crate::state::apps::App;
+use crate::state::people::Person;
 use crate::state::{read, write};
 use crate::{MAX_APPS, Step};
 
@@ -21,8 +23,21 @@ pub struct Handed {
     pub app_id: String,
     /// The name of the person in the sandbox.
     pub user: String,
+    /// The person's nickname, which a mini program asks for and an app gets from WeChat.
+    pub nickname: String,
     /// What it is.
     pub what: What,
+}
+
+impl Handed {
+    pub(crate) fn new(app: &App, person: &Person, what: What) -> Handed {
+        Handed {
+            app_id: app.id.to_string(),
+            user: person.name.clone(),
+            nickname: person.nickname.clone(),
+            what,
+        }
+    }
 }
 
 /// See [`Handed`].

@@ -37,6 +37,9 @@ impl DemoApps {
     }
 
     async fn run(&self, handed: Handed) -> Outcome {
+        // A mini program asks the person for a nickname, since WeChat does not tell it.
+        let nickname = matches!(handed.what, What::Opened { .. }).then_some(handed.nickname.as_str());
+        let nickname = nickname.filter(|nickname| !nickname.is_empty()).map(str::to_owned);
         let request = match handed.what {
             What::Opened { code } => sign_in(
                 "wechat:miniprogram:default",
@@ -71,11 +74,11 @@ impl DemoApps {
                 return Outcome::default();
             }
         };
-        self.log_in(request).await
+        self.log_in(request, nickname).await
     }
 
-    /// Sends the request, and reports the answer.
-    async fn log_in(&self, request: Request) -> Outcome {
+    /// Sends the request, keeps the nickname if there is one, and reports the answer.
+    async fn log_in(&self, request: Request, nickname: Option<String>) -> Outcome {
         let Some(mode) = demo::MODES.iter().find(|mode| mode.kind == request.kind) else {
             return Outcome::default();
         };
@@ -83,26 +86,37 @@ impl DemoApps {
         if let Value::Object(members) = &mut body {
             members.insert("extIdpConnidentifier".to_owned(), mode.connection.into());
         }
-        let headers = vec![
-            ("x-authing-app-id", mode.application.to_owned()),
+        let (step, answer) = self.post(path, mode.application, None, &body).await;
+        let (ok, millis) = (step.is_ok(), step.millis);
+        let mut steps = vec![step];
+        let token = answer.pointer("/data/access_token").and_then(Value::as_str);
+        if let (Some(nickname), Some(token)) = (nickname, token) {
+            let body = json!({ "nickname": nickname });
+            let path = "/api/v3/update-profile";
+            steps.push(self.post(path, mode.application, Some(token), &body).await.0);
+        }
+        let name = self.report(kind, Some(&answer), &steps, millis).await;
+        Outcome { ok, name: name.unwrap_or_default(), steps }
+    }
+
+    /// Posts to the server as the application. Returns how it went, and the answer.
+    async fn post(&self, path: &str, application: &str, token: Option<&str>, body: &Value) -> (Step, Value) {
+        let mut headers = vec![
+            ("x-authing-app-id", application.to_owned()),
             ("content-type", "application/json".to_owned()),
         ];
+        headers.extend(token.map(|token| ("authorization", format!("Bearer {token}"))));
         let call = Call { method: "POST", path: path.to_owned(), headers, body: body.to_string() };
         let began = Instant::now();
         let answer = self.server.send(call).await;
         let millis = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let (http_status, answer) = match answer {
+        let (http_status, answer): (_, Value) = match answer {
             Ok(answer) => (Some(answer.status), serde_json::from_slice(&answer.body).unwrap_or_default()),
             Err(error) => (None, json!({ "message": error })),
         };
-        let text = |name: &str| answer.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let message = answer.get("message").and_then(Value::as_str).unwrap_or_default().to_owned();
         let code = answer.get("statusCode").and_then(Value::as_i64);
-        let step =
-            Step { call: format!("POST {path}"), http_status, code, message: text("message"), millis };
-        let ok = step.is_ok();
-        let steps = vec![step];
-        let name = self.report(kind, Some(&answer), &steps, millis).await;
-        Outcome { ok, name: name.unwrap_or_default(), steps }
+        (Step { call: format!("POST {path}"), http_status, code, message, millis }, answer)
     }
 
     /// Tells the back end. Returns the name of the user.

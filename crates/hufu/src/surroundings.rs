@@ -36,9 +36,10 @@ impl Surroundings {
         let request = request.body(Full::from(call.body)).map_err(|error| error.to_string())?;
         let answer = self.http.request(request).await.map_err(|error| error.to_string())?;
         let status = answer.status().as_u16();
+        let location = answer.headers().get("location").and_then(|to| to.to_str().ok()).map(str::to_owned);
         let body = Limited::new(answer.into_body(), MAX_ANSWER).collect().await;
         let body = body.map_err(|error| error.to_string())?.to_bytes().to_vec();
-        Ok(Answered { status, body })
+        Ok(Answered { status, location, body })
     }
 }
 

@@ -83,6 +83,8 @@ pub struct Call {
 pub struct Answered {
     /// The HTTP status.
     pub status: u16,
+    /// Where it leads, if it is a redirect.
+    pub location: Option<String>,
     /// The body.
     pub body: Vec<u8>,
 }

@@ -6,10 +6,14 @@ use super::samples::{self, Sample};
 /// Where a login begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Begins {
-    /// On the login page of the website, in a browser.
-    OnTheWebsite,
+    /// On the login page of the website, where the connection's code is a tab.
+    AtATab,
+    /// On the login page of the website, where the connection's button leads to WeChat.
+    AtAButton,
+    /// On a page of the website that the phone has open: the same button, in WeChat's browser.
+    InWechat,
     /// In a mini program or an app on the phone.
-    OnThePhone,
+    InAnApp,
 }
 
 /// A login mode as the page tells it.
@@ -20,7 +24,8 @@ pub(super) struct Mode {
     /// The kind of its connection.
     pub(super) kind: &'static str,
     pub(super) begins: Begins,
-    /// The screen of the phone on which the first click is made. `APP_ID` stands for that of the mode.
+    /// The screen of the phone on which the first click is made. `APP_ID` stands for that of the mode, `PAGE` for where its
+    /// login begins.
     pub(super) screen: &'static str,
     /// The calls of WeChat behind it, in order.
     pub(super) calls: &'static [&'static str],
@@ -64,7 +69,7 @@ pub(super) static ALL: [Mode; 7] = [
     Mode {
         slug: "mini-program",
         kind: "wechat:miniprogram:default",
-        begins: Begins::OnThePhone,
+        begins: Begins::InAnApp,
         screen: "/phone/minis",
         calls: &["/sns/jscode2session", "/wxa/business/getuserphonenumber"],
         before_the_second: 1,
@@ -74,17 +79,17 @@ pub(super) static ALL: [Mode; 7] = [
     Mode {
         slug: "official-account",
         kind: "wechatmp-qrcode",
-        begins: Begins::OnTheWebsite,
+        begins: Begins::AtATab,
         screen: "/phone/scan",
-        calls: &["/cgi-bin/qrcode/create", "push subscribe", "/cgi-bin/user/info"],
-        before_the_second: 1,
+        calls: &["/cgi-bin/qrcode/create", "phone scan", "push subscribe", "/cgi-bin/user/info"],
+        before_the_second: 2,
         samples: samples::WEBSITE,
         texts: texts!("official-account"),
     },
     Mode {
         slug: "pc-scan",
         kind: "wechat:pc",
-        begins: Begins::OnTheWebsite,
+        begins: Begins::AtAButton,
         screen: "/phone/scan",
         calls: &["/connect/qrconnect", "phone scan", "/sns/oauth2/access_token", "/sns/userinfo"],
         before_the_second: 2,
@@ -94,9 +99,14 @@ pub(super) static ALL: [Mode; 7] = [
     Mode {
         slug: "mini-program-scan",
         kind: "wechat:miniprogram:qrconnect",
-        begins: Begins::OnTheWebsite,
+        begins: Begins::AtATab,
         screen: "/phone/scan",
-        calls: &["/wxa/getwxacodeunlimit", "/sns/jscode2session", "/wxa/business/getuserphonenumber"],
+        calls: &[
+            "/wxa/getwxacodeunlimit",
+            "phone open mini program",
+            "/sns/jscode2session",
+            "/wxa/business/getuserphonenumber",
+        ],
         before_the_second: 2,
         samples: samples::WEBSITE,
         texts: texts!("mini-program-scan"),
@@ -104,8 +114,8 @@ pub(super) static ALL: [Mode; 7] = [
     Mode {
         slug: "web-page",
         kind: "wechat:webpage-authorization",
-        begins: Begins::OnTheWebsite,
-        screen: "/phone/browser",
+        begins: Begins::InWechat,
+        screen: "/phone/browser?url=PAGE",
         calls: &["/connect/oauth2/authorize", "/sns/oauth2/access_token", "/sns/userinfo"],
         before_the_second: 1,
         samples: samples::WEBSITE,
@@ -114,20 +124,20 @@ pub(super) static ALL: [Mode; 7] = [
     Mode {
         slug: "native-app",
         kind: "wechat:mobile",
-        begins: Begins::OnThePhone,
+        begins: Begins::InAnApp,
         screen: "/phone/app/APP_ID",
-        calls: &["/sns/oauth2/access_token", "/sns/userinfo"],
-        before_the_second: 0,
+        calls: &["phone open app", "/sns/oauth2/access_token", "/sns/userinfo"],
+        before_the_second: 1,
         samples: samples::NATIVE_APP,
         texts: texts!("native-app"),
     },
     Mode {
         slug: "app-launch",
         kind: "wechat:miniprogram:app-launch",
-        begins: Begins::OnThePhone,
+        begins: Begins::InAnApp,
         screen: "/phone/app/APP_ID",
-        calls: &["/sns/jscode2session", "/wxa/business/getuserphonenumber"],
-        before_the_second: 0,
+        calls: &["phone open mini program", "/sns/jscode2session", "/wxa/business/getuserphonenumber"],
+        before_the_second: 1,
         samples: samples::APP_LAUNCH,
         texts: texts!("app-launch"),
     },

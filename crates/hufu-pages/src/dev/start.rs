@@ -103,7 +103,11 @@ struct Window {
     key: String,
     /// Where the same mode begins once more.
     again: String,
+    /// The whole address at which the login begins.
+    lead: String,
     is_terminal: bool,
+    /// The login begins in WeChat's browser, and did not yet.
+    waits: bool,
 }
 
 struct Line {
@@ -124,7 +128,7 @@ struct Tab {
 struct Got {
     mode: String,
     at: String,
-    seconds: Option<String>,
+    took: Option<String>,
     name: String,
     initial: String,
     phone: Option<String>,
@@ -206,6 +210,14 @@ fn seconds(millis: i64) -> String {
     format!("{}.{}", tenths / 10, tenths % 10)
 }
 
+/// How long the machines took.
+fn took(view: &View, millis: i64) -> String {
+    if millis < 1000 {
+        return view.t_with("dev-millis", "count", millis.max(0));
+    }
+    view.t_with("dev-seconds", "count", seconds(millis))
+}
+
 /// Numbers up to seven as words, for the headline.
 const NUMBERS: [&str; 8] = [
     "dev-number-0", "dev-number-1", "dev-number-2", "dev-number-3", "dev-number-4", "dev-number-5",
@@ -226,7 +238,7 @@ impl Stage {
         let next = modes.iter().find(|one| !one.is_done && !one.is_chosen);
         let next = next.filter(|_| progress.login.is_some()).map(|one| (one.slug, one.name.clone()));
         let server = shared.app.public_url().to_owned();
-        let here = Here { server: &server, sandbox: &self.demo.sandbox };
+        let here = Here { server: &server, sandbox: &self.demo.sandbox, view: &view };
         let samples = mode.samples.iter().map(|sample| Tab {
             id: sample.id,
             name: sample.tab.to_owned(),
@@ -236,15 +248,17 @@ impl Stage {
         let samples = samples.collect();
         let own = super::samples::OWN.iter().map(|sample| Tab {
             id: sample.id,
-            name: sample.tab.to_owned(),
+            name: if sample.tab == "sh" { view.t("dev-shell") } else { sample.tab.to_owned() },
             html: Safe(sample.html(&here)),
             is_raw: false,
         });
         let own = own.collect();
         let tag = view.lang();
         let language = if tag.starts_with("zh") { "zh" } else { "en" };
-        let screen = mode.screen.replace("APP_ID", demo.app_id);
-        let phone = format!("{}{screen}?lang={language}", self.demo.sandbox);
+        let page = format!("{server}/dev/try/{}", mode.slug);
+        let screen = mode.screen.replace("APP_ID", demo.app_id).replace("PAGE", &page);
+        let joint = if screen.contains('?') { '&' } else { '?' };
+        let phone = format!("{}{screen}{joint}lang={language}", self.demo.sandbox);
         Some(StartPage {
             state: self.state(),
             phone,
@@ -306,8 +320,9 @@ impl Stage {
     ) -> Window {
         let begins = format!("/dev/try/{}", mode.slug);
         let is_open = progress.rounds <= round;
-        let is_terminal = mode.begins == Begins::OnThePhone;
-        let frame = (!is_terminal && is_open).then(|| begins.clone());
+        let is_terminal = mode.begins == Begins::InAnApp;
+        let is_on_the_phone = is_terminal || mode.begins == Begins::InWechat;
+        let frame = (!is_on_the_phone && is_open).then(|| begins.clone());
         let address = if is_terminal {
             "hufu dev".to_owned()
         } else {
@@ -333,7 +348,9 @@ impl Stage {
             address,
             lines: facts.into_iter().chain(steps).collect(),
             key: format!("{}-{}-{}", mode.slug, progress.rounds, frame.is_some()),
+            lead: format!("{server}{begins}"),
             again: format!("/?mode={}&round={}", mode.slug, progress.rounds),
+            waits: mode.begins == Begins::InWechat && is_open,
             frame,
             is_terminal,
         }
@@ -344,7 +361,7 @@ impl Stage {
 fn done_by(view: &View, login: &Login) -> String {
     let name = login.name.clone().unwrap_or_else(|| view.t("dev-nameless"));
     match login.millis {
-        Some(millis) => format!("{name} · {}", view.t_with("dev-seconds", "count", seconds(millis))),
+        Some(millis) => format!("{name} · {}", took(view, millis)),
         None => name,
     }
 }
@@ -378,6 +395,8 @@ fn behind(view: &View, mode: &Mode, calls: &[WechatCall], now: Timestamp) -> Vec
         };
         let words = match *path {
             "phone scan" => Some("dev-phone-scan"),
+            "phone open app" => Some("dev-phone-app"),
+            "phone open mini program" => Some("dev-phone-mini"),
             "push subscribe" => Some("dev-push-subscribe"),
             _ => None,
         };
@@ -412,7 +431,7 @@ fn got(view: &View, login: &Login) -> Got {
     Got {
         mode: view.t(login.mode.texts.name),
         at: login.at.to_iso(),
-        seconds: login.millis.map(seconds),
+        took: login.millis.map(|millis| took(view, millis)),
         name,
         initial,
         phone: login.phone.clone(),
@@ -454,8 +473,8 @@ fn token_tabs(view: &View, login: &Login) -> Vec<Tab> {
         let mut members = members.clone();
         members.retain(|name, _| !name.to_ascii_lowercase().ends_with("token"));
         let html = json::object(view, &members, &login.user, true);
-        let name = call.rsplit('/').next().unwrap_or(call);
-        tabs.push(Tab { id: "token-answer", name: format!("/…/{name}"), html: Safe(html), is_raw: false });
+        let name = if call == "/oidc/me" { call.clone() } else { view.t("dev-answer") };
+        tabs.push(Tab { id: "token-answer", name, html: Safe(html), is_raw: false });
     }
     tabs
 }

@@ -52,7 +52,7 @@ pub(super) async fn begin(
     headers: HeaderMap,
 ) -> Answer<Response> {
     let (mode, demo) = stage.mode(&slug).ok_or(Code::PathUnknown)?;
-    if mode.begins != Begins::OnTheWebsite {
+    if mode.begins == Begins::InAnApp {
         return Err(Code::PathUnknown.into());
     }
     let browser = cookie(&headers).map_or_else(|| random(&shared), str::to_owned);
@@ -81,7 +81,8 @@ pub(super) async fn begin(
     ];
     let query = serde_urlencoded::to_string(parameters).unwrap_or_default();
     stage.memory.begin(attempt, stage.last_call());
-    let mut response = go(&format!("{public_url}/oidc/auth?{query}"));
+    let entrance = stage.entrance(mode, demo, &format!("/oidc/auth?{query}")).await;
+    let mut response = go(&format!("{public_url}{entrance}"));
     let cookie = format!("{COOKIE}={browser}; Path=/dev; SameSite=Lax; HttpOnly");
     if let Ok(cookie) = HeaderValue::from_str(&cookie) {
         response.headers_mut().insert(header::SET_COOKIE, cookie);
@@ -136,7 +137,8 @@ pub(super) async fn returned(
         }
     }
     // The page around a frame shows the rest.
-    if headers.get("sec-fetch-dest").is_some_and(|dest| dest == "iframe") {
+    let is_framed = headers.get("sec-fetch-dest").is_some_and(|dest| dest == "iframe");
+    if is_framed || mode.begins == Begins::InWechat {
         return Ok(respond(&Framed { view: viewer.at("/").view(&TEXTS), is_done }));
     }
     Ok(go(&format!("/?mode={}#got", mode.slug)))
@@ -157,6 +159,29 @@ impl Page for Framed {
 }
 
 impl Stage {
+    /// Where on the login page this mode begins, so that nothing has to be clicked there: its tab, or its button. An
+    /// application that has this mode alone does without.
+    async fn entrance(&self, mode: &Mode, demo: &DemoMode, request: &str) -> String {
+        let call = Call {
+            method: "GET",
+            path: request.to_owned(),
+            headers: vec![("accept", "text/html".to_owned())],
+            body: String::new(),
+        };
+        let answer = self.demo.surroundings.call(call).await.ok();
+        let page = answer.and_then(|answer| answer.location).unwrap_or_default();
+        let Some(query) = page.split_once("/login?").map(|(_, query)| query) else {
+            return request.to_owned();
+        };
+        match mode.begins {
+            Begins::AtATab => format!("/login?{query}&method={}", demo.connection),
+            Begins::AtAButton | Begins::InWechat => {
+                format!("/connections/social/{}?{query}", demo.connection)
+            }
+            Begins::InAnApp => request.to_owned(),
+        }
+    }
+
     /// Exchanges the code, verifies the ID token, and asks for the rest.
     async fn exchange(
         self: &Arc<Self>,

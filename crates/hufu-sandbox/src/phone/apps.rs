@@ -72,13 +72,14 @@ fn screen(
         );
     }
     let body = format!(
-        r#"<div class="ph-pad"><div class="ph-hero">{face}<strong>{name}</strong><p>{kind}</p></div>{received}<form method="post" action="/phone/app/{id}"><button class="btn btn-wechat-solid btn-block" name="act" value="login">{wechat}{login}</button></form>{launches}</div>"#,
+        r#"<div class="ph-pad"><div class="ph-hero">{face}<strong>{name}</strong><p>{kind}</p></div>{received}<form method="post" action="/phone/app/{id}"><button class="btn btn-wechat-solid btn-block{tap}" name="act" value="login">{wechat}{login}</button></form>{launches}</div>"#,
         face = Face::app(&named),
         name = Escaped(&named.name),
         kind = l.of("一个原生 App", "A native app"),
         id = app.id,
         wechat = r#"<svg class="icon icon-wechat" aria-hidden="true"><use href="/icons.svg#wechat"/></svg>"#,
         login = l.of("微信登录", "Log in with WeChat"),
+        tap = if received.is_empty() && sheet.is_none() { " tap" } else { "" },
     );
     let screen = Screen {
         back: Some("/phone"),
@@ -157,7 +158,7 @@ fn consent(l: Language, app: &App, person: &Person) -> String {
 <p class="ph-from">{face}<span>{name}</span><span>{asks}</span></p>
 <h3>{heading}</h3>
 <ul class="ph-pick"><li><label>{person_face}<span>{nickname}<small>{what}</small></span><input type="radio" name="profile" value="own" checked></label></li></ul>
-<div class="ph-two"><button class="btn" name="act" value="deny">{deny}</button><button class="btn btn-wechat-solid" name="act" value="allow">{allow}</button></div>
+<div class="ph-two"><button class="btn" name="act" value="deny">{deny}</button><button class="btn btn-wechat-solid tap" name="act" value="allow">{allow}</button></div>
 </form>"#,
         id = app.id,
         heading = l.of("使用你的昵称和头像", "to use your nickname and avatar"),
@@ -175,8 +176,7 @@ fn consent(l: Language, app: &App, person: &Person) -> String {
 /// Hands something to the program of the app, and shows what came of it.
 async fn run(l: Language, program: &dyn Program, app: &App, person: &Person, what: What) -> String {
     let refused = matches!(what, What::Refused { .. });
-    let handed = Handed { app_id: app.id.to_string(), user: person.name.clone(), what };
-    let outcome = program.handed(handed).await;
+    let outcome = program.handed(Handed::new(app, person, what)).await;
     let (class, icon, heading) = match (outcome.ok, refused) {
         (true, _) => ("is-ok", "check", l.of("登录成功", "Logged in")),
         (false, true) => ("", "x", l.of("你没有允许", "You refused")),

@@ -42,7 +42,7 @@ pub(super) async fn list(
             title: &named.name,
             about: &named.id,
             end: &Icon("right").to_string(),
-            is_next: false,
+            is_next: state.programs.of(&app.id).is_some(),
         };
         let _ = write!(body, "{row}");
     }
@@ -120,9 +120,7 @@ async fn open_program(look: &Look<'_>, program: &dyn Program, app: &App, person:
     let Some(code) = login_code(look.state, app, person) else {
         return go("/phone/minis");
     };
-    let handed =
-        Handed { app_id: app.id.to_string(), user: person.name.clone(), what: What::Opened { code } };
-    let outcome = program.handed(handed).await;
+    let outcome = program.handed(Handed::new(app, person, What::Opened { code })).await;
     if !outcome.ok {
         let run = MiniLogin { ok: false, refused: false, steps: outcome.steps };
         return show_end(look, app, person, &run);
@@ -145,8 +143,7 @@ async fn phone_given(
         _ => What::Refused { mini_program: None },
     };
     let refused = choice == PhoneChoice::Refuse;
-    let handed = Handed { app_id: app.id.to_string(), user: person.name.clone(), what };
-    let outcome = program.handed(handed).await;
+    let outcome = program.handed(Handed::new(app, person, what)).await;
     show_end(look, app, person, &MiniLogin { ok: outcome.ok && !refused, refused, steps: outcome.steps })
 }
 
@@ -221,7 +218,7 @@ fn ask(look: &Look<'_>, app: &App, person: &Person, opened: &Opened, from: Optio
 <p class="ph-from">{face}<span>{name}</span><span>{asks}</span></p>
 <h3>{heading}</h3>
 <ul class="ph-pick ph-pick-plain">{pick}</ul>
-<div class="ph-two"><button class="btn" name="answer" value="refuse">{deny}</button><button class="btn btn-wechat-solid" name="answer" value="allow">{allow}</button></div>
+<div class="ph-two"><button class="btn" name="answer" value="refuse">{deny}</button><button class="btn btn-wechat-solid tap" name="answer" value="allow">{allow}</button></div>
 </form>"#,
         id = app.id,
         fields = fields.concat(),

@@ -68,8 +68,9 @@ impl Dev {
             metrics: metrics_listener.local_addr()?,
         };
 
-        let sandbox = Sandbox::new(demo::sandbox_options(Some(format!("http://{}", addresses.server))));
-        demo::fill_sandbox(&sandbox)?;
+        let server = format!("http://{}", addresses.server);
+        let sandbox = Sandbox::new(demo::sandbox_options(Some(server.clone())));
+        demo::fill_sandbox(&sandbox, Some(&server))?;
         let (instance, config) = self.prepare(&addresses).await?;
         let report_secret = demo::report_secret(&*instance.random);
 
