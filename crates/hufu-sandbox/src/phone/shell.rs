@@ -116,7 +116,7 @@ impl<'s> Look<'s> {
             bench = l.of("应用、用户与故障", "Apps, people, faults"),
             other = l.of("en", "zh"),
             other_name = l.of("English", "中文"),
-            heading = l.of("沙箱手机", "The sandbox’s phone"),
+            heading = l.of("沙箱手机", "The sandbox phone"),
             about = l.of(
                 "一部装着微信的手机，只在这台电脑上。点它，你的应用就收到真的登录；弄坏它，看你的应用怎么办。",
                 "A phone with WeChat on it, on this machine only. Tap it, and your application gets a real login; break it, and see what your application does."
@@ -131,7 +131,7 @@ impl<'s> Look<'s> {
 
     fn write_phone(&self, to: &mut String, screen: &Screen<'_>, person: Option<&Person>) -> fmt::Result {
         let l = self.language;
-        write!(to, r#"<aside class="phone-side" aria-label="{}">"#, l.of("沙箱手机", "The sandbox’s phone"))?;
+        write!(to, r#"<aside class="phone-side" aria-label="{}">"#, l.of("沙箱手机", "The sandbox phone"))?;
         if let Some(person) = person {
             let whose = match l {
                 Language::Chinese => format!("<strong>{}</strong>的手机", Escaped(&person.name)),

@@ -251,7 +251,10 @@ async fn a_reply_is_judged_as_wechat_does() {
         );
     }
     let chat = world.screen(&format!("/phone/chat/{SERVICE}"), "alice").await.text;
-    assert!(chat.contains("<p>welcome</p>") && chat.contains("该公众号提供的服务出现故障"), "{chat}");
+    assert!(
+        chat.contains("<p>welcome</p>") && chat.contains("The service of this account is faulty"),
+        "{chat}"
+    );
 }
 
 #[tokio::test]
