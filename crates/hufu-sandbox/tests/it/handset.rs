@@ -4,7 +4,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::{Method, Uri};
 use axum::response::{IntoResponse, Response};
-use hufu_sandbox::{AppKind, MessageMode, PhoneChoice, SettingsPatch, UserPatch};
+use hufu_sandbox::{AppKind, MessageMode, Options, PhoneChoice, SettingsPatch, UserPatch};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 
@@ -373,6 +373,19 @@ async fn the_login_mini_program_says_what_the_server_refused() {
     assert!(!server.take().iter().any(|(call, _)| call.contains("/oauth/wxapp/redirect")), "it stops there");
     let left = world.sandbox.mini_login(SHOP, "alice", "S", PhoneChoice::Refuse).await;
     assert!(left.unwrap().refused);
+}
+
+#[tokio::test]
+async fn the_server_of_the_login_mini_program_can_be_given_at_the_start() {
+    let host = Some("http://127.0.0.1:3000/".to_owned());
+    let world = World::with(Options { login_mini_program_host: host, ..Options::default() });
+    assert_eq!(world.sandbox.settings().login_mini_program_host.as_deref(), Some("http://127.0.0.1:3000"));
+    let shown = world.control(Method::GET, "/settings", json!({})).await;
+    assert_eq!((&shown["push_sends"], &shown["push_timeout_ms"]), (&json!(3), &json!(5000)));
+    let none = world.control(Method::POST, "/settings", json!({ "login_mini_program_host": "" })).await;
+    assert!(none["login_mini_program_host"].is_null());
+    let asked = world.post("/__sandbox/mini-login", json!({ "app_id": SHOP, "user": "alice" })).await;
+    assert_eq!(asked.status, 409);
 }
 
 #[tokio::test]
