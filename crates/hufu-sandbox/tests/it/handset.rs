@@ -398,6 +398,15 @@ async fn the_phone_speaks_two_languages_and_keeps_the_rules_of_pages() {
     assert!(world.screen("/phone?lang=zh", "alice").await.text.contains("<strong>聊天</strong>"));
     let spoken = world.get("/phone/language?to=zh").await;
     assert!(spoken.headers["set-cookie"].to_str().unwrap().starts_with("hufu-sandbox-lang=zh;"));
+    for (from, to) in [
+        ("http://127.0.0.1:3100/phone/scan?x=1", "/phone/scan"),
+        ("http://127.0.0.1:3100/", "/phone"),
+        ("nonsense", "/phone"),
+    ] {
+        let request = axum::http::Request::get("/phone/language?to=en").header("host", "127.0.0.1:3100");
+        let request = request.header("referer", from).body(axum::body::Body::empty()).unwrap();
+        assert_eq!(world.send(request).await.location(), to, "{from}");
+    }
     let cookie = "hufu-sandbox-person=alice; hufu-sandbox-lang=zh";
     assert!(world.browse("/phone", cookie, "").await.text.contains("<strong>聊天</strong>"));
     let chat = format!("/phone/chat/{SERVICE}");
@@ -416,6 +425,26 @@ async fn the_phone_speaks_two_languages_and_keeps_the_rules_of_pages() {
     for path in ["/phone.css", "/phone.js"] {
         assert_eq!(world.get(path).await.headers["x-content-type-options"], "nosniff", "{path}");
     }
+}
+
+#[tokio::test]
+async fn in_a_frame_of_this_machine_it_is_the_phone_alone() {
+    let world = world();
+    let request = axum::http::Request::get("/phone/scan")
+        .header("host", "127.0.0.1:3100")
+        .header("accept-language", "en")
+        .header("cookie", "hufu-sandbox-person=alice")
+        .header("sec-fetch-dest", "iframe");
+    let framed = world.send(request.body(axum::body::Body::empty()).unwrap()).await;
+    assert!(framed.text.contains("id=\"screen\"") && framed.text.contains("No codes yet"));
+    assert!(!framed.text.contains("<header") && !framed.text.contains("id=\"beside\""));
+    let policy = framed.headers["content-security-policy"].to_str().unwrap();
+    assert!(policy.ends_with("frame-ancestors 'self' http://127.0.0.1:* http://localhost:*"), "{policy}");
+    let whole = world.screen("/phone/scan", "alice").await.text;
+    assert!(whole.contains("<header") && whole.contains("id=\"beside\""));
+    let page = world.get(&qr_link()).await;
+    let policy = page.headers["content-security-policy"].to_str().unwrap();
+    assert!(!policy.contains("frame-ancestors"), "websites show the QR page in a frame: {policy}");
 }
 
 #[tokio::test]
