@@ -175,6 +175,18 @@ async fn without_a_network_nothing_happens() {
     assert!(app.contains("No network") && !app.contains("errCode"));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_slow_network_takes_five_seconds() {
+    let world = world();
+    let path = format!("/phone/app/{MOBILE}");
+    for (slow, seconds) in [(false, 0), (true, 5)] {
+        world.sandbox.change_user("alice", UserPatch { slow: Some(slow), ..UserPatch::default() }).unwrap();
+        let began = tokio::time::Instant::now();
+        assert!(world.tap(&path, "alice", "act=login").await.text.contains("ph-sheet"));
+        assert_eq!(began.elapsed().as_secs(), seconds);
+    }
+}
+
 #[tokio::test]
 async fn the_phone_has_settings() {
     let world = world();
