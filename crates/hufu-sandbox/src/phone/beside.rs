@@ -173,7 +173,9 @@ impl Look<'_> {
             "phone choose" => l.of("拿起手机", "takes the phone"),
             _ => {
                 return match path.strip_prefix("push ") {
-                    Some(event) => format!("{} <code>{event}</code>", l.of("推送", "push")),
+                    Some(event) => {
+                        format!(r#"<span class="act">{} <code>{event}</code></span>"#, l.of("推送", "push"))
+                    }
                     None => format!("<code>{path}</code>"),
                 };
             }

@@ -4,7 +4,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::{Method, Uri};
 use axum::response::{IntoResponse, Response};
-use hufu_sandbox::{AppKind, MessageMode, PhoneChoice, SettingsPatch, UserPatch};
+use hufu_sandbox::{AppKind, MessageMode, Options, PhoneChoice, SettingsPatch, UserPatch};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 
@@ -179,6 +179,18 @@ async fn without_a_network_nothing_happens() {
     assert!(receiver.take().is_empty());
     let app = world.tap(&format!("/phone/app/{MOBILE}"), "alice", "act=allow").await.text;
     assert!(app.contains("No network") && !app.contains("errCode"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_network_takes_five_seconds() {
+    let world = world();
+    let path = format!("/phone/app/{MOBILE}");
+    for (slow, seconds) in [(false, 0), (true, 5)] {
+        world.sandbox.change_user("alice", UserPatch { slow: Some(slow), ..UserPatch::default() }).unwrap();
+        let began = tokio::time::Instant::now();
+        assert!(world.tap(&path, "alice", "act=login").await.text.contains("ph-sheet"));
+        assert_eq!(began.elapsed().as_secs(), seconds);
+    }
 }
 
 #[tokio::test]
@@ -382,6 +394,19 @@ async fn the_login_mini_program_says_what_the_server_refused() {
 }
 
 #[tokio::test]
+async fn the_server_of_the_login_mini_program_can_be_given_at_the_start() {
+    let host = Some("http://127.0.0.1:3000/".to_owned());
+    let world = World::with(Options { login_mini_program_host: host, ..Options::default() });
+    assert_eq!(world.sandbox.settings().login_mini_program_host.as_deref(), Some("http://127.0.0.1:3000"));
+    let shown = world.control(Method::GET, "/settings", json!({})).await;
+    assert_eq!((&shown["push_sends"], &shown["push_timeout_ms"]), (&json!(3), &json!(5000)));
+    let none = world.control(Method::POST, "/settings", json!({ "login_mini_program_host": "" })).await;
+    assert!(none["login_mini_program_host"].is_null());
+    let asked = world.post("/__sandbox/mini-login", json!({ "app_id": SHOP, "user": "alice" })).await;
+    assert_eq!(asked.status, 409);
+}
+
+#[tokio::test]
 async fn the_phone_speaks_two_languages_and_keeps_the_rules_of_pages() {
     let world = world();
     world
@@ -391,6 +416,15 @@ async fn the_phone_speaks_two_languages_and_keeps_the_rules_of_pages() {
     assert!(world.screen("/phone?lang=zh", "alice").await.text.contains("<strong>聊天</strong>"));
     let spoken = world.get("/phone/language?to=zh").await;
     assert!(spoken.headers["set-cookie"].to_str().unwrap().starts_with("hufu-sandbox-lang=zh;"));
+    for (from, to) in [
+        ("http://127.0.0.1:3100/phone/scan?x=1", "/phone/scan"),
+        ("http://127.0.0.1:3100/", "/phone"),
+        ("nonsense", "/phone"),
+    ] {
+        let request = axum::http::Request::get("/phone/language?to=en").header("host", "127.0.0.1:3100");
+        let request = request.header("referer", from).body(axum::body::Body::empty()).unwrap();
+        assert_eq!(world.send(request).await.location(), to, "{from}");
+    }
     let cookie = "hufu-sandbox-person=alice; hufu-sandbox-lang=zh";
     assert!(world.browse("/phone", cookie, "").await.text.contains("<strong>聊天</strong>"));
     let chat = format!("/phone/chat/{SERVICE}");
@@ -409,6 +443,26 @@ async fn the_phone_speaks_two_languages_and_keeps_the_rules_of_pages() {
     for path in ["/phone.css", "/phone.js"] {
         assert_eq!(world.get(path).await.headers["x-content-type-options"], "nosniff", "{path}");
     }
+}
+
+#[tokio::test]
+async fn in_a_frame_of_this_machine_it_is_the_phone_alone() {
+    let world = world();
+    let request = axum::http::Request::get("/phone/scan")
+        .header("host", "127.0.0.1:3100")
+        .header("accept-language", "en")
+        .header("cookie", "hufu-sandbox-person=alice")
+        .header("sec-fetch-dest", "iframe");
+    let framed = world.send(request.body(axum::body::Body::empty()).unwrap()).await;
+    assert!(framed.text.contains("id=\"screen\"") && framed.text.contains("No codes yet"));
+    assert!(!framed.text.contains("<header") && !framed.text.contains("id=\"beside\""));
+    let policy = framed.headers["content-security-policy"].to_str().unwrap();
+    assert!(policy.ends_with("frame-ancestors 'self' http://127.0.0.1:* http://localhost:*"), "{policy}");
+    let whole = world.screen("/phone/scan", "alice").await.text;
+    assert!(whole.contains("<header") && whole.contains("id=\"beside\""));
+    let page = world.get(&qr_link()).await;
+    let policy = page.headers["content-security-policy"].to_str().unwrap();
+    assert!(!policy.contains("frame-ancestors"), "websites show the QR page in a frame: {policy}");
 }
 
 #[tokio::test]

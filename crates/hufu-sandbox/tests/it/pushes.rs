@@ -144,7 +144,7 @@ async fn a_code_is_found_by_scene_address_and_content_until_it_expires() {
         way["user"] = json!("alice");
         assert_eq!(world.post("/__sandbox/scan", way.clone()).await.status, 404, "{way}");
     }
-    assert_eq!(world.control(Method::GET, "/pending", json!({})).await["accounts"], json!([]));
+    assert_eq!(world.sandbox.pending()["accounts"], json!([]));
     assert!(receiver.take().is_empty());
 }
 
@@ -159,6 +159,8 @@ async fn texts_and_menus_are_pushed_too() {
     assert_eq!(field(&message, "MsgType"), "text");
     assert!(message.contains("<Content><![CDATA[4821 ]]]]><![CDATA[> <b>&]]></Content>"), "{message}");
     assert_eq!(field(&message, "MsgId").len(), 19);
+    let too_late = Delivery { late_ms: 60_001, ..plainly() };
+    assert!(world.sandbox.tap_menu(SERVICE, "alice", "KEY", &too_late).await.is_err());
     for (key, event) in [("KEY", "CLICK"), ("https://example.com/", "VIEW")] {
         let tap = json!({ "app_id": SERVICE, "user": "alice", "key": key });
         world.control(Method::POST, "/menu", tap).await;
@@ -251,7 +253,10 @@ async fn a_reply_is_judged_as_wechat_does() {
         );
     }
     let chat = world.screen(&format!("/phone/chat/{SERVICE}"), "alice").await.text;
-    assert!(chat.contains("<p>welcome</p>") && chat.contains("该公众号提供的服务出现故障"), "{chat}");
+    assert!(
+        chat.contains("<p>welcome</p>") && chat.contains("The service of this account is faulty"),
+        "{chat}"
+    );
 }
 
 #[tokio::test]
