@@ -5,13 +5,14 @@
 //! exposes nothing.
 
 mod codes;
+mod entry;
 mod fields;
 mod graphql;
 mod login_flow;
 mod mini_program;
 mod mobile;
+mod own;
 mod personal;
-mod registration;
 mod session;
 mod upload;
 mod user;
@@ -48,7 +49,6 @@ pub fn routes(settings: &Settings) -> Routes {
         )
         .route("/connections/social/wechat-miniprogram/getphone", open(post(mini_program::get_phone)))
         .route("/connections/social/wechat-miniprogram/bind", open(post(mini_program::bind)))
-        .route("/api/v2/ecConn/wechatMobile/authByCode", open(post(mobile::auth_by_code)))
         .route("/api/v2/.well-known", open(get(session::well_known)))
         .route("/api/v2/logout", open(get(session::logout)))
         .route("/logout", open(get(session::logout)))
@@ -57,14 +57,17 @@ pub fn routes(settings: &Settings) -> Routes {
         // The handler limits the body itself, with a response that the client can see.
         .route("/api/v2/upload", open(post(upload::upload)).layer(DefaultBodyLimit::disable()))
         .route("/api/v2/sms/send", open(post(codes::send_sms)))
-        .route("/api/v2/login/email-code", open(post(registration::login_by_email_code)))
-        .route("/api/v2/register/email-code", open(post(registration::register_by_email_code)))
+        .route("/api/v2/email/send", open(post(codes::send_email)))
         .route("/api/v2/users/me", open(get(users::me)))
+        .route("/api/v2/users/me/info", open(get(users::me)))
         .route("/api/v2/users/me/security-level", open(get(users::security_level)))
         .route("/api/v2/users/me/applications/allowed", open(get(users::applications)))
         .route("/api/v2/users/link", open(post(users::link)))
         .route("/api/v2/users/unlink", open(post(users::unlink)))
         .route("/api/v3/login-flows/{id}", open(post(login_flow::step)))
+        .merge(mobile::routes())
+        .merge(entry::routes())
+        .merge(own::routes())
         .merge(v3::routes())
         .merge(unserved_calls("/api/v2"))
         .merge(unserved_calls("/api/v3"))

@@ -28,7 +28,7 @@ pub(crate) async fn well_known(State(shared): server::State) -> Answer<Success<W
 /// `GET /api/v2/logout` and `GET /logout`: ends the session of the bearer token. Without a valid token there
 /// is nothing to end, which is not an error.
 pub(crate) async fn logout(State(shared): server::State, head: Head) -> Answer<Success<()>> {
-    match head.authenticate(&shared, Needs::Login).await {
+    match head.authenticate_mobile(&shared, Needs::Login).await {
         Ok(who) => shared.app.log_out(&who).await?,
         Err(refusal) if refusal.code().is_internal() || refusal.code().is_about_dpop() => {
             return Err(refusal.into());

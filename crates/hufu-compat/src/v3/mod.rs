@@ -24,6 +24,7 @@ pub(crate) fn routes() -> Routes {
         .route("/api/v3/unlock-account", open(post(codes::unlock_account)))
         .route("/api/v3/system", open(get(system::system)))
         .route("/api/v3/get-profile", open(get(profile::get_profile)))
+        .route("/api/v3/get-user", open(get(profile::get_user)))
         .route("/api/v3/update-profile", open(post(profile::update_profile)))
         .route("/api/v3/update-password", open(post(account::update_password)))
         .route("/api/v3/bind-phone", open(post(account::bind_phone)))
