@@ -27,14 +27,20 @@ use crate::waiting;
 
 /// The calls. Those to register have two spellings.
 pub(crate) fn routes() -> Routes {
-    let routes = Routes::new()
+    let by = |by: By| open(post(move |shared, head, body| register(by, shared, head, body)));
+    Routes::new()
         .route("/api/v2/login/account", open(post(login_by_password)))
         .route("/api/v2/login/phone-code", open(post(login_by_phone_code)))
-        .route("/api/v2/login/email-code", open(post(login_by_email_code)));
-    let spellings = |by: By| [format!("/api/v2/register/{}", by.name()), format!("/api/v2/register-{}", by.name())];
-    By::ALL.into_iter().flat_map(|by| spellings(by).map(|path| (by, path))).fold(routes, |routes, (by, path)| {
-        routes.route(&path, open(post(move |shared, head, body| register(by, shared, head, body))))
-    })
+        .route("/api/v2/login/email-code", open(post(login_by_email_code)))
+        .route("/api/v2/register/email", by(By::Email))
+        .route("/api/v2/register-email", by(By::Email))
+        .route("/api/v2/register/email-code", by(By::EmailCode))
+        .route("/api/v2/register-email-code", by(By::EmailCode))
+        .route("/api/v2/register/username", by(By::Username))
+        .route("/api/v2/register-username", by(By::Username))
+        .route("/api/v2/register-phone", by(By::Phone))
+        .route("/api/v2/register/phone-code", by(By::PhoneCode))
+        .route("/api/v2/register-phone-code", by(By::PhoneCode))
 }
 
 /// The login requests of the clients. `captchaCode` and `withCustomData` are ignored: there are no image captchas.
@@ -149,20 +155,6 @@ enum By {
     Username,
     Phone,
     PhoneCode,
-}
-
-impl By {
-    const ALL: [Self; 5] = [Self::Email, Self::EmailCode, Self::Username, Self::Phone, Self::PhoneCode];
-
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Email => "email",
-            Self::EmailCode => "email-code",
-            Self::Username => "username",
-            Self::Phone => "phone",
-            Self::PhoneCode => "phone-code",
-        }
-    }
 }
 
 /// The registration requests of the clients. Some call the login name `account`. Unknown profile fields are ignored.

@@ -13,6 +13,7 @@ mod mini_program;
 mod mobile;
 mod own;
 mod personal;
+mod public_config;
 mod session;
 mod upload;
 mod user;
@@ -68,6 +69,7 @@ pub fn routes(settings: &Settings) -> Routes {
         .merge(mobile::routes())
         .merge(entry::routes())
         .merge(own::routes())
+        .merge(public_config::routes())
         .merge(v3::routes())
         .merge(unserved_calls("/api/v2"))
         .merge(unserved_calls("/api/v3"))

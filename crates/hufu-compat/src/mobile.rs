@@ -18,30 +18,37 @@ use serde::Deserialize;
 use super::fields::required;
 use super::user::UserV2;
 use crate::envelope::Success;
-use crate::request::{Body, Head, given};
+use crate::request::{Body, Head, Path, given};
 use crate::server::{self, Shared};
 use crate::surface::Answer;
 use crate::waiting;
 
-/// The names of the sources in the paths.
-const SOURCES: [(&str, ConnectionKind); 1] = [("wechatMobile", ConnectionKind::WechatMobile)];
-
 /// The calls for each source.
 pub(crate) fn routes() -> Routes {
-    SOURCES.into_iter().fold(Routes::new(), |routes, (name, kind)| {
-        let path = |call: &str| format!("/api/v2/ecConn/{name}/{call}");
-        let by_code = move |shared, head, body| auth_by_code(kind, shared, head, body);
-        let by_identity = move |shared, head, body| binding::auth_by_code_identity(kind, shared, head, body);
-        routes
-            .route(&path("authByCode"), open(post(by_code)))
-            .route(&path("authByCodeIdentity"), open(post(by_identity)))
-            .route(&path("register"), open(post(binding::register)))
-            .route(&path("byAccount"), open(post(binding::by_account)))
-            .route(&path("byPhoneCode"), open(post(binding::by_phone_code)))
-            .route(&path("byEmailCode"), open(post(binding::by_email_code)))
-            .route(&path("select"), open(post(binding::choose)))
-            .route(&path("byAccountId"), open(post(binding::choose)))
-    })
+    Routes::new()
+        .route("/api/v2/ecConn/{source}/authByCode", open(post(auth_by_code)))
+        .route("/api/v2/ecConn/{source}/authByCodeIdentity", open(post(binding::auth_by_code_identity)))
+        .route("/api/v2/ecConn/{source}/register", open(post(binding::register)))
+        .route("/api/v2/ecConn/{source}/byAccount", open(post(binding::by_account)))
+        .route("/api/v2/ecConn/{source}/byPhoneCode", open(post(binding::by_phone_code)))
+        .route("/api/v2/ecConn/{source}/byEmailCode", open(post(binding::by_email_code)))
+        .route("/api/v2/ecConn/{source}/select", open(post(binding::choose)))
+        .route("/api/v2/ecConn/{source}/byAccountId", open(post(binding::choose)))
+}
+
+/// A source, by its name in the paths.
+#[derive(Clone, Copy, Deserialize)]
+pub(crate) enum Source {
+    #[serde(rename = "wechatMobile")]
+    Mobile,
+}
+
+impl Source {
+    const fn kind(self) -> ConnectionKind {
+        match self {
+            Self::Mobile => ConnectionKind::WechatMobile,
+        }
+    }
 }
 
 /// The request of the clients.
@@ -111,11 +118,11 @@ impl CodeRequest {
 
 /// `authByCode`: logs in and returns the user with a user token.
 async fn auth_by_code(
-    kind: ConnectionKind,
     State(shared): server::State,
+    Path(source): Path<Source>,
     head: Head,
     Body(request): Body<CodeRequest>,
 ) -> Answer<Success<UserV2>> {
-    let answer = request.log_in(kind, (&shared, &head), |_| RequestedTokens::UserToken).await?;
+    let answer = request.log_in(source.kind(), (&shared, &head), |_| RequestedTokens::UserToken).await?;
     Ok(Success::new(UserV2::of_login(waiting::done(answer)?)))
 }

@@ -9,26 +9,26 @@ use hufu_app::credentials::{AccountName, Target};
 use hufu_app::{FlowAction, FlowAnswer, FlowStep, LoginAnswer, Refusal};
 use hufu_types::flow::RequestedTokens;
 use hufu_types::refusal::{Code, Reason};
-use hufu_types::{ConnectionKind, UserId};
+use hufu_types::UserId;
 use serde::Deserialize;
 
-use super::CodeRequest;
+use super::{CodeRequest, Source};
 use crate::fields::{self, required};
 use crate::oidc::TokenAnswer;
-use crate::request::{Body, Head, given};
+use crate::request::{Body, Head, Path, given};
 use crate::server::{self, Shared};
 use crate::surface::{Answer, private_json};
 use crate::waiting::{done, step_refused};
 
 /// `authByCodeIdentity`: logs in, or tells what a first login has to choose.
 pub(super) async fn auth_by_code_identity(
-    kind: ConnectionKind,
     State(shared): server::State,
+    Path(source): Path<Source>,
     head: Head,
     Body(request): Body<CodeRequest>,
 ) -> Answer<Response> {
     let requested = |application: &_| RequestedTokens::TokenSet(request.scope(&shared, application));
-    token_set(request.log_in(kind, (&shared, &head), requested).await?)
+    token_set(request.log_in(source.kind(), (&shared, &head), requested).await?)
 }
 
 fn token_set(answer: LoginAnswer) -> Answer<Response> {
@@ -74,6 +74,7 @@ impl StepRequest {
 /// `register`: creates an account.
 pub(super) async fn register(
     State(shared): server::State,
+    Path(_): Path<Source>,
     head: Head,
     Body(request): Body<StepRequest>,
 ) -> Answer<Response> {
@@ -83,6 +84,7 @@ pub(super) async fn register(
 /// `byAccount`: binds the account that a password proves.
 pub(super) async fn by_account(
     State(shared): server::State,
+    Path(_): Path<Source>,
     head: Head,
     Body(request): Body<StepRequest>,
 ) -> Answer<Response> {
@@ -94,6 +96,7 @@ pub(super) async fn by_account(
 /// `byPhoneCode`: binds the account that a code sent to its phone number proves.
 pub(super) async fn by_phone_code(
     State(shared): server::State,
+    Path(_): Path<Source>,
     head: Head,
     Body(request): Body<StepRequest>,
 ) -> Answer<Response> {
@@ -106,6 +109,7 @@ pub(super) async fn by_phone_code(
 /// `byEmailCode`: binds the account that a code sent to its e-mail address proves.
 pub(super) async fn by_email_code(
     State(shared): server::State,
+    Path(_): Path<Source>,
     head: Head,
     Body(request): Body<StepRequest>,
 ) -> Answer<Response> {
@@ -117,6 +121,7 @@ pub(super) async fn by_email_code(
 /// `select` and `byAccountId`: logs in to one of the accounts that the login was answered with.
 pub(super) async fn choose(
     State(shared): server::State,
+    Path(_): Path<Source>,
     head: Head,
     Body(request): Body<StepRequest>,
 ) -> Answer<Response> {
