@@ -62,6 +62,7 @@ pub mod removal;
 pub mod search;
 pub mod senders;
 pub mod sessions;
+pub mod source_logins;
 pub mod step_tokens;
 pub mod uploads;
 pub mod used_jtis;
@@ -111,6 +112,7 @@ pub fn all_statements() -> Vec<(&'static str, &'static str)> {
         search::STATEMENTS,
         senders::STATEMENTS,
         sessions::STATEMENTS,
+        source_logins::STATEMENTS,
         step_tokens::STATEMENTS,
         uploads::STATEMENTS,
         used_jtis::STATEMENTS,

@@ -17,6 +17,7 @@
 pub mod crypto;
 pub mod wire;
 
+mod authorize;
 mod broker;
 mod class;
 mod client;
@@ -26,6 +27,9 @@ mod identity;
 mod settings;
 mod transport;
 
+pub use authorize::{
+    InvalidState, LONGEST_STATE, PageLanguage, State, WebScope, official_account_page, website_page,
+};
 pub use class::{Class, Endpoint, classify};
 pub use client::{AccessToken, Client};
 pub use crypto::DecryptError;
