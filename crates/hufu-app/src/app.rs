@@ -20,6 +20,7 @@ use crate::authorization::request_uri::RequestObjects;
 use crate::credentials::password::{Cost, Hasher, PasswordKeys};
 use crate::failures::Failures;
 use crate::people::uploads::Decoders;
+use crate::sources::wechat::default::DefaultMiniProgram;
 use crate::sources::wechat::exchange::Codes;
 use crate::subjects::{Subjects, SubjectsError};
 use crate::tokens::authentication::SessionCache;
@@ -48,6 +49,8 @@ pub struct Parts {
     pub outgoing: GuardedClient,
     /// Receives the messages of pools without a sender. Development only.
     pub outbox: Option<Outbox>,
+    /// The instance's own mini program.
+    pub default_mini_program: Option<DefaultMiniProgram>,
 }
 
 /// An instance of Hufu.
@@ -92,6 +95,8 @@ pub struct App {
     pub(crate) audit_turn: AtomicUsize,
     /// The imports that this node receives or runs.
     pub(crate) imports: Arc<Imports>,
+    /// The instance's own mini program.
+    pub(crate) default_mini_program: Option<DefaultMiniProgram>,
 }
 
 /// Why an instance failed to start.
@@ -116,7 +121,7 @@ impl App {
     /// the configuration.
     #[boxed]
     pub async fn start(parts: Parts) -> Result<Arc<Self>, StartError> {
-        let Parts { store, wechat, sealing, limits, public_url, clock, random, outgoing, outbox } = parts;
+        let Parts { store, wechat, sealing, limits, public_url, clock, random, outgoing, outbox, .. } = parts;
         let cost = Cost::new(limits.password_memory, limits.password_passes);
         let hasher = Hasher::default().with_cost(cost.map_err(StartError::PasswordCost)?);
         // Read the versions first, so that the next refresh notices a change made in the meantime.
@@ -141,6 +146,7 @@ impl App {
             keys: ArcSwap::from_pointee(keys),
             password_keys: PasswordKeys::default(),
             imports: Arc::default(),
+            default_mini_program: parts.default_mini_program,
             client_keys: KeySets::default(),
             request_objects: RequestObjects::default(),
             subjects,

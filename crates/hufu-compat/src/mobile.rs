@@ -41,12 +41,15 @@ pub(crate) fn routes() -> Routes {
 pub(crate) enum Source {
     #[serde(rename = "wechatMobile")]
     Mobile,
+    #[serde(rename = "wechatminiprogramapplaunch")]
+    AppLaunch,
 }
 
 impl Source {
     const fn kind(self) -> ConnectionKind {
         match self {
             Self::Mobile => ConnectionKind::WechatMobile,
+            Self::AppLaunch => ConnectionKind::WechatAppLaunch,
         }
     }
 }

@@ -16,6 +16,7 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
+use hufu_app::DefaultMiniProgram;
 use hufu_types::refusal::Code;
 use hufu_types::{
     Application, Connection, Grant, Language, PasswordLevel, PoolSettings, RegistrationMethod, origin_of,
@@ -51,6 +52,7 @@ async fn public_config(State(shared): server::State, Path(id): Path<String>) -> 
         connections: enabled.map(Arc::as_ref).collect(),
         public_url: shared.app.public_url(),
         public_key: &public_key,
+        default_original_id: shared.app.default_mini_program().map(DefaultMiniProgram::original_id),
     };
     Ok(kept_shortly(source.describe().into()))
 }
@@ -95,6 +97,8 @@ struct Source<'a> {
     connections: Vec<&'a Connection>,
     public_url: &'a str,
     public_key: &'a str,
+    /// The original id of the instance's own mini program.
+    default_original_id: Option<&'a str>,
 }
 
 impl Source<'_> {

@@ -77,6 +77,13 @@ pub mod realm {
         format!("wechat:{app_id}")
     }
 
+    /// The instance's own mini program, for OpenIDs, whichever it is. No AppID begins with `@`.
+    pub const DEFAULT_MINI_PROGRAM: &str = "wechat:@default";
+
+    /// The Open Platform account of the instance's own mini program, for UnionIDs. It is none of a pool's: no identifier
+    /// begins with `@`.
+    pub const DEFAULT_OPEN_PLATFORM: &str = "wechat:open:@default";
+
     /// A WeChat Open Platform account, for UnionIDs.
     pub fn wechat_open_platform(account: &OpenPlatform) -> String {
         format!("wechat:open:{}", account.0)

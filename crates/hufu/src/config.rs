@@ -8,7 +8,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hufu_app::{KeySource, Limits};
+use hufu_app::{DefaultMiniProgram, KeySource, Limits};
 use hufu_store::DatabaseUrl;
 use hufu_types::Clock;
 use hufu_web::{AcmeSettings, Certificates, ExternalAccount};
@@ -63,6 +63,15 @@ struct Wechat {
     api_base: Option<String>,
     open_base: Option<String>,
     mp_base: Option<String>,
+    default_mini_program: Option<MiniProgramTable>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct MiniProgramTable {
+    app_id: Option<String>,
+    app_secret: Option<String>,
+    original_id: Option<String>,
 }
 
 /// The effective configuration.
@@ -82,6 +91,8 @@ pub(crate) struct Config {
     /// The certificate. Without one the server speaks HTTP.
     pub(crate) tls: Option<Tls>,
     pub(crate) wechat: hufu_wechat::Endpoints,
+    /// The instance's own mini program.
+    pub(crate) default_mini_program: Option<DefaultMiniProgram>,
     pub(crate) limits: Limits,
 }
 
@@ -176,6 +187,7 @@ impl Config {
             open: base("HUFU_WECHAT_OPEN_BASE", "wechat.open_base", file.wechat.open_base, real.open),
             mp: base("HUFU_WECHAT_MP_BASE", "wechat.mp_base", file.wechat.mp_base, real.mp),
         };
+        let default_mini_program = mini_program(file.wechat.default_mini_program, &set, &mut mistakes);
         let limits = limits(file.limits, &set, &mut mistakes);
         mistakes.none()?;
         Ok(Self {
@@ -190,6 +202,7 @@ impl Config {
             outgoing_private,
             tls,
             wechat,
+            default_mini_program,
             limits,
         })
     }
@@ -344,6 +357,34 @@ fn acme_settings(table: AcmeTable, http: bool, mistakes: &mut Mistakes) -> Optio
         external_account: external_account?,
         http,
     })
+}
+
+/// `wechat.default_mini_program`, from the file and the environment. All of it or nothing.
+fn mini_program(
+    table: Option<MiniProgramTable>,
+    set: &impl Fn(&str) -> Option<String>,
+    mistakes: &mut Mistakes,
+) -> Option<DefaultMiniProgram> {
+    let is_table = table.is_some();
+    let MiniProgramTable { app_id, app_secret, original_id } = table.unwrap_or_default();
+    let values = [
+        ("app_id", set("HUFU_WECHAT_DEFAULT_MINI_PROGRAM_APP_ID").or(app_id)),
+        ("app_secret", set("HUFU_WECHAT_DEFAULT_MINI_PROGRAM_APP_SECRET").or(app_secret)),
+        ("original_id", set("HUFU_WECHAT_DEFAULT_MINI_PROGRAM_ORIGINAL_ID").or(original_id)),
+    ];
+    if !is_table && values.iter().all(|(_, value)| value.is_none()) {
+        return None;
+    }
+    let mut given = Vec::new();
+    for (key, value) in values {
+        match value {
+            Some(value) => given.push(value),
+            None => mistakes.add(format!("wechat.default_mini_program.{key} is missing")),
+        }
+    }
+    let [app_id, app_secret, original_id] = <[String; 3]>::try_from(given).ok()?;
+    let made = DefaultMiniProgram::new(app_id, app_secret.into(), original_id);
+    mistakes.unless(made.map_err(|(key, rule)| anyhow::anyhow!("wechat.default_mini_program.{key}: {rule}")))
 }
 
 /// An https URL, as it is written.
@@ -647,6 +688,23 @@ mod tests {
         let error = read(ACME, &key).err().unwrap().to_string();
         assert!(error.starts_with("tls.acme.eab_hmac_key is not base64url"), "{error}");
         assert!(!error.contains("geheim"), "{error}");
+    }
+
+    #[test]
+    fn the_default_mini_program_is_whole_or_absent() {
+        const SECRET: &str = "HUFU_WECHAT_DEFAULT_MINI_PROGRAM_APP_SECRET";
+        assert!(read("[wechat]", &[]).unwrap().default_mini_program.is_none());
+        let table = "[wechat.default_mini_program]\napp_id = \"wx0123456789abcdef\"\noriginal_id = \"gh_a781a791e29e\"\n";
+        let whole = read(table, &[(SECRET, "5ec2e7")]).unwrap().default_mini_program.unwrap();
+        assert_eq!((whole.app_id(), whole.original_id()), ("wx0123456789abcdef", "gh_a781a791e29e"));
+        for (text, environment, told) in [
+            (table, &[][..], "wechat.default_mini_program.app_secret is missing"),
+            ("", &[(SECRET, "5ec2e7")][..], "wechat.default_mini_program.app_id is missing"),
+            (table, &[(SECRET, "5ec 2e7")][..], "wechat.default_mini_program.app_secret: an AppSecret is"),
+        ] {
+            let error = read(text, environment).err().unwrap().to_string();
+            assert!(error.contains(told) && !error.contains("2e7"), "{error}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The connections of an application, as the clients draw and start them.
 
-use hufu_types::Connection;
+use hufu_types::{Connection, ConnectionKind};
 use serde_json::{Map, Value, json};
 
 use super::Source;
@@ -23,7 +23,7 @@ const QR_TABS: [(&str, &str); 2] = [
 pub(super) fn of(source: &Source<'_>) -> Value {
     let connections = &source.connections;
     json!({
-        "ecConnections": connections.iter().map(|connection| brief(connection)).collect::<Vec<_>>(),
+        "ecConnections": connections.iter().map(|connection| brief(source, connection)).collect::<Vec<_>>(),
         "socialConnections": connections.iter().map(|connection| social(source, connection)).collect::<Vec<_>>(),
         "qrcodeTabsSettings": qr_tabs(source),
         "qrCodeSortConfig": { "loginMethodsSort": qr_tab_names(source) },
@@ -31,21 +31,27 @@ pub(super) fn of(source: &Source<'_>) -> Value {
 }
 
 /// A connection as the mobile SDKs read it.
-fn brief(connection: &Connection) -> Value {
+fn brief(source: &Source<'_>, connection: &Connection) -> Value {
     json!({
         "id": connection.id.as_str(),
         "type": connection.kind.as_str(),
         "provider": "wechat",
         "identifier": connection.identifier.as_str(),
         "displayName": connection.display_name,
-        "fields": public_fields(connection),
+        "fields": public_fields(source, connection),
     })
 }
 
-fn public_fields(connection: &Connection) -> Map<String, Value> {
+fn public_fields(source: &Source<'_>, connection: &Connection) -> Map<String, Value> {
     let of_kind = PUBLIC.iter().filter(|(kind, ..)| *kind == connection.kind.as_str());
     let shown = of_kind.filter_map(|(_, field, names)| Some((names, connection.settings.text(field)?)));
-    shown.flat_map(|(names, value)| names.iter().map(move |name| ((*name).to_owned(), value.into()))).collect()
+    let shown = shown.flat_map(|(names, value)| names.iter().map(move |name| ((*name).to_owned(), value.into())));
+    let mut shown: Map<String, Value> = shown.collect();
+    if let (ConnectionKind::WechatAppLaunch, Some(original_id)) = (connection.kind, source.default_original_id) {
+        // The connection's own mini program, if it has one.
+        shown.entry("originalID").or_insert_with(|| original_id.into());
+    }
+    shown
 }
 
 /// A connection as Guard draws its button. Those that cannot be used in a browser are hidden there.
@@ -59,7 +65,7 @@ fn social(source: &Source<'_>, connection: &Connection) -> Value {
         "name_en": name,
         "displayName": name,
         "tooltip": { "zh-CN": name, "en-US": name },
-        "logo": null,
+        "logo": connection.extras.logo,
         "authorizationUrl": format!("{}/connections/social/{}", source.public_url, connection.identifier),
     })
 }

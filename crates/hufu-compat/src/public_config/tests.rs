@@ -30,6 +30,7 @@ fn connection(kind: ConnectionKind) -> Connection {
         open_platform: OpenPlatform(Identifier::parse("default").unwrap()),
         association: Association::default(),
         settings,
+        extras: hufu_types::ConnectionExtras::default(),
     }
 }
 
@@ -64,6 +65,7 @@ fn no_setting_of_a_connection_is_public_but_those_that_are_listed() {
             connections: vec![&connection],
             public_url: "https://id.example.com",
             public_key: "key",
+            default_original_id: None,
         };
         let text = Value::from(source.describe()).to_string();
         let shown = text.split("MARK-").skip(1).map(|rest| rest.split('"').next().unwrap_or_default());

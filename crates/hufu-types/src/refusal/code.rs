@@ -103,6 +103,8 @@ codes! {
     Misconfigured => 2407, 503, "misconfigured", "not-set-up";
     /// The mini program is frozen, banned or deleted.
     AppDown => 2408, 503, "app-down", "wechat-app-down";
+    /// The connection has no mini program of its own, and the instance has none either.
+    NoMiniProgram(connection) => 2620, 503, "no-mini-program", "not-set-up";
     /// WeChat's rate limits are exceeded.
     WechatLimit(seconds, minutes) => 1002, 429, "wechat-limit", "too-often";
     /// WeChat did not answer in time.

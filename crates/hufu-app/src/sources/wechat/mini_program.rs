@@ -7,7 +7,7 @@ use hufu_wechat::{Budget, CodeSession, SessionKey, open_user_data};
 use serde::{Deserialize, Serialize};
 
 use super::exchange::{Record, SpentCode, check_code, wechat_refusal};
-use super::{app_id_field, app_secret_field, credentials, identity, profile};
+use super::{app_id_field, app_secret_field, identity, profile};
 use crate::failures::LoginFailure;
 use crate::sources::{
     Attempt, Check, Evidence, Field, Finding, Kind, PhoneEvidence, Proved, SealedData, Start, Text,
@@ -64,7 +64,7 @@ impl Record for CodeSession {
     }
 }
 
-async fn prove<'a>(app: &'a App, attempt: Attempt<'a>) -> Result<Proved<'a>, LoginFailure> {
+pub(super) async fn prove<'a>(app: &'a App, attempt: Attempt<'a>) -> Result<Proved<'a>, LoginFailure> {
     let Attempt { application, connection, evidence, ip, budget, .. } = attempt;
     if let Some(PhoneEvidence::Code(code)) = evidence.phone {
         check_code(code)?;
@@ -80,10 +80,16 @@ async fn prove<'a>(app: &'a App, attempt: Attempt<'a>) -> Result<Proved<'a>, Log
     Ok(Proved { proof, code })
 }
 
-async fn check(app: &App, connection: &Connection) -> Vec<Finding> {
+pub(super) async fn check(app: &App, connection: &Connection) -> Vec<Finding> {
     let budget = Budget::of(app.limits.request_budget);
-    let outcome = app.wechat.stable_access_token(&credentials(connection), false, budget).await;
-    vec![Finding { check: Check::Credentials, fault: outcome.err().map(wechat_refusal) }]
+    let fault = match app.mini_program_credentials(connection) {
+        Ok(credentials) => {
+            let outcome = app.wechat.stable_access_token(&credentials, false, budget).await;
+            outcome.err().map(wechat_refusal)
+        }
+        Err(refusal) => Some(refusal),
+    };
+    vec![Finding { check: Check::Credentials, fault }]
 }
 
 impl App {
@@ -96,7 +102,7 @@ impl App {
         ip: Option<&str>,
         budget: Budget,
     ) -> Result<(CodeSession, SpentCode<'_>), Refusal> {
-        let credentials = credentials(connection);
+        let credentials = self.mini_program_credentials(connection)?;
         self.exchange(application, connection, code, ip, async || {
             self.wechat.code_to_session(&credentials, code, budget).await
         })
@@ -119,7 +125,7 @@ impl App {
             PhoneEvidence::Code(code) => {
                 (attempt.permit)(proof.clone()).await?;
                 let openid = session.openid.as_str();
-                let credentials = credentials(attempt.connection);
+                let credentials = self.mini_program_credentials(attempt.connection)?;
                 let result = self.wechat.phone_number(&credentials, code, Some(openid), attempt.budget).await;
                 match result {
                     Ok(number) => Ok(Some(self.fresh_phone(&number)?)),
@@ -167,8 +173,8 @@ impl App {
         sealed: SealedData<'_>,
     ) -> Result<T, Refusal> {
         let (now, age) = (self.now().seconds(), self.limits.sealed_data_age);
-        let app_id = super::app_id(connection);
-        open_user_data(&session.session_key, sealed.iv, sealed.encrypted_data, app_id, now, age)
+        let app_id = self.mini_program_credentials(connection)?.app_id;
+        open_user_data(&session.session_key, sealed.iv, sealed.encrypted_data, &app_id, now, age)
             .map_err(|error| Code::DataUndecryptable.because(error))
     }
 
