@@ -51,7 +51,7 @@ pub fn routes(settings: &Settings) -> Routes {
         .route("/connections/social/wechat-miniprogram/getphone", open(post(mini_program::get_phone)))
         .route("/connections/social/wechat-miniprogram/bind", open(post(mini_program::bind)))
         .route("/api/v2/.well-known", open(get(session::well_known)))
-        .route("/api/v2/logout", open(get(session::logout)))
+        .route("/api/v2/logout", open(get(session::logout_v2)))
         .route("/logout", open(get(session::logout)))
         .route("/cas/session", open(get(session::cas_session)))
         .route("/api/v2/oidc/validate_token", open(get(session::validate_token)))

@@ -9,7 +9,7 @@ use hufu_app::configuration::{Change, Outcome, PutApplication};
 use hufu_app::connect::Outbox;
 use hufu_app::events::Trace;
 use hufu_app::people::status::SetStatus;
-use hufu_app::{App, Limits, Parts};
+use hufu_app::{App, DefaultMiniProgram, Limits, Parts};
 use hufu_sandbox::{ClockStart, DataKind, Fault, NewApp, NewUser, Sandbox, Sealed, UserView};
 use hufu_store::audit::{AuditEvent, AuditFilter, ListEvents};
 use hufu_store::{Read, Store, StoreError, Tx};
@@ -161,6 +161,7 @@ pub struct Plan {
     web: WebSettings,
     wechat: hufu_wechat::Settings,
     sandbox: hufu_sandbox::Options,
+    default_mini_program: Option<DefaultMiniProgram>,
 }
 
 impl Plan {
@@ -174,7 +175,8 @@ impl Plan {
             per_minute_code_limit: None,
             ..hufu_sandbox::Options::default()
         };
-        Self { file: FILE, limits: Limits::default(), web: WebSettings::default(), wechat, sandbox }
+        let (limits, web) = (Limits::default(), WebSettings::default());
+        Self { file: FILE, limits, web, wechat, sandbox, default_mini_program: None }
     }
 
     /// Applies another file than the standard one: pools, once made, stay.
@@ -198,6 +200,11 @@ impl Plan {
     pub fn wechat(mut self, change: impl FnOnce(&mut hufu_wechat::Settings)) -> Self {
         change(&mut self.wechat);
         self
+    }
+
+    /// Gives the instance a mini program of its own.
+    pub fn default_mini_program(self, own: DefaultMiniProgram) -> Self {
+        Self { default_mini_program: Some(own), ..self }
     }
 
     /// Builds the world.
@@ -235,7 +242,8 @@ impl Plan {
         let base = Base::new(database, NOW, SystemRandom).await;
         base.apply(self.file, PRUNE).await;
         let outbox = Outbox::new(base.clock.clone());
-        let setup = Setup { limits: self.limits, web: self.web, wechat: self.wechat, outbox };
+        let (wechat, default_mini_program) = (self.wechat, self.default_mini_program);
+        let setup = Setup { limits: self.limits, web: self.web, wechat, outbox, default_mini_program };
         let node = Node::start(base.store.clone(), &base, &setup).await;
         let secrets = [MINI, TWO, MEMBERS, SPARE, CAFE_MINI].map(secret_of).to_vec();
         World { node, sandbox, setup, base, secrets: Mutex::new(secrets), mark }
@@ -255,6 +263,7 @@ struct Setup {
     web: WebSettings,
     wechat: hufu_wechat::Settings,
     outbox: Outbox,
+    default_mini_program: Option<DefaultMiniProgram>,
 }
 
 /// A server process.
@@ -273,6 +282,7 @@ impl Node {
             limits: setup.limits.clone(),
             outgoing: outgoing_to_this_machine(),
             outbox: Some(setup.outbox.clone()),
+            default_mini_program: setup.default_mini_program.clone(),
             ..base.parts()
         };
         let app = App::start(parts).await.unwrap();
