@@ -23,6 +23,7 @@ use crate::people::uploads::Decoders;
 use crate::sources::wechat::default::DefaultMiniProgram;
 use crate::sources::wechat::exchange::Codes;
 use crate::subjects::{Subjects, SubjectsError};
+use crate::tickets::watch::Tickets;
 use crate::tokens::authentication::SessionCache;
 use crate::tokens::keys::{KeyError, Keys};
 use crate::transfer::Imports;
@@ -97,6 +98,8 @@ pub struct App {
     pub(crate) imports: Arc<Imports>,
     /// The instance's own mini program.
     pub(crate) default_mini_program: Option<DefaultMiniProgram>,
+    /// The tickets of the browsers that wait on this node for a QR code.
+    pub(crate) tickets: Tickets,
 }
 
 /// Why an instance failed to start.
@@ -147,6 +150,7 @@ impl App {
             password_keys: PasswordKeys::default(),
             imports: Arc::default(),
             default_mini_program: parts.default_mini_program,
+            tickets: Tickets::new(&limits),
             client_keys: KeySets::default(),
             request_objects: RequestObjects::default(),
             subjects,
@@ -324,6 +328,8 @@ impl Write for Sweep {
         hufu_store::authorization_codes::sweep(tx, now.minus(kept)).await?;
         // Kept for a while, so that a device learns that its code has expired.
         hufu_store::device_codes::sweep(tx, now.minus(self.limits.device_code)).await?;
+        // Kept for a while, so that a browser learns that its code has expired.
+        hufu_store::qr_tickets::sweep(tx, now.minus(self.limits.qr_kept)).await?;
         hufu_store::refresh_tokens::sweep(tx, now).await?;
         hufu_store::sessions::sweep(tx, now).await?;
         hufu_store::browser_sessions::sweep(tx, now).await?;

@@ -14,6 +14,7 @@ mod mobile;
 mod own;
 mod personal;
 mod public_config;
+mod qrcode;
 mod session;
 mod upload;
 mod user;
@@ -25,9 +26,22 @@ use std::sync::Arc;
 
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
+use hufu_app::UserToken;
+use hufu_types::{Identity, User};
 use hufu_web::cors::open;
 use hufu_web::surface::{refusing, sdk, unserved_calls};
 use hufu_web::{Routes, envelope, oidc, request, server, surface};
+
+/// A user with a token, for a login that returns to a client in an address: without what is not there.
+pub fn user_object(user: User, identities: Vec<Identity>, token: &UserToken) -> serde_json::Value {
+    let user = user::UserV2::new(user, Some(token)).with_identities(identities);
+    let user = user::UserV2 { identities: None, ..user };
+    let mut written = serde_json::to_value(user).unwrap_or_default();
+    if let Some(written) = written.as_object_mut() {
+        written.retain(|_, value| !value.is_null());
+    }
+    written
+}
 
 /// Settings of this surface.
 #[derive(Clone, Debug, Default)]
@@ -59,6 +73,14 @@ pub fn routes(settings: &Settings) -> Routes {
         .route("/api/v2/upload", open(post(upload::upload)).layer(DefaultBodyLimit::disable()))
         .route("/api/v2/sms/send", open(post(codes::send_sms)))
         .route("/api/v2/email/send", open(post(codes::send_email)))
+        .route("/api/v2/qrcode/gene", open(post(qrcode::gene)))
+        .route("/api/v2/qrcode/check", open(get(qrcode::check)))
+        .route("/api/v2/qrcode/events", open(get(qrcode::events)))
+        .route("/api/v2/qrcode/userinfo", open(post(qrcode::userinfo)))
+        .route("/api/v2/qrcode/scanned", open(post(qrcode::scanned)))
+        .route("/api/v2/qrcode/confirm", open(post(qrcode::confirm)))
+        .route("/api/v2/qrcode/cancel", open(post(qrcode::cancel)))
+        .route("/api/v2/qrcode/{file}", open(get(qrcode::picture)))
         .route("/api/v2/users/me", open(get(users::me)))
         .route("/api/v2/users/me/info", open(get(users::me)))
         .route("/api/v2/users/me/security-level", open(get(users::security_level)))

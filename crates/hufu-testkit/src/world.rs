@@ -153,6 +153,11 @@ pub fn file_without(text: &str) -> String {
     others.join("[[")
 }
 
+/// The settings of the web surfaces, as `hufu serve` has them.
+pub fn web_settings() -> WebSettings {
+    WebSettings { user_object: Some(hufu_compat::user_object), ..WebSettings::default() }
+}
+
 /// How to build a world that differs from the standard one.
 #[must_use]
 pub struct Plan {
@@ -175,7 +180,7 @@ impl Plan {
             per_minute_code_limit: None,
             ..hufu_sandbox::Options::default()
         };
-        let (limits, web) = (Limits::default(), WebSettings::default());
+        let (limits, web) = (Limits::default(), web_settings());
         Self { file: FILE, limits, web, wechat, sandbox, default_mini_program: None }
     }
 

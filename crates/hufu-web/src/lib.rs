@@ -35,5 +35,5 @@ mod verification;
 
 pub use axum::Router;
 pub use operations::metrics_router;
-pub use server::{Listener, Routes, WebSettings, router};
+pub use server::{Listener, Routes, UserObject, WebSettings, router};
 pub use tls::{AcmeSettings, Certificates, ExternalAccount, plain_router};

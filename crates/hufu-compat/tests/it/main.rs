@@ -21,6 +21,7 @@ mod personal;
 mod phones;
 mod profiles;
 mod public_config;
+mod qr_codes;
 mod refusals;
 mod replays;
 mod routing;

@@ -80,6 +80,7 @@ impl Dev {
         let web = WebSettings {
             loopback_hosts_only: !self.allow_remote,
             warnings: vec!["development: WeChat is the sandbox".to_owned()],
+            user_object: Some(hufu_compat::user_object),
             ..WebSettings::default()
         };
         self.welcome(&addresses);
