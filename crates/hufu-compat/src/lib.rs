@@ -8,6 +8,7 @@ mod codes;
 mod entry;
 mod fields;
 mod graphql;
+mod launch;
 mod login_flow;
 mod mini_program;
 mod mobile;
@@ -88,6 +89,7 @@ pub fn routes(settings: &Settings) -> Routes {
         .route("/api/v2/users/link", open(post(users::link)))
         .route("/api/v2/users/unlink", open(post(users::unlink)))
         .route("/api/v3/login-flows/{id}", open(post(login_flow::step)))
+        .merge(launch::routes())
         .merge(mobile::routes())
         .merge(entry::routes())
         .merge(own::routes())
@@ -95,6 +97,7 @@ pub fn routes(settings: &Settings) -> Routes {
         .merge(v3::routes())
         .merge(unserved_calls("/api/v2"))
         .merge(unserved_calls("/api/v3"))
+        .merge(unserved_calls("/oauth/app2wxapp"))
         .merge(unserved_calls("/connections"))
         .merge(unserved_calls("/connection"));
     let pictures = refusing(Routes::new().route("/uploads/{name}", get(upload::serve)), upload::refused);

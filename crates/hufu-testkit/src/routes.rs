@@ -73,6 +73,14 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("POST", "/api/v2/udvs/get"),
     ("POST", "/api/v2/udfs/values"),
     ("GET", "/api/v3/get-user"),
+    // Tested in `mobile`.
+    ("GET", "/oauth/app2wxapp/grant/"),
+    ("POST", "/oauth/app2wxapp/auth/{pool}"),
+    // Tested in `mobile_calls`.
+    ("POST", "/api/v3/get-wechat-miniprogram-phone-data"),
+    ("POST", "/api/v3/link-extidp"),
+    ("POST", "/api/v3/wechat-miniprogram/updatePhone"),
+    ("POST", "/api/v3/wechat-miniprogram/logout"),
     // Tested in `public_config`.
     ("GET", "/api/v2/applications/{id}/public-config"),
     ("GET", "/api/v2/applications/{id}/components-public-config/guard"),

@@ -19,7 +19,7 @@ const PASSWORD: &str = "a good long password";
 const NEW_PASSWORD: &str = "another good long password";
 
 /// The calls that take the id token of the mobile SDKs.
-const MOBILE: [(&str, &str); 16] = [
+const MOBILE: [(&str, &str); 20] = [
     ("GET", "/api/v2/users/me"),
     ("GET", "/api/v2/users/me/info"),
     ("GET", "/api/v3/get-user"),
@@ -34,6 +34,10 @@ const MOBILE: [(&str, &str); 16] = [
     ("POST", "/api/v2/users/email/update"),
     ("POST", "/api/v2/udvs/get"),
     ("POST", "/api/v2/udfs/values"),
+    ("POST", "/api/v2/qrcode/scanned"),
+    ("POST", "/api/v2/qrcode/confirm"),
+    ("POST", "/api/v2/qrcode/cancel"),
+    ("POST", "/api/v3/qrcode-app-login"),
     // These end the login.
     ("GET", LOGOUT),
     ("DELETE", "/api/v2/users/delete"),
@@ -247,7 +251,7 @@ on_both_engines! {
         client.get("/api/v2/users/me").await.data();
         client.get(GET_PROFILE).await.refused(2020);
         client.get("/logout").await.done();
-        for (method, path) in &MOBILE[..14] {
+        for (method, path) in &MOBILE[..18] {
             send(&world.client(), method, path).await.refused(2020);
             let answer = send(&client, method, path).await;
             assert_ne!(answer.json()["code"], 2020, "{path}: {answer}");

@@ -105,6 +105,8 @@ codes! {
     AppDown => 2408, 503, "app-down", "wechat-app-down";
     /// The connection has no mini program of its own, and the instance has none either.
     NoMiniProgram(connection) => 2620, 503, "no-mini-program", "not-set-up";
+    /// The ticket of a launched mini program is unknown, expired or used.
+    LaunchTicketInvalid => 2621, 400, "launch-ticket-invalid", "wechat-not-confirmed";
     /// WeChat's rate limits are exceeded.
     WechatLimit(seconds, minutes) => 1002, 429, "wechat-limit", "too-often";
     /// WeChat did not answer in time.
