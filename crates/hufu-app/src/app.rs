@@ -23,6 +23,7 @@ use crate::people::uploads::Decoders;
 use crate::sources::wechat::default::DefaultMiniProgram;
 use crate::sources::wechat::exchange::Codes;
 use crate::subjects::{Subjects, SubjectsError};
+use crate::tickets::picture::{Pictures, pictures};
 use crate::tickets::watch::Tickets;
 use crate::tokens::authentication::SessionCache;
 use crate::tokens::keys::{KeyError, Keys};
@@ -100,6 +101,8 @@ pub struct App {
     pub(crate) default_mini_program: Option<DefaultMiniProgram>,
     /// The tickets of the browsers that wait on this node for a QR code.
     pub(crate) tickets: Tickets,
+    /// The pictures of QR codes that WeChat drew.
+    pub(crate) pictures: Pictures,
 }
 
 /// Why an instance failed to start.
@@ -124,7 +127,18 @@ impl App {
     /// the configuration.
     #[boxed]
     pub async fn start(parts: Parts) -> Result<Arc<Self>, StartError> {
-        let Parts { store, wechat, sealing, limits, public_url, clock, random, outgoing, outbox, .. } = parts;
+        let Parts {
+            store,
+            wechat,
+            sealing,
+            limits,
+            public_url,
+            clock,
+            random,
+            outgoing,
+            outbox,
+            default_mini_program,
+        } = parts;
         let cost = Cost::new(limits.password_memory, limits.password_passes);
         let hasher = Hasher::default().with_cost(cost.map_err(StartError::PasswordCost)?);
         // Read the versions first, so that the next refresh notices a change made in the meantime.
@@ -149,8 +163,9 @@ impl App {
             keys: ArcSwap::from_pointee(keys),
             password_keys: PasswordKeys::default(),
             imports: Arc::default(),
-            default_mini_program: parts.default_mini_program,
+            default_mini_program,
             tickets: Tickets::new(&limits),
+            pictures: pictures(&limits),
             client_keys: KeySets::default(),
             request_objects: RequestObjects::default(),
             subjects,
@@ -346,6 +361,9 @@ impl Write for Sweep {
         hufu_store::administration::sweep(tx, now).await?;
         let old = now.minus(self.limits.webhook_history);
         hufu_store::deliveries::sweep(tx, old, self.limits.deliveries_forgotten).await?;
+        let old = now.minus(self.limits.relay_history);
+        hufu_store::wechat_messages::sweep(tx, old, self.limits.deliveries_forgotten).await?;
+        hufu_store::wechat_followers::sweep(tx, now.minus(self.limits.unfollowed_kept)).await?;
         Ok(())
     }
 }

@@ -12,6 +12,7 @@ mod launch;
 mod login_flow;
 mod mini_program;
 mod mobile;
+mod official_account;
 mod own;
 mod personal;
 mod public_config;
@@ -22,6 +23,7 @@ mod user;
 mod users;
 mod v3;
 mod waiting;
+mod wxapp;
 
 use std::sync::Arc;
 
@@ -30,7 +32,7 @@ use axum::routing::{get, post};
 use hufu_app::UserToken;
 use hufu_types::{Identity, User};
 use hufu_web::cors::open;
-use hufu_web::surface::{refusing, sdk, unserved_calls};
+use hufu_web::surface::{refusing, sdk, sdk_with_status, unserved_calls};
 use hufu_web::{Routes, envelope, oidc, request, server, surface};
 
 /// A user with a token, for a login that returns to a client in an address: without what is not there.
@@ -89,6 +91,11 @@ pub fn routes(settings: &Settings) -> Routes {
         .route("/api/v2/users/link", open(post(users::link)))
         .route("/api/v2/users/unlink", open(post(users::unlink)))
         .route("/api/v3/login-flows/{id}", open(post(login_flow::step)))
+        .route("/api/v2/wechat-miniprogram-config/launch-params", open(get(wxapp::launch_params)))
+        .route("/oauth/wxapp/grant", open(get(wxapp::grant)))
+        .route("/oauth/wxapp/grant/", open(get(wxapp::grant)))
+        .route("/oauth/wxapp/redirect", open(post(wxapp::redirect)))
+        .route("/api/v3/wechat-miniprogram/checkExistsUser", open(post(wxapp::check_exists_user)))
         .merge(launch::routes())
         .merge(mobile::routes())
         .merge(entry::routes())
@@ -98,8 +105,15 @@ pub fn routes(settings: &Settings) -> Routes {
         .merge(unserved_calls("/api/v2"))
         .merge(unserved_calls("/api/v3"))
         .merge(unserved_calls("/oauth/app2wxapp"))
+        .merge(unserved_calls("/oauth/wxapp"))
         .merge(unserved_calls("/connections"))
         .merge(unserved_calls("/connection"));
     let pictures = refusing(Routes::new().route("/uploads/{name}", get(upload::serve)), upload::refused);
-    refusing(routes, sdk).merge(personal::routes()).merge(graphql).merge(pictures)
+    let events = || get(official_account::check).post(official_account::receive);
+    let messages = Routes::new()
+        .route("/connections/social/{identifier}/{pool}/events", events())
+        .route("/connection/social/{identifier}/{pool}/events", events());
+    // WeChat goes by the status: what is refused, it sends again.
+    let messages = refusing(messages, sdk_with_status);
+    refusing(routes, sdk).merge(messages).merge(personal::routes()).merge(graphql).merge(pictures)
 }

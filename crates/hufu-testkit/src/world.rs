@@ -166,7 +166,7 @@ pub struct Plan {
     web: WebSettings,
     wechat: hufu_wechat::Settings,
     sandbox: hufu_sandbox::Options,
-    default_mini_program: Option<DefaultMiniProgram>,
+    default_mini_program: Option<&'static str>,
 }
 
 impl Plan {
@@ -180,8 +180,14 @@ impl Plan {
             per_minute_code_limit: None,
             ..hufu_sandbox::Options::default()
         };
-        let (limits, web) = (Limits::default(), web_settings());
-        Self { file: FILE, limits, web, wechat, sandbox, default_mini_program: None }
+        Self {
+            file: FILE,
+            limits: Limits::default(),
+            web: web_settings(),
+            wechat,
+            sandbox,
+            default_mini_program: None,
+        }
     }
 
     /// Applies another file than the standard one: pools, once made, stay.
@@ -207,9 +213,9 @@ impl Plan {
         self
     }
 
-    /// Gives the instance a mini program of its own.
-    pub fn default_mini_program(self, own: DefaultMiniProgram) -> Self {
-        Self { default_mini_program: Some(own), ..self }
+    /// Gives the instance a login mini program of its own: that with this AppID.
+    pub fn default_mini_program(self, app_id: &'static str) -> Self {
+        Self { default_mini_program: Some(app_id), ..self }
     }
 
     /// Builds the world.
@@ -247,13 +253,20 @@ impl Plan {
         let base = Base::new(database, NOW, SystemRandom).await;
         base.apply(self.file, PRUNE).await;
         let outbox = Outbox::new(base.clock.clone());
-        let (wechat, default_mini_program) = (self.wechat, self.default_mini_program);
-        let setup = Setup { limits: self.limits, web: self.web, wechat, outbox, default_mini_program };
+        let default_mini_program = self.default_mini_program.map(|app_id| {
+            let (id, secret) = (app_id.to_owned(), secret_of(app_id).into());
+            DefaultMiniProgram::new(id, secret, ORIGINAL_ID.to_owned()).unwrap()
+        });
+        let setup =
+            Setup { limits: self.limits, web: self.web, wechat: self.wechat, outbox, default_mini_program };
         let node = Node::start(base.store.clone(), &base, &setup).await;
         let secrets = [MINI, TWO, MEMBERS, SPARE, CAFE_MINI].map(secret_of).to_vec();
         World { node, sandbox, setup, base, secrets: Mutex::new(secrets), mark }
     }
 }
+
+/// The original id of the instance's own mini program.
+pub const ORIGINAL_ID: &str = "gh_a781a791e29e";
 
 /// The AppSecret of a mini program.
 pub fn secret_of(app_id: &str) -> String {

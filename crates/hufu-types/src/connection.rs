@@ -64,6 +64,8 @@ connection_kinds! {
     /// Inside a WeChat mini program, with `wx.login`.
     WechatMiniProgram = "wechat:miniprogram:default", for [Web, Spa, Native, MiniProgram], proves [Phone],
         callback false;
+    /// On a website, by scanning the code of a mini program, whose person confirms there.
+    WechatMiniProgramScan = "wechat:miniprogram:qrconnect", for [Web, Spa], proves [Phone], callback true;
     /// In a native app, with the code from WeChat's OpenSDK.
     WechatMobile = "wechat:mobile", for [Native], proves [], callback false;
     /// In a native app, with the codes of a mini program that the app launches.
@@ -72,6 +74,8 @@ connection_kinds! {
     WechatPc = "wechat:pc", for [Web, Spa], proves [], callback true;
     /// On a web page in WeChat's own browser.
     WechatWebpage = "wechat:webpage-authorization", for [Web, Spa], proves [], callback true;
+    /// By following an official account, or by scanning its QR code as a follower.
+    WechatOfficialAccount = "wechatmp-qrcode", for [Web, Spa, Native], proves [], callback false;
 }
 
 /// The name of a WeChat Open Platform account within a pool. UnionIDs are unique within one such account.

@@ -77,12 +77,12 @@ pub mod realm {
         format!("wechat:{app_id}")
     }
 
-    /// The instance's own mini program, for OpenIDs, whichever it is. No AppID begins with `@`.
-    pub const DEFAULT_MINI_PROGRAM: &str = "wechat:@default";
+    /// The instance's own login mini program, for OpenIDs. Its name does not say which one it is, so that another one of
+    /// the same Open Platform account can take its place.
+    pub const WECHAT_DEFAULT_MINI_PROGRAM: &str = "wechat:instance";
 
-    /// The Open Platform account of the instance's own mini program, for UnionIDs. It is none of a pool's: no identifier
-    /// begins with `@`.
-    pub const DEFAULT_OPEN_PLATFORM: &str = "wechat:open:@default";
+    /// The Open Platform account of that, for UnionIDs. No account of a pool is called so: their realms begin otherwise.
+    pub const WECHAT_DEFAULT_OPEN_PLATFORM: &str = "wechat:instance-open";
 
     /// A WeChat Open Platform account, for UnionIDs.
     pub fn wechat_open_platform(account: &OpenPlatform) -> String {

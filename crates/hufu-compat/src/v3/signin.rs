@@ -134,6 +134,10 @@ pub(crate) async fn signin_by_mobile(
     let application = config.serving(head.named_or(request.client_id.as_deref()))?;
     let ((kinds, evidence), custom_data) = (request.evidence()?, request.custom_data()?);
     let identifier = given(request.identifier.as_ref());
+    // The login mini program names the connection whose code it scanned.
+    let is_scan = kinds.contains(&ConnectionKind::WechatMiniProgram)
+        && identifier.is_some_and(|identifier| config.scans(application, identifier));
+    let kinds = if is_scan { vec![ConnectionKind::WechatMiniProgramScan] } else { kinds };
     let connection = config.connection_for_one_of(application, &kinds, identifier, head.referer.as_deref())?;
     let requested = RequestedTokens::TokenSet(request.scope(&config.settings(&application.pool)));
     let login = SourceLogin {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::client::{Answer, Client, GET_PROFILE, LOGOUT, SIGNIN, claims, signin};
 use crate::login_flows::shop_with;
-use crate::world::{FILE, MINI, SHOP_APP, World};
+use crate::world::{FILE, MINI, SHOP_APP, TWO, World};
 
 const NUMBER: &str = "13800000001";
 const OTHER: &str = "13800000002";
@@ -291,5 +291,65 @@ on_both_engines! {
         own.get("/api/v2/users/me").await.data();
         world.advance(Duration::from_secs(2 * 60 * 60 + 6));
         own.get("/api/v2/users/me").await.refused(2020);
+    }
+
+    async fn a_source_is_linked_by_the_code_that_its_client_got(database) {
+        let world = World::new(database).await;
+        for name in ["bob", "eve"] {
+            world.person(name);
+        }
+        let bob = world.client().log_in(MINI, "bob").await;
+        let eve = world.client().log_in(MINI, "eve").await;
+        world.reconfigure_with("  open_platform = \"shop\"\n  fields = { app_id = \"wx00000000000000a2\"", "  fields = { app_id = \"wx00000000000000a2\"").await;
+        let link = |code: String| json!({ "extIdpConnidentifier": "shop-two", "code": code });
+        let client = world.client().bearer(&bob.token);
+        client.post("/api/v3/link-extidp", link(world.code(TWO, "bob"))).await.done();
+        assert_eq!(world.client().log_in(TWO, "bob").await.id, bob.id);
+        let other = world.client().bearer(&eve.token);
+        other.post("/api/v3/link-extidp", link(world.code(TWO, "bob"))).await.refused(2213);
+        world.client().post("/api/v3/link-extidp", link(world.code(TWO, "bob"))).await.refused(2020);
+        client.post("/api/v3/link-extidp", json!({ "code": "x" })).await.refused(2231);
+        client.post("/api/v3/link-extidp", json!({ "extIdpConnidentifier": "shop-spare", "code": "x" })).await.refused(2404);
+        world.advance(Duration::from_secs(15 * 60 + 1));
+        other.post("/api/v3/link-extidp", link(world.code(TWO, "eve"))).await.refused(2460);
+    }
+
+    async fn the_login_mini_program_sets_a_number_and_logs_out(database) {
+        let world = World::new(database).await;
+        for (name, phone) in [("bob", NUMBER), ("eve", OTHER)] {
+            let (name, phone) = (Some(name.to_owned()), Some(phone.to_owned()));
+            world.person_with(hufu_sandbox::NewUser { name, phone, ..hufu_sandbox::NewUser::default() });
+        }
+        let tokens = world.client().log_in_v3(MINI, "bob").await;
+        let client = world.client().header("authorization", &tokens.access);
+        let code = || world.phone_code(MINI, "bob");
+        let shown = client.post("/api/v3/get-wechat-miniprogram-phone-data", json!({ "extIdpConnidentifier": "shop-mini", "code": code() })).await.data();
+        assert_eq!(shown["phone_info"]["purePhoneNumber"], NUMBER);
+
+        let path = "/api/v3/wechat-miniprogram/updatePhone";
+        let body = |phone: &str, code: String| json!({ "phone": phone, "phoneCountryCode": "+86", "codeForUpdatePhone": code });
+        client.post(path, body(OTHER, code())).await.refused(2207);
+        client.post(path, body(NUMBER, code())).await.done();
+        assert_eq!(client.get(GET_PROFILE).await.data()["phone"], NUMBER);
+        client.post(path, json!({ "phone": NUMBER })).await.refused(2231);
+        world.client().post(path, body(NUMBER, code())).await.refused(2020);
+        // Another person's number, and one's own that a code has to be sent to before it is replaced.
+        let of_eve = world.phone_code(MINI, "eve");
+        client.post(path, body(OTHER, of_eve)).await.refused(2038);
+        let eve = world.client().header("authorization", &world.client().log_in_v3(MINI, "eve").await.access);
+        eve.post(path, body(NUMBER, code())).await.refused(2035);
+        world.advance(Duration::from_secs(15 * 60 + 1));
+        eve.post(path, body(OTHER, world.phone_code(MINI, "eve"))).await.refused(2460);
+
+        let logout = "/api/v3/wechat-miniprogram/logout";
+        let sent = json!({ "idToken": tokens.id, "accessToken": tokens.access, "refreshToken": tokens.refresh });
+        world.client().post(logout, json!({ "idToken": tokens.id })).await.done();
+        client.get(GET_PROFILE).await.data();
+        world.cafe().post(logout, sent.clone()).await.done();
+        client.get(GET_PROFILE).await.data();
+        world.client().post(logout, sent.clone()).await.done();
+        client.get(GET_PROFILE).await.refused(2020);
+        world.client().refresh(&tokens.refresh).await.oauth_error("invalid_grant");
+        world.client().post(logout, sent).await.done();
     }
 }

@@ -103,8 +103,6 @@ codes! {
     Misconfigured => 2407, 503, "misconfigured", "not-set-up";
     /// The mini program is frozen, banned or deleted.
     AppDown => 2408, 503, "app-down", "wechat-app-down";
-    /// The connection has no mini program of its own, and the instance has none either.
-    NoMiniProgram(connection) => 2620, 503, "no-mini-program", "not-set-up";
     /// The ticket of a launched mini program is unknown, expired or used.
     LaunchTicketInvalid => 2621, 400, "launch-ticket-invalid", "wechat-not-confirmed";
     /// WeChat's rate limits are exceeded.
@@ -423,6 +421,22 @@ codes! {
     ShortCodeUnknown => 2578, 400, "short-code-unknown", "short-code-unknown";
     /// The connection shows no QR code.
     ConnectionWithoutQrCode(connection) => 2579, 400, "connection-without-qr-code", "not-set-up";
+
+    // Messages of official accounts.
+    /// The signature of a message is missing or wrong.
+    PushUnsigned => 2600, 403, "push-unsigned", "not-set-up";
+    /// A message was signed too long ago, or in the future.
+    PushStale => 2601, 403, "push-stale", "not-set-up";
+    /// A message is not encrypted, and the connection wants it to be.
+    PushNotEncrypted => 2602, 403, "push-not-encrypted", "not-set-up";
+    /// A message cannot be decrypted: another key, another app, or half of it is missing.
+    PushUndecryptable => 2603, 403, "push-undecryptable", "not-set-up";
+    /// A message cannot be read.
+    PushMalformed => 2604, 400, "push-malformed", "not-set-up";
+    /// A message arrived before, or its signature belongs to another one.
+    PushReplayed => 2605, 403, "push-replayed", "not-set-up";
+    /// A message is for another account.
+    PushForAnother => 2606, 403, "push-for-another", "not-set-up";
 
     // Pictures.
     /// The upload is not an image of a supported type.

@@ -1,16 +1,14 @@
 //! `wechat:miniprogram:app-launch`: login in a native app, with the codes of a mini program that the app launches. That
 //! is the connection's own, or the instance's.
 
-use hufu_types::{ConnectionSettings, IdentityKind, OpenPlatform, realm};
-
-use super::{APP_ID, app_id_field, app_secret_field, mini_program};
+use super::{app_id_field, app_secret_field, default, mini_program};
 use crate::sources::{Field, Form, Kind, Start, Text};
 
 /// The definition of this kind.
 pub(crate) const KIND: Kind = Kind {
     fields: FIELDS,
     start: Start::Code { client_names: &["wechat_mini_program_code", "wechat_mini_program_code_and_phone"] },
-    realm: realm_of,
+    realm: default::realm_of,
     prove: |app, attempt| Box::pin(mini_program::prove(app, attempt)),
     check: |app, connection| Box::pin(mini_program::check(app, connection)),
 };
@@ -45,19 +43,3 @@ const FIELDS: &[Field] = &[
         hint: OF_MINI_PROGRAM,
     },
 ];
-
-/// The realms of the connection's own mini program, otherwise those of the instance's.
-pub(super) fn realm_of(
-    settings: &ConnectionSettings,
-    platform: &OpenPlatform,
-    of: IdentityKind,
-) -> Option<String> {
-    if settings.text(APP_ID).is_some() {
-        return super::realm(settings, platform, of);
-    }
-    let realm = match of {
-        IdentityKind::Openid => realm::DEFAULT_MINI_PROGRAM,
-        IdentityKind::Unionid => realm::DEFAULT_OPEN_PLATFORM,
-    };
-    Some(realm.to_owned())
-}

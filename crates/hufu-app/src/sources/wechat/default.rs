@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use hufu_types::Connection;
 use hufu_types::refusal::Code;
+use hufu_types::{Connection, ConnectionSettings, IdentityKind, OpenPlatform, realm};
 use hufu_wechat::AppCredentials;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::{APP_ID, APP_SECRET, credentials};
+use super::{APP_ID, credentials};
 use crate::sources::Form;
 use crate::{App, Refusal};
 
@@ -57,9 +57,20 @@ impl fmt::Debug for DefaultMiniProgram {
     }
 }
 
-/// Whether a connection has an app of its own.
-pub(crate) fn has_own_app(connection: &Connection) -> bool {
-    [APP_ID, APP_SECRET].into_iter().all(|field| connection.settings.text(field).is_some())
+/// The realms of the connection's own mini program, otherwise those of the instance's: it belongs to another Open Platform
+/// account than the pool's apps, so that its UnionIDs are those of other people there.
+pub(super) fn realm_of(
+    settings: &ConnectionSettings,
+    platform: &OpenPlatform,
+    of: IdentityKind,
+) -> Option<String> {
+    if settings.text(APP_ID).is_some() {
+        return super::realm(settings, platform, of);
+    }
+    Some(match of {
+        IdentityKind::Openid => realm::WECHAT_DEFAULT_MINI_PROGRAM.to_owned(),
+        IdentityKind::Unionid => realm::WECHAT_DEFAULT_OPEN_PLATFORM.to_owned(),
+    })
 }
 
 impl App {
@@ -71,14 +82,13 @@ impl App {
     /// The credentials of a connection's mini program: its own, otherwise the instance's.
     ///
     /// # Errors
-    /// [`Code::NoMiniProgram`].
-    pub(crate) fn mini_program_credentials(&self, connection: &Connection) -> Result<AppCredentials, Refusal> {
-        if has_own_app(connection) {
+    /// [`Code::NoLoginMiniProgram`].
+    pub(crate) fn mini_program_of(&self, connection: &Connection) -> Result<AppCredentials, Refusal> {
+        if connection.settings.text(APP_ID).is_some() {
             return Ok(credentials(connection));
         }
-        let DefaultMiniProgram { app_id, app_secret, .. } = self
-            .default_mini_program()
-            .ok_or_else(|| Code::NoMiniProgram.with("connection", connection.identifier.to_string()))?;
+        let of_instance = self.default_mini_program().ok_or(Code::NoLoginMiniProgram)?;
+        let DefaultMiniProgram { app_id, app_secret, .. } = of_instance;
         Ok(AppCredentials { app_id: app_id.clone(), app_secret: app_secret.clone() })
     }
 }

@@ -82,14 +82,14 @@ pub(super) async fn prove<'a>(app: &'a App, attempt: Attempt<'a>) -> Result<Prov
 
 pub(super) async fn check(app: &App, connection: &Connection) -> Vec<Finding> {
     let budget = Budget::of(app.limits.request_budget);
-    let fault = match app.mini_program_credentials(connection) {
+    let outcome = match app.mini_program_of(connection) {
         Ok(credentials) => {
-            let outcome = app.wechat.stable_access_token(&credentials, false, budget).await;
-            outcome.err().map(wechat_refusal)
+            let token = app.wechat.stable_access_token(&credentials, false, budget).await;
+            token.map(drop).map_err(wechat_refusal)
         }
-        Err(refusal) => Some(refusal),
+        Err(refusal) => Err(refusal),
     };
-    vec![Finding { check: Check::Credentials, fault }]
+    vec![Finding { check: Check::Credentials, fault: outcome.err() }]
 }
 
 impl App {
@@ -102,7 +102,7 @@ impl App {
         ip: Option<&str>,
         budget: Budget,
     ) -> Result<(CodeSession, SpentCode<'_>), Refusal> {
-        let credentials = self.mini_program_credentials(connection)?;
+        let credentials = self.mini_program_of(connection)?;
         self.exchange(application, connection, code, ip, async || {
             self.wechat.code_to_session(&credentials, code, budget).await
         })
@@ -125,7 +125,7 @@ impl App {
             PhoneEvidence::Code(code) => {
                 (attempt.permit)(proof.clone()).await?;
                 let openid = session.openid.as_str();
-                let credentials = self.mini_program_credentials(attempt.connection)?;
+                let credentials = self.mini_program_of(attempt.connection)?;
                 let result = self.wechat.phone_number(&credentials, code, Some(openid), attempt.budget).await;
                 match result {
                     Ok(number) => Ok(Some(self.fresh_phone(&number)?)),
@@ -173,7 +173,7 @@ impl App {
         sealed: SealedData<'_>,
     ) -> Result<T, Refusal> {
         let (now, age) = (self.now().seconds(), self.limits.sealed_data_age);
-        let app_id = self.mini_program_credentials(connection)?.app_id;
+        let app_id = self.mini_program_of(connection)?.app_id;
         open_user_data(&session.session_key, sealed.iv, sealed.encrypted_data, &app_id, now, age)
             .map_err(|error| Code::DataUndecryptable.because(error))
     }

@@ -1,13 +1,12 @@
 //! Native apps that launch a mini program: their own, or the instance's.
 
-use hufu_app::DefaultMiniProgram;
 use hufu_sandbox::{NewApp, NewUser};
 use hufu_testkit::{TestDatabase, on_both_engines};
 use serde_json::{Value, json};
 
 use super::SHOP_PHONE;
 use crate::client::{Answer, SIGNIN, signin};
-use crate::world::{EXCHANGE, FILE, MINI, PHONE_NUMBER, Plan, World, secret_of};
+use crate::world::{EXCHANGE, FILE, MINI, PHONE_NUMBER, Plan, SHOP, World, secret_of};
 
 /// The mobile app at WeChat, which launches the mini program.
 const LAUNCHER: &str = "wx00000000000000c2";
@@ -16,6 +15,8 @@ const OWN: &str = "wx00000000000000a5";
 /// The instance's mini program.
 const DEFAULT: &str = "wx00000000000000d1";
 const NUMBER: &str = "13812345678";
+/// The secret of the application that is the back end of the app.
+const BACK_END_SECRET: &str = "a-client-secret-of-the-back-end-0123456789";
 
 fn own_fields() -> String {
     format!("app_id = \"{OWN}\", app_secret = \"secret-of-{OWN}\", original_id = \"gh_0123456789ab\"")
@@ -46,9 +47,7 @@ fn file(fields: &str) -> String {
 async fn world(database: TestDatabase, fields: &str, has_default: bool) -> World {
     let mut plan = Plan::new();
     if has_default {
-        let (id, secret) = (DEFAULT.to_owned(), secret_of(DEFAULT).into());
-        let own = DefaultMiniProgram::new(id, secret, "gh_a781a791e29e".to_owned()).unwrap();
-        plan = plan.default_mini_program(own);
+        plan = plan.default_mini_program(DEFAULT);
     }
     let world = plan.build(database).await;
     // The operator of the instance has put its mini program into an account that happens to have the name of the shop's.
@@ -140,13 +139,13 @@ on_both_engines! {
 
     async fn without_any_mini_program_the_reason_is_told(database) {
         let world = world(database, "", false).await;
-        let message = returned(&world, &world.code(OWN, "bob"), None).await.refused(2620);
-        assert!(message.contains("shop-launch") && message.contains("mini program"), "{message}");
+        let message = returned(&world, &world.code(OWN, "bob"), None).await.refused(2577);
+        assert!(message.contains("app_id") && message.contains("mini program"), "{message}");
         assert_eq!((world.exchanges(), world.rows("users").await), (0, 1));
         let config = world.node.app.config();
         let connection = config.connection(&hufu_types::ConnectionId::parse(&connection(&world)).unwrap()).unwrap();
         let findings = world.node.app.check_connection(connection).await;
-        assert!(findings[0].fault.as_ref().is_some_and(|fault| fault.number() == 2620), "{findings:?}");
+        assert!(findings[0].fault.as_ref().is_some_and(|fault| fault.number() == 2577), "{findings:?}");
     }
 
     async fn the_clients_read_what_to_launch(database) {
@@ -162,5 +161,66 @@ on_both_engines! {
         assert_eq!((&of_instance["fields"], &of_instance["id"]), (&fields, &json!(connection(&world))));
         world.reconfigure(&file(&own_fields())).await;
         assert_eq!(launched().await["fields"], json!({ "mobileAppID": LAUNCHER, "originalID": "gh_0123456789ab" }));
+    }
+
+    async fn a_ticket_of_the_older_flow_is_one_login_of_a_back_end_with_a_secret(database) {
+        let world = world(database, &own_fields(), false).await;
+        world.secret(BACK_END_SECRET);
+        let back_end = format!("type = \"web\"\n  secret = \"{BACK_END_SECRET}\"\n  connections = [\"shop-two\", \"shop-mini\"]");
+        let of_web = "type = \"web\"\n  connections = [\"shop-two\", \"shop-mini\"]";
+        let file = file(&own_fields());
+        assert!(file.contains(of_web));
+        world.reconfigure(&file.replacen(of_web, &back_end, 1)).await;
+
+        let grant = async || {
+            let (code, phone) = (world.code(OWN, "bob"), world.phone_code(OWN, "bob"));
+            let path = format!(
+                "/oauth/app2wxapp/grant/?alias=app2wxapp&code={code}&phoneInfoCode={phone}&userPoolId={SHOP}&&useSelfWxapp=true"
+            );
+            let data = world.stores_nothing(world.nobody().get(&path)).await.data();
+            assert_eq!(data["expiresIn"], 120);
+            let ticket = data["ticket"].as_str().unwrap().to_owned();
+            assert!(!ticket.contains(&code));
+            ticket
+        };
+        let auth = async |pool: &str, ticket: &str, secret: &str| {
+            let body = json!({ "ticket": ticket, "secret": secret });
+            world.nobody().post(&format!("/oauth/app2wxapp/auth/{pool}"), body).await
+        };
+        let ticket = grant().await;
+        assert_eq!(world.exchanges(), 0, "nothing is asked of WeChat before the back end comes");
+        auth(SHOP, &ticket, "not the secret of anything of this pool").await.refused(2480);
+        auth(crate::world::CAFE, &ticket, BACK_END_SECRET).await.refused(2480);
+        auth("nonsense", &ticket, BACK_END_SECRET).await.refused(2224);
+        let answer = auth(SHOP, &ticket, BACK_END_SECRET).await;
+        let user = answer.user();
+        assert_eq!((&user.data["phone"], &user.data["registerMethod"]), (&json!(NUMBER), &json!("oauth:app2wxapp")));
+        assert!(user.data["openid"].is_string() && user.data["unionid"].is_string());
+        assert_eq!(crate::client::claims(&user.token)["aud"], SHOP_PHONE);
+        // Once, and for two minutes.
+        auth(SHOP, &ticket, BACK_END_SECRET).await.refused(2621);
+        auth(SHOP, "nonsense", BACK_END_SECRET).await.refused(2621);
+        let late = grant().await;
+        world.advance(std::time::Duration::from_secs(121));
+        auth(SHOP, &late, BACK_END_SECRET).await.refused(2621);
+        let again = grant().await;
+        let (one, other) = futures::join!(auth(SHOP, &again, BACK_END_SECRET), auth(SHOP, &again, BACK_END_SECRET));
+        let mut codes = [one.code(), other.code()];
+        codes.sort_unstable();
+        assert_eq!(codes, [200, 2621]);
+    }
+
+    async fn secrets_are_not_guessed_at_the_older_call(database) {
+        let plan = Plan::new().limits(|limits| limits.login_failures_per_ip = 3);
+        let world = plan.build(database).await;
+        let body = |nth: usize| json!({ "ticket": "x", "secret": format!("a secret that is guessed {nth}") });
+        let path = format!("/oauth/app2wxapp/auth/{SHOP}");
+        for nth in 0..3 {
+            world.nobody().post(&path, body(nth)).await.refused(2480);
+        }
+        world.nobody().post(&path, body(3)).await.refused(1002);
+        // An application that launches nothing has no tickets.
+        let path = format!("/oauth/app2wxapp/grant/?code=0123456789&userPoolId={SHOP}");
+        world.nobody().get(&path).await.refused(2405);
     }
 }
