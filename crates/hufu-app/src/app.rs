@@ -20,6 +20,7 @@ use crate::authorization::request_uri::RequestObjects;
 use crate::credentials::password::{Cost, Hasher, PasswordKeys};
 use crate::failures::Failures;
 use crate::people::uploads::Decoders;
+use crate::sources::wechat::default::DefaultMiniProgram;
 use crate::sources::wechat::exchange::Codes;
 use crate::subjects::{Subjects, SubjectsError};
 use crate::tickets::picture::{Pictures, pictures};
@@ -50,15 +51,14 @@ pub struct Parts {
     pub outgoing: GuardedClient,
     /// Receives the messages of pools without a sender. Development only.
     pub outbox: Option<Outbox>,
-    /// The instance's own login mini program, for connections that scan codes and have none.
-    pub default_mini_program: Option<hufu_wechat::AppCredentials>,
+    /// The instance's own mini program.
+    pub default_mini_program: Option<DefaultMiniProgram>,
 }
 
 /// An instance of Hufu.
 pub struct App {
     pub(crate) store: Store,
     pub(crate) wechat: hufu_wechat::Client,
-    pub(crate) default_mini_program: Option<hufu_wechat::AppCredentials>,
     pub(crate) sealing: Arc<SealingKey>,
     pub(crate) limits: Limits,
     pub(crate) public_url: String,
@@ -97,6 +97,8 @@ pub struct App {
     pub(crate) audit_turn: AtomicUsize,
     /// The imports that this node receives or runs.
     pub(crate) imports: Arc<Imports>,
+    /// The instance's own mini program.
+    pub(crate) default_mini_program: Option<DefaultMiniProgram>,
     /// The tickets of the browsers that wait on this node for a QR code.
     pub(crate) tickets: Tickets,
     /// The pictures of QR codes that WeChat drew.
@@ -161,6 +163,7 @@ impl App {
             keys: ArcSwap::from_pointee(keys),
             password_keys: PasswordKeys::default(),
             imports: Arc::default(),
+            default_mini_program,
             tickets: Tickets::new(&limits),
             pictures: pictures(&limits),
             client_keys: KeySets::default(),
@@ -181,7 +184,6 @@ impl App {
             audit_turn: AtomicUsize::new(0),
             store,
             wechat,
-            default_mini_program,
             sealing,
             limits,
             public_url,

@@ -202,6 +202,8 @@ limits! {
     registration_window: Duration = MINUTE * 5,
     /// How long after the first step of a change the second one is accepted.
     step_token_life: Duration = MINUTE,
+    /// How long the ticket of a mini program that an app launched can be used.
+    launch_ticket: Duration = MINUTE * 2,
     /// Accounts past their grace period that one sweep deletes.
     deletions_at_once: i64 = 500,
     /// Maximum age of the login for operations that a lost phone should not allow: adding a way to log in,

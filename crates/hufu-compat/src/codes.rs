@@ -8,7 +8,7 @@ use hufu_types::refusal::Reason;
 use hufu_types::{Application, PasscodePurpose};
 use serde::Deserialize;
 
-use super::fields::{phone, required};
+use super::fields::{email, phone, required};
 use crate::envelope::Success;
 use crate::request::{Body, Head, given};
 use crate::server::{self, Shared};
@@ -61,6 +61,24 @@ const EMAIL_CHANNELS: [(&str, PasscodePurpose); 11] = [
     ("CHANNEL_UNLOCK_ACCOUNT", Unlock),
     ("CHANNEL_COMPLETE_EMAIL", Complete),
     ("CHANNEL_DELETE_ACCOUNT", DeleteAccount),
+];
+
+/// The scenes for e-mail. Upper and lower case count as the same.
+const EMAIL_SCENES: [(&str, PasscodePurpose); 14] = [
+    ("RESET_PASSWORD", ResetPassword),
+    ("RESET_PASSWORD_VERIFY_CODE", ResetPassword),
+    ("VERIFY_EMAIL", Verify),
+    ("FIRST_EMAIL_LOGIN_VERIFY", Verify),
+    ("CONSOLE_CONDUCTED_VERIFY", Verify),
+    ("CHANGE_EMAIL", Change),
+    ("MFA_VERIFY", Confirm),
+    ("MFA_VERIFY_CODE", Confirm),
+    ("EMAIL_BIND_VERIFY_CODE", Bind),
+    ("EMAIL_UNBIND_VERIFY_CODE", Unbind),
+    ("VERIFY_CODE", General),
+    ("REGISTER_VERIFY_CODE", Register),
+    ("LOGIN_VERIFY_CODE", Login),
+    ("INFORMATION_COMPLETION_VERIFY_CODE", Complete),
 ];
 
 /// The purpose of an SMS code, from the scene of a v2 client.
@@ -122,6 +140,28 @@ pub(crate) async fn send_sms(
 ) -> Answer<Success<()>> {
     let number = phone(required(request.phone.as_ref(), "phone")?, request.phone_country_code.as_ref())?;
     send(&shared, &head, Target::Phone(number), of_sms_scene(request.scene.as_ref())?).await?;
+    Ok(Success::empty())
+}
+
+/// The request of the v2 clients.
+#[derive(Deserialize)]
+pub(crate) struct EmailRequest {
+    email: Option<String>,
+    scene: Option<String>,
+}
+
+/// `POST /api/v2/email/send`: sends a code by e-mail.
+pub(crate) async fn send_email(
+    State(shared): server::State,
+    head: Head,
+    Body(request): Body<EmailRequest>,
+) -> Answer<Success<()>> {
+    let address = email(required(request.email.as_ref(), "email")?)?;
+    let purpose = match given(request.scene.as_ref()) {
+        Some(scene) => look_up(&EMAIL_SCENES, &scene.to_ascii_uppercase(), "scene")?,
+        None => General,
+    };
+    send(&shared, &head, Target::Email(address), purpose).await?;
     Ok(Success::empty())
 }
 

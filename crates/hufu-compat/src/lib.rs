@@ -5,15 +5,18 @@
 //! exposes nothing.
 
 mod codes;
+mod entry;
 mod fields;
 mod graphql;
+mod launch;
 mod login_flow;
 mod mini_program;
 mod mobile;
 mod official_account;
+mod own;
 mod personal;
+mod public_config;
 mod qrcode;
-mod registration;
 mod session;
 mod upload;
 mod user;
@@ -64,17 +67,15 @@ pub fn routes(settings: &Settings) -> Routes {
         )
         .route("/connections/social/wechat-miniprogram/getphone", open(post(mini_program::get_phone)))
         .route("/connections/social/wechat-miniprogram/bind", open(post(mini_program::bind)))
-        .route("/api/v2/ecConn/wechatMobile/authByCode", open(post(mobile::auth_by_code)))
         .route("/api/v2/.well-known", open(get(session::well_known)))
-        .route("/api/v2/logout", open(get(session::logout)))
+        .route("/api/v2/logout", open(get(session::logout_v2)))
         .route("/logout", open(get(session::logout)))
         .route("/cas/session", open(get(session::cas_session)))
         .route("/api/v2/oidc/validate_token", open(get(session::validate_token)))
         // The handler limits the body itself, with a response that the client can see.
         .route("/api/v2/upload", open(post(upload::upload)).layer(DefaultBodyLimit::disable()))
         .route("/api/v2/sms/send", open(post(codes::send_sms)))
-        .route("/api/v2/login/email-code", open(post(registration::login_by_email_code)))
-        .route("/api/v2/register/email-code", open(post(registration::register_by_email_code)))
+        .route("/api/v2/email/send", open(post(codes::send_email)))
         .route("/api/v2/qrcode/gene", open(post(qrcode::gene)))
         .route("/api/v2/qrcode/check", open(get(qrcode::check)))
         .route("/api/v2/qrcode/events", open(get(qrcode::events)))
@@ -84,6 +85,7 @@ pub fn routes(settings: &Settings) -> Routes {
         .route("/api/v2/qrcode/cancel", open(post(qrcode::cancel)))
         .route("/api/v2/qrcode/{file}", open(get(qrcode::picture)))
         .route("/api/v2/users/me", open(get(users::me)))
+        .route("/api/v2/users/me/info", open(get(users::me)))
         .route("/api/v2/users/me/security-level", open(get(users::security_level)))
         .route("/api/v2/users/me/applications/allowed", open(get(users::applications)))
         .route("/api/v2/users/link", open(post(users::link)))
@@ -94,9 +96,15 @@ pub fn routes(settings: &Settings) -> Routes {
         .route("/oauth/wxapp/grant/", open(get(wxapp::grant)))
         .route("/oauth/wxapp/redirect", open(post(wxapp::redirect)))
         .route("/api/v3/wechat-miniprogram/checkExistsUser", open(post(wxapp::check_exists_user)))
+        .merge(launch::routes())
+        .merge(mobile::routes())
+        .merge(entry::routes())
+        .merge(own::routes())
+        .merge(public_config::routes())
         .merge(v3::routes())
         .merge(unserved_calls("/api/v2"))
         .merge(unserved_calls("/api/v3"))
+        .merge(unserved_calls("/oauth/app2wxapp"))
         .merge(unserved_calls("/oauth/wxapp"))
         .merge(unserved_calls("/connections"))
         .merge(unserved_calls("/connection"));

@@ -336,7 +336,7 @@ async fn order(
     Body(request): Body<SceneRequest>,
     order: TicketOrder,
 ) -> Answer<Success<Ordered>> {
-    let who = head.authenticate(&shared, Scope::Openid).await?;
+    let who = head.authenticate_mobile(&shared, Scope::Openid).await?;
     let scene = required(request.random.as_ref(), "random")?;
     shared.app.order_ticket(&who, scene, order).await?;
     let (status, description) = match order {

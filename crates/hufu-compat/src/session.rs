@@ -3,12 +3,12 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use hufu_app::{Needs, Refusal, TokenType};
+use hufu_app::{Authenticated, Needs, Refusal, TokenType};
 use serde::{Deserialize, Serialize};
 
 use crate::envelope::Success;
 use crate::request::{Head, Query, given};
-use crate::server;
+use crate::server::{self, Shared};
 use crate::surface::{Answer, private_json};
 use hufu_types::refusal::Reason;
 
@@ -25,10 +25,21 @@ pub(crate) async fn well_known(State(shared): server::State) -> Answer<Success<W
     Ok(Success::new(WellKnown { public_key }))
 }
 
-/// `GET /api/v2/logout` and `GET /logout`: ends the session of the bearer token. Without a valid token there
-/// is nothing to end, which is not an error.
+/// `GET /logout`: ends the session of the bearer token. Without a valid token there is nothing to end, which is not an
+/// error.
 pub(crate) async fn logout(State(shared): server::State, head: Head) -> Answer<Success<()>> {
-    match head.authenticate(&shared, Needs::Login).await {
+    let who = head.authenticate(&shared, Needs::Login).await;
+    end(&shared, who).await
+}
+
+/// `GET /api/v2/logout`: the same. The mobile SDKs send their id token.
+pub(crate) async fn logout_v2(State(shared): server::State, head: Head) -> Answer<Success<()>> {
+    let who = head.authenticate_mobile(&shared, Needs::Login).await;
+    end(&shared, who).await
+}
+
+async fn end(shared: &Shared, who: Result<Authenticated, Refusal>) -> Answer<Success<()>> {
+    match who {
         Ok(who) => shared.app.log_out(&who).await?,
         Err(refusal) if refusal.code().is_internal() || refusal.code().is_about_dpop() => {
             return Err(refusal.into());

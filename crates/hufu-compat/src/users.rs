@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use hufu_app::WhichIdentities;
+use hufu_app::{Authenticated, Refusal, WhichIdentities};
 use hufu_app::authorization::Presented;
 use hufu_types::{Application, Scope, User};
 use serde::{Deserialize, Serialize};
@@ -14,16 +14,20 @@ use super::fields::required;
 use super::user::{UserV2, token_to_keep};
 use crate::envelope::Success;
 use crate::request::{Body, Head, Query};
-use crate::server;
+use crate::server::{self, Shared};
 use crate::surface::{Answer, Refused};
 
-/// `GET /api/v2/users/me`: the user that the token belongs to.
+/// `GET /api/v2/users/me` and `/api/v2/users/me/info`: the user that the token belongs to. The mobile SDKs send their id
+/// token.
 pub(crate) async fn me(State(shared): server::State, head: Head) -> Answer<Success<UserV2>> {
-    let who = head.authenticate(&shared, Scope::Profile).await?;
-    let found = shared.app.user_with_identities(&who).await;
-    let (user, identities) = found?;
-    let token = token_to_keep(&head, &who);
-    Ok(Success::new(UserV2::new(user, token.as_ref()).with_identities(identities)))
+    let who = head.authenticate_mobile(&shared, Scope::Profile).await?;
+    Ok(Success::new(own(&shared, &head, &who).await?))
+}
+
+/// The user of a token with identities, and with the token that the client stores.
+pub(crate) async fn own(shared: &Shared, head: &Head, who: &Authenticated) -> Result<UserV2, Refusal> {
+    let (user, identities) = shared.app.user_with_identities(who).await?;
+    Ok(UserV2::new(user, token_to_keep(head, who).as_ref()).with_identities(identities))
 }
 
 /// How well an account is protected. The strength of its password is unknown, since only a hash is stored.

@@ -417,6 +417,18 @@ impl Answer {
         logs::of_request(self.request_id()).concat()
     }
 
+    /// Fails unless the code is this one, in any envelope.
+    #[track_caller]
+    pub fn code_is(&self, code: u64) {
+        assert_eq!(self.code(), code, "{self}");
+    }
+
+    /// Fails unless this is a success of a published client's call, with or without data.
+    #[track_caller]
+    pub fn done(&self) {
+        assert_eq!((self.status.as_u16(), &self.json()["code"]), (200, &Value::from(200)), "{self}");
+    }
+
     /// Fails unless this is a success, with or without data.
     pub fn data_or_nothing(&self) {
         assert_eq!(self.json()["code"], 200, "{self}");

@@ -6,7 +6,7 @@ use crate::client::{
 };
 
 /// Every route of the server.
-pub const ROUTES: [(&str, &str); 81] = [
+pub const ROUTES: &[(&str, &str)] = &[
     ("POST", AUTH),
     ("POST", AUTH_BY_PHONE),
     ("POST", GET_PHONE),
@@ -37,7 +37,53 @@ pub const ROUTES: [(&str, &str); 81] = [
     ("POST", "/oidc/reg"),
     ("GET", "/oidc/reg/{client}"),
     // Tested in `mobile`.
-    ("POST", "/api/v2/ecConn/wechatMobile/authByCode"),
+    ("POST", "/api/v2/ecConn/{source}/authByCode"),
+    ("POST", "/api/v2/ecConn/{source}/authByCodeIdentity"),
+    ("POST", "/api/v2/ecConn/{source}/register"),
+    ("POST", "/api/v2/ecConn/{source}/byAccount"),
+    ("POST", "/api/v2/ecConn/{source}/byPhoneCode"),
+    ("POST", "/api/v2/ecConn/{source}/byEmailCode"),
+    ("POST", "/api/v2/ecConn/{source}/select"),
+    ("POST", "/api/v2/ecConn/{source}/byAccountId"),
+    // Tested in `mobile_calls`.
+    ("POST", "/api/v2/login/account"),
+    ("POST", "/api/v2/login/phone-code"),
+    ("POST", "/api/v2/register/email"),
+    ("POST", "/api/v2/register-email"),
+    ("POST", "/api/v2/register-email-code"),
+    ("POST", "/api/v2/register/username"),
+    ("POST", "/api/v2/register-username"),
+    ("POST", "/api/v2/register-phone"),
+    ("POST", "/api/v2/register/phone-code"),
+    ("POST", "/api/v2/register-phone-code"),
+    ("POST", "/api/v2/email/send"),
+    ("GET", "/api/v2/users/me/info"),
+    ("POST", "/api/v2/users/refresh-token"),
+    ("POST", "/api/v2/users/profile/update"),
+    ("POST", "/api/v2/users/phone/bind"),
+    ("POST", "/api/v2/users/phone/unbind"),
+    ("POST", "/api/v2/users/phone/update"),
+    ("POST", "/api/v2/users/email/bind"),
+    ("POST", "/api/v2/users/email/unbind"),
+    ("POST", "/api/v2/users/email/update"),
+    ("DELETE", "/api/v2/users/delete"),
+    ("POST", "/api/v2/password/update"),
+    ("POST", "/api/v2/password/reset/sms"),
+    ("POST", "/api/v2/password/reset/email"),
+    ("POST", "/api/v2/udvs/get"),
+    ("POST", "/api/v2/udfs/values"),
+    ("GET", "/api/v3/get-user"),
+    // Tested in `mobile`.
+    ("GET", "/oauth/app2wxapp/grant/"),
+    ("POST", "/oauth/app2wxapp/auth/{pool}"),
+    // Tested in `mobile_calls`.
+    ("POST", "/api/v3/get-wechat-miniprogram-phone-data"),
+    ("POST", "/api/v3/link-extidp"),
+    ("POST", "/api/v3/wechat-miniprogram/updatePhone"),
+    ("POST", "/api/v3/wechat-miniprogram/logout"),
+    // Tested in `public_config`.
+    ("GET", "/api/v2/applications/{id}/public-config"),
+    ("GET", "/api/v2/applications/{id}/components-public-config/guard"),
     // Tested in `login_flows`.
     ("POST", "/api/v3/login-flows/{id}"),
     // Tested in `credentials`.

@@ -9,7 +9,7 @@ use hufu_app::configuration::{Change, Outcome, PutApplication};
 use hufu_app::connect::Outbox;
 use hufu_app::events::Trace;
 use hufu_app::people::status::SetStatus;
-use hufu_app::{App, Limits, Parts};
+use hufu_app::{App, DefaultMiniProgram, Limits, Parts};
 use hufu_sandbox::{ClockStart, DataKind, Fault, NewApp, NewUser, Sandbox, Sealed, UserView};
 use hufu_store::audit::{AuditEvent, AuditFilter, ListEvents};
 use hufu_store::{Read, Store, StoreError, Tx};
@@ -253,9 +253,9 @@ impl Plan {
         let base = Base::new(database, NOW, SystemRandom).await;
         base.apply(self.file, PRUNE).await;
         let outbox = Outbox::new(base.clock.clone());
-        let default_mini_program = self.default_mini_program.map(|app_id| hufu_wechat::AppCredentials {
-            app_id: app_id.to_owned(),
-            app_secret: secret_of(app_id).into(),
+        let default_mini_program = self.default_mini_program.map(|app_id| {
+            let (id, secret) = (app_id.to_owned(), secret_of(app_id).into());
+            DefaultMiniProgram::new(id, secret, ORIGINAL_ID.to_owned()).unwrap()
         });
         let setup =
             Setup { limits: self.limits, web: self.web, wechat: self.wechat, outbox, default_mini_program };
@@ -264,6 +264,9 @@ impl Plan {
         World { node, sandbox, setup, base, secrets: Mutex::new(secrets), mark }
     }
 }
+
+/// The original id of the instance's own mini program.
+pub const ORIGINAL_ID: &str = "gh_a781a791e29e";
 
 /// The AppSecret of a mini program.
 pub fn secret_of(app_id: &str) -> String {
@@ -278,7 +281,7 @@ struct Setup {
     web: WebSettings,
     wechat: hufu_wechat::Settings,
     outbox: Outbox,
-    default_mini_program: Option<hufu_wechat::AppCredentials>,
+    default_mini_program: Option<DefaultMiniProgram>,
 }
 
 /// A server process.

@@ -68,6 +68,8 @@ connection_kinds! {
     WechatMiniProgramScan = "wechat:miniprogram:qrconnect", for [Web, Spa], proves [Phone], callback true;
     /// In a native app, with the code from WeChat's OpenSDK.
     WechatMobile = "wechat:mobile", for [Native], proves [], callback false;
+    /// In a native app, with the codes of a mini program that the app launches.
+    WechatAppLaunch = "wechat:miniprogram:app-launch", for [Native], proves [Phone], callback false;
     /// On a website, by scanning a QR code of WeChat's.
     WechatPc = "wechat:pc", for [Web, Spa], proves [], callback true;
     /// On a web page in WeChat's own browser.

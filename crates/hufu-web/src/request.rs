@@ -100,6 +100,15 @@ impl Head {
     ) -> Result<Authenticated, Refusal> {
         shared.app.authenticate(self.presented(), self.named(), self.origin(), needs.into()).await
     }
+
+    /// The same for the calls to which the published mobile SDKs send their id token, and for no others.
+    pub async fn authenticate_mobile(
+        &self,
+        shared: &Shared,
+        needs: impl Into<Needs>,
+    ) -> Result<Authenticated, Refusal> {
+        shared.app.authenticate_mobile(self.presented(), self.named(), self.origin(), needs.into()).await
+    }
 }
 
 fn text(headers: &HeaderMap, name: &str) -> Option<String> {

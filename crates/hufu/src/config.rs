@@ -8,7 +8,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hufu_app::{KeySource, Limits};
+use hufu_app::{DefaultMiniProgram, KeySource, Limits};
 use hufu_store::DatabaseUrl;
 use hufu_types::Clock;
 use hufu_web::{AcmeSettings, Certificates, ExternalAccount};
@@ -91,8 +91,8 @@ pub(crate) struct Config {
     /// The certificate. Without one the server speaks HTTP.
     pub(crate) tls: Option<Tls>,
     pub(crate) wechat: hufu_wechat::Endpoints,
-    /// The instance's own login mini program.
-    pub(crate) default_mini_program: Option<hufu_wechat::AppCredentials>,
+    /// The instance's own mini program.
+    pub(crate) default_mini_program: Option<DefaultMiniProgram>,
     pub(crate) limits: Limits,
 }
 
@@ -187,9 +187,7 @@ impl Config {
             open: base("HUFU_WECHAT_OPEN_BASE", "wechat.open_base", file.wechat.open_base, real.open),
             mp: base("HUFU_WECHAT_MP_BASE", "wechat.mp_base", file.wechat.mp_base, real.mp),
         };
-        let secret = set("HUFU_WECHAT_DEFAULT_MINI_PROGRAM_APP_SECRET");
-        let default_mini_program =
-            default_mini_program(file.wechat.default_mini_program, secret, &mut mistakes);
+        let default_mini_program = mini_program(file.wechat.default_mini_program, &set, &mut mistakes);
         let limits = limits(file.limits, &set, &mut mistakes);
         mistakes.none()?;
         Ok(Self {
@@ -361,6 +359,34 @@ fn acme_settings(table: AcmeTable, http: bool, mistakes: &mut Mistakes) -> Optio
     })
 }
 
+/// `wechat.default_mini_program`, from the file and the environment. All of it or nothing.
+fn mini_program(
+    table: Option<MiniProgramTable>,
+    set: &impl Fn(&str) -> Option<String>,
+    mistakes: &mut Mistakes,
+) -> Option<DefaultMiniProgram> {
+    let is_table = table.is_some();
+    let MiniProgramTable { app_id, app_secret, original_id } = table.unwrap_or_default();
+    let values = [
+        ("app_id", set("HUFU_WECHAT_DEFAULT_MINI_PROGRAM_APP_ID").or(app_id)),
+        ("app_secret", set("HUFU_WECHAT_DEFAULT_MINI_PROGRAM_APP_SECRET").or(app_secret)),
+        ("original_id", set("HUFU_WECHAT_DEFAULT_MINI_PROGRAM_ORIGINAL_ID").or(original_id)),
+    ];
+    if !is_table && values.iter().all(|(_, value)| value.is_none()) {
+        return None;
+    }
+    let mut given = Vec::new();
+    for (key, value) in values {
+        match value {
+            Some(value) => given.push(value),
+            None => mistakes.add(format!("wechat.default_mini_program.{key} is missing")),
+        }
+    }
+    let [app_id, app_secret, original_id] = <[String; 3]>::try_from(given).ok()?;
+    let made = DefaultMiniProgram::new(app_id, app_secret.into(), original_id);
+    mistakes.unless(made.map_err(|(key, rule)| anyhow::anyhow!("wechat.default_mini_program.{key}: {rule}")))
+}
+
 /// An https URL, as it is written.
 fn https_url(key: &str, text: &str) -> anyhow::Result<String> {
     let url: Option<Url> =
@@ -381,34 +407,6 @@ fn mailto(key: &str, text: String) -> anyhow::Result<String> {
         is_plain(name) && is_plain(host)
     });
     if is_one { Ok(text) } else { bail!("{key} must be an address such as mailto:ops@example.com") }
-}
-
-/// The instance's own login mini program. The environment takes precedence for its secret.
-fn default_mini_program(
-    table: Option<MiniProgramTable>,
-    secret: Option<String>,
-    mistakes: &mut Mistakes,
-) -> Option<hufu_wechat::AppCredentials> {
-    let key = |name: &str| format!("wechat.default_mini_program.{name}");
-    let MiniProgramTable { app_id, app_secret, original_id } = table?;
-    if original_id.is_some_and(|id| !id.starts_with("gh_")) {
-        mistakes.add(format!("{}: an original id begins with gh_", key("original_id")));
-    }
-    let is_app_id = |id: &String| {
-        let digits = id.strip_prefix("wx").unwrap_or_default();
-        digits.len() == 16 && digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-    };
-    let (app_id, app_secret) = (app_id.filter(is_app_id), secret.or(app_secret));
-    if app_id.is_none() {
-        mistakes
-            .add(format!("{}: write a WeChat AppID, 'wx' and 16 characters of 0-9 and a-f", key("app_id")));
-    }
-    let app_secret = app_secret.filter(|secret| !secret.is_empty());
-    if app_secret.is_none() {
-        let variable = "HUFU_WECHAT_DEFAULT_MINI_PROGRAM_APP_SECRET";
-        mistakes.add(format!("{}: write the AppSecret, or set {variable}", key("app_secret")));
-    }
-    Some(hufu_wechat::AppCredentials { app_id: app_id?, app_secret: app_secret?.into() })
 }
 
 /// Limits from the file and from the environment (`HUFU_LIMITS_UPLOAD_BYTES`). The environment takes
@@ -533,24 +531,6 @@ mod tests {
         assert_eq!(config.listen.port(), 4000);
         assert_eq!(config.public_url, "https://id.example.com");
         assert_eq!(config.wechat, hufu_wechat::Endpoints::default());
-    }
-
-    #[test]
-    fn the_login_mini_program_of_the_instance_is_whole_or_refused() {
-        let table =
-            "[wechat.default_mini_program]\napp_id = \"wx0123456789abcdef\"\noriginal_id = \"gh_1\"\n";
-        let secret = "app_secret = \"of-the-file\"";
-        let of = |text: &str, environment: &[(&str, &str)]| {
-            read(text, environment).map(|config| config.default_mini_program.unwrap())
-        };
-        assert_eq!(of(&format!("{table}{secret}"), &[]).unwrap().app_id, "wx0123456789abcdef");
-        let set = [("HUFU_WECHAT_DEFAULT_MINI_PROGRAM_APP_SECRET", "of-the-environment")];
-        use secrecy::ExposeSecret as _;
-        let program = of(&format!("{table}{secret}"), &set).unwrap();
-        assert_eq!(program.app_secret.expose_secret(), "of-the-environment");
-        assert!(of(table, &set).is_ok() && of(table, &[]).is_err());
-        assert!(of(&table.replace("wx0", "wy0"), &set).is_err());
-        assert!(read("", &[]).unwrap().default_mini_program.is_none());
     }
 
     #[test]
@@ -708,6 +688,23 @@ mod tests {
         let error = read(ACME, &key).err().unwrap().to_string();
         assert!(error.starts_with("tls.acme.eab_hmac_key is not base64url"), "{error}");
         assert!(!error.contains("geheim"), "{error}");
+    }
+
+    #[test]
+    fn the_default_mini_program_is_whole_or_absent() {
+        const SECRET: &str = "HUFU_WECHAT_DEFAULT_MINI_PROGRAM_APP_SECRET";
+        assert!(read("[wechat]", &[]).unwrap().default_mini_program.is_none());
+        let table = "[wechat.default_mini_program]\napp_id = \"wx0123456789abcdef\"\noriginal_id = \"gh_a781a791e29e\"\n";
+        let whole = read(table, &[(SECRET, "5ec2e7")]).unwrap().default_mini_program.unwrap();
+        assert_eq!((whole.app_id(), whole.original_id()), ("wx0123456789abcdef", "gh_a781a791e29e"));
+        for (text, environment, told) in [
+            (table, &[][..], "wechat.default_mini_program.app_secret is missing"),
+            ("", &[(SECRET, "5ec2e7")][..], "wechat.default_mini_program.app_id is missing"),
+            (table, &[(SECRET, "5ec 2e7")][..], "wechat.default_mini_program.app_secret: an AppSecret is"),
+        ] {
+            let error = read(text, environment).err().unwrap().to_string();
+            assert!(error.contains(told) && !error.contains("2e7"), "{error}");
+        }
     }
 
     #[test]

@@ -312,6 +312,23 @@ impl Config {
         Ok(found.clone())
     }
 
+    /// As [`Self::connection_for`], for a call that several kinds serve: the kind of the connection that the client names;
+    /// otherwise the first of them that the application has an enabled connection of; otherwise the first of them.
+    pub fn connection_for_one_of(
+        &self,
+        application: &Application,
+        kinds: &[ConnectionKind],
+        identifier: Option<&str>,
+        referer: Option<&str>,
+    ) -> Result<Arc<Connection>, Refusal> {
+        let named = identifier.and_then(named).and_then(|i| self.connection_of_pool(&application.pool, i));
+        let of = |id: &ConnectionId| self.connection(id).filter(|c| c.enabled).map(|c| c.kind);
+        let has = |kind: &&ConnectionKind| application.connections.iter().any(|id| of(id) == Some(**kind));
+        let kind = named.map(|connection| connection.kind).filter(|kind| kinds.contains(kind));
+        let kind = kind.or_else(|| kinds.iter().find(has).copied()).or(kinds.first().copied());
+        self.connection_for(application, kind.ok_or(Code::NamelessConnectionUnknown)?, identifier, referer)
+    }
+
     fn named_connection(
         &self,
         application: &Application,

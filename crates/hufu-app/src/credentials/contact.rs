@@ -6,7 +6,7 @@ pub mod unit;
 use async_recursion::async_recursion as boxed;
 use hufu_store::step_tokens::{self, GetStepToken, NewStepToken, StepPurpose};
 use hufu_types::refusal::Code;
-use hufu_types::{Action, Email, OpaqueToken, PasscodeChannel, Phone, TokenHash, TokenPurpose, User};
+use hufu_types::{Action, Connection, Email, OpaqueToken, PasscodeChannel, Phone, TokenHash, TokenPurpose, User};
 use serde::{Deserialize, Serialize};
 
 use super::{StepToken, Target, accepted};
@@ -75,6 +75,32 @@ impl App {
     ) -> Result<User, Refusal> {
         let old = old.map(|(email, code)| (Target::Email(email), code));
         self.change(who, Target::Email(new), new_code, old).await
+    }
+
+    /// Sets the phone number that WeChat confirms by a code of a mini program's phone button. If the account has a verified
+    /// number and the pool requires proof of it, it cannot be replaced in this way.
+    ///
+    /// # Errors
+    /// [`Code::PhoneCodeInvalid`] also if it is not the number that is `named`.
+    #[boxed]
+    pub async fn set_phone_by_wechat(
+        &self,
+        who: &Authenticated,
+        connection: &Connection,
+        code: &str,
+        named: Option<&Phone>,
+    ) -> Result<User, Refusal> {
+        // Before the code is spent.
+        self.recent_login_for_contact(who, PasscodeChannel::Sms).await?;
+        let ip = who.origin.ip.as_deref();
+        let confirmed = self.phone_by_code(&who.application, connection, code, ip).await?;
+        let phone = Phone::from_parts(&confirmed.country_code, &confirmed.pure_phone_number);
+        let phone = phone.map_err(|_| Code::PhoneMalformed)?;
+        if named.is_some_and(|named| *named != phone) {
+            return Err(Code::PhoneCodeInvalid.because("the code is for another number"));
+        }
+        let old = self.old(who, PasscodeChannel::Sms, None);
+        self.set_contact(who, Target::Phone(phone), Proof::Wechat, old).await
     }
 
     /// The first step of a two-step change.

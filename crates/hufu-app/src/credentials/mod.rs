@@ -119,6 +119,16 @@ pub enum Confirmation {
 }
 
 impl AccountName {
+    /// The name that a text has the form of: an e-mail address, a phone number, otherwise a username.
+    pub fn of_form(text: &str) -> Self {
+        let phone = Some(text).filter(|text| is_phone_number(text)).and_then(phone_in);
+        match phone {
+            Some(phone) => Self::Phone(phone),
+            None if text.contains('@') => Self::Email(text.to_owned()),
+            None => Self::Username(text.to_owned()),
+        }
+    }
+
     /// The names it may stand for, in the order in which they are looked up. Empty if it is not a valid name.
     pub(crate) fn names(&self) -> Vec<Name> {
         let username = |text: &str| Username::parse(text).ok().map(Name::Username);

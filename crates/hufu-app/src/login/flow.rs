@@ -102,6 +102,16 @@ impl From<Refusal> for StepRefused {
     }
 }
 
+/// Whose steps of a login that waits are taken.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum FlowClient {
+    /// A client that takes the handle from each answer.
+    Current,
+    /// One of the published mobile SDKs. They try again with the handle that they had, so a step that failed leaves it
+    /// as it is; the tries are counted all the same. And the codes that they have sent are for no purpose in particular.
+    Mobile,
+}
+
 /// How often a step starts again because the account changed in the meantime.
 const ATTEMPTS: usize = 3;
 
@@ -145,6 +155,19 @@ impl App {
     /// The reason that the step was refused. If the login still waits, also its current stage.
     #[boxed]
     pub async fn continue_flow<'a>(&'a self, step: FlowStep<'a>) -> Result<FlowAnswer, StepRefused> {
+        self.continue_for(step, FlowClient::Current).await
+    }
+
+    /// The same for the published mobile SDKs: see [`FlowClient::Mobile`].
+    ///
+    /// # Errors
+    /// As for [`Self::continue_flow`].
+    #[boxed]
+    pub async fn continue_mobile_flow<'a>(&'a self, step: FlowStep<'a>) -> Result<FlowAnswer, StepRefused> {
+        self.continue_for(step, FlowClient::Mobile).await
+    }
+
+    async fn continue_for(&self, step: FlowStep<'_>, client: FlowClient) -> Result<FlowAnswer, StepRefused> {
         let found = self.find_flow(&step).await?;
         match &step.action {
             FlowAction::View => Ok(FlowAnswer::Viewed(Box::new(self.view_of(&found, step.handle)))),
@@ -155,7 +178,7 @@ impl App {
             }
             _ => {
                 for _ in 0..ATTEMPTS {
-                    if let Some(answer) = self.take_step(&step, &found).await? {
+                    if let Some(answer) = self.take_step(&step, &found, client).await? {
                         return Ok(answer);
                     }
                 }
@@ -171,9 +194,14 @@ impl App {
     }
 
     /// Takes a step. None if the account changed in the meantime, and the step has to start again.
-    async fn take_step(&self, step: &FlowStep<'_>, found: &Found) -> Result<Option<FlowAnswer>, StepRefused> {
+    async fn take_step(
+        &self,
+        step: &FlowStep<'_>,
+        found: &Found,
+        client: FlowClient,
+    ) -> Result<Option<FlowAnswer>, StepRefused> {
         let FlowStep { application, action, origin, cookie, .. } = step;
-        let prepared = self.prepare_action(application, found, action, origin).await;
+        let prepared = self.prepare_action(application, found, (action, client), origin).await;
         let prepared = prepared.map_err(|refusal| self.not_tried(found, step.handle, refusal))?;
         let PreparedLogin { mut plan, secrets } = self.prepare_login(LoginParameters {
             application,
@@ -199,6 +227,7 @@ impl App {
             candidate: UserId::generate(self.now(), &*self.random),
             plan: plan.clone(),
             max_tries: self.limits.flow_tries,
+            keeps_handle: client == FlowClient::Mobile,
         };
         let continued = self.write(unit).await?;
         if resets {
@@ -210,7 +239,10 @@ impl App {
                 FlowAnswer::Login(answer.map(|done| with_ids(done, proof.as_ref())))
             }
             Continued::Failed(failure, waiting) => {
-                let view = self.waiting_view(&plan, secrets.handle(), *waiting);
+                let mut view = self.waiting_view(&plan, secrets.handle(), *waiting);
+                if client == FlowClient::Mobile {
+                    step.handle.clone_into(&mut view.handle);
+                }
                 return Err(StepRefused {
                     refusal: self.refusal_of(&failure),
                     waiting: Some(Box::new(view)),
@@ -298,7 +330,7 @@ impl App {
         &self,
         application: &Arc<Application>,
         found: &Found,
-        action: &FlowAction,
+        (action, client): (&FlowAction, FlowClient),
         origin: &Origin,
     ) -> Result<PreparedAction, Refusal> {
         let methods = found.connection.as_ref().map(|c| c.association.methods.as_slice()).unwrap_or_default();
@@ -317,7 +349,7 @@ impl App {
                     Target::Phone(_) => BindMethod::PhoneCode,
                     Target::Email(_) => BindMethod::EmailCode,
                 })?;
-                let purposes = bind_purposes(&found.flow.state.requested);
+                let purposes = bind_purposes(&found.flow.state.requested, client);
                 PreparedAction::BindByCode { guess: guess(target, code, purposes), to: target.clone() }
             }
             FlowAction::BindByPassword(account, password) => {
@@ -455,10 +487,12 @@ impl App {
 
 /// The purposes of a code that binds an account. A code to log in is not accepted, so that it cannot bind
 /// somebody else's WeChat identity. Codes of [`PasscodePurpose::General`] come only from the older clients.
-const fn bind_purposes(requested: &RequestedTokens) -> &'static [PasscodePurpose] {
-    match requested {
-        RequestedTokens::UserToken => &[PasscodePurpose::Bind, PasscodePurpose::General],
-        RequestedTokens::TokenSet(_) | RequestedTokens::Authorization(_) => &[PasscodePurpose::Bind],
+const fn bind_purposes(requested: &RequestedTokens, client: FlowClient) -> &'static [PasscodePurpose] {
+    match (requested, client) {
+        (RequestedTokens::UserToken, _) | (RequestedTokens::TokenSet(_), FlowClient::Mobile) => {
+            &[PasscodePurpose::Bind, PasscodePurpose::General]
+        }
+        (RequestedTokens::TokenSet(_) | RequestedTokens::Authorization(_), _) => &[PasscodePurpose::Bind],
     }
 }
 

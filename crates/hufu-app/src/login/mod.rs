@@ -2,13 +2,14 @@
 //!
 //! The units of work, in reading order: `finish` (the end of every login), `resolver` (login through a
 //! source), `by_password`, `by_code`, `by_ticket`, `registration::unit`, and `steps` (continuing a login that waits). The
-//! use cases around them: `entry` (what every login writes and answers), `by_source`, `by_redirect`,
+//! use cases around them: `entry` (what every login writes and answers), `by_source`, `by_launch`, `by_redirect`,
 //! `by_credentials`, `registration`, `first_login`, `flow`.
 
 mod admission;
 mod by_code;
 pub(crate) mod by_credentials;
 mod by_password;
+pub(crate) mod by_launch;
 pub(crate) mod by_redirect;
 pub(crate) mod by_source;
 mod by_ticket;

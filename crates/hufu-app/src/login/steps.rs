@@ -141,6 +141,8 @@ pub struct Continue {
     pub plan: LoginPlan,
     /// The number of failed steps after which the flow ends.
     pub max_tries: i64,
+    /// Whether a failed step leaves the handle as it is.
+    pub keeps_handle: bool,
 }
 
 /// The outcome of a step.
@@ -234,7 +236,7 @@ impl Continue {
                     flows::end(tx, &self.pool, &self.flow).await?;
                     return Ok(Continued::Ended(failure));
                 }
-                let handle = &self.plan.flow.handle;
+                let handle = if self.keeps_handle { &self.handle } else { &self.plan.flow.handle };
                 flows::advance(tx, &self.pool, &self.flow, handle, &state, tries).await?;
                 let waiting = self.waiting(tx, state).await?;
                 Ok(Continued::Failed(failure, Box::new(waiting)))

@@ -40,6 +40,15 @@ impl App {
                 ConfirmationProof::Password(proved.verified, proved.counted)
             }
         };
+        self.confirm_deletion_by(who, by).await
+    }
+
+    async fn confirm_deletion_by(
+        &self,
+        who: &Authenticated,
+        by: ConfirmationProof,
+    ) -> Result<StepToken, Refusal> {
+        let pool = who.pool();
         let (token, new) = self.new_step_token(StepPurpose::DeleteAccount, &[]);
         let unit =
             Confirm { pool: pool.clone(), user: who.user.clone(), by, token: new, trace: self.trace_of(who) };

@@ -209,6 +209,7 @@ fn check_all(
         let reason = format!("there is no such field — those here are {known}");
         found.push(SettingProblem { path: joined(path, name), reason });
     }
+    check_own_app(fields, values, path, stays, found);
     for field in fields {
         let at = joined(path, field.name);
         match values.get(field.name).filter(|value| !value.is_null()) {
@@ -218,6 +219,36 @@ fn check_all(
                 found.push(SettingProblem { path: at, reason });
             }
             None => {}
+        }
+    }
+}
+
+/// The fields of an app that a connection may have of its own. Where they are optional, all are there or none.
+const OWN_APP: [&str; 3] = ["app_id", "app_secret", "original_id"];
+
+fn is_of_own_app(field: &Field) -> bool {
+    !field.required && OWN_APP.contains(&field.name)
+}
+
+fn check_own_app(
+    fields: &[Field],
+    values: &Values,
+    path: &str,
+    stays: &Stays<'_>,
+    found: &mut Vec<SettingProblem>,
+) {
+    let of_app = || fields.iter().filter(|field| is_of_own_app(field));
+    let has = |field: &Field| values.get(field.name).is_some_and(|value| !value.is_null());
+    // A secret that stays does not make a connection keep an app that is taken out.
+    if !of_app().any(has) {
+        return;
+    }
+    let names: Vec<_> = of_app().map(|field| field.name).collect();
+    for field in of_app().filter(|field| !has(field)) {
+        let at = joined(path, field.name);
+        if !(field.secret && stays(&at)) {
+            let reason = format!("missing — {} go together", names.join(", "));
+            found.push(SettingProblem { path: at, reason });
         }
     }
 }
@@ -253,12 +284,14 @@ pub(crate) fn complete(fields: &[Field], values: &mut Values) {
 /// Keeps the secrets that are set where the values that are wanted leave them out. Those of a table that is left out as a
 /// whole go with it.
 pub(crate) fn keep_secrets(fields: &[Field], wanted: &mut Values, present: &Values) {
+    let keeps_app = fields.iter().any(|field| is_of_own_app(field) && wanted.contains_key(field.name));
     for field in fields {
         match (field.form, wanted.get_mut(field.name), present.get(field.name)) {
             (Form::Table(fields), Some(Json::Object(wanted)), Some(Json::Object(present))) => {
                 keep_secrets(fields, wanted, present);
             }
-            (_, None, Some(value)) if field.secret => {
+            // That of an app of its own goes with the app.
+            (_, None, Some(value)) if field.secret && (keeps_app || !is_of_own_app(field)) => {
                 wanted.insert(field.name.to_owned(), value.clone());
             }
             _ => {}

@@ -120,6 +120,7 @@ pub(crate) const fn kind(kind: ConnectionKind) -> &'static Kind {
         ConnectionKind::WechatMiniProgram => &wechat::mini_program::KIND,
         ConnectionKind::WechatMiniProgramScan => &wechat::mini_program_scan::KIND,
         ConnectionKind::WechatMobile => &wechat::mobile::KIND,
+        ConnectionKind::WechatAppLaunch => &wechat::app_launch::KIND,
         ConnectionKind::WechatPc => &wechat::pc::KIND,
         ConnectionKind::WechatWebpage => &wechat::webpage::KIND,
         ConnectionKind::WechatOfficialAccount => &wechat::official_account::KIND,
@@ -230,15 +231,20 @@ pub(crate) fn problem_together(
     }
 }
 
-/// The kind whose logins the published clients call by this name, for example `wechat`.
-pub fn kind_by_client_name(client_name: &str) -> Option<ConnectionKind> {
+/// The kinds whose logins the published clients call by this name, for example `wechat`. The first one is meant unless
+/// the client names a connection, or the application has none of that kind.
+pub fn kinds_by_client_name(client_name: &str) -> Vec<ConnectionKind> {
     let is_called = |of: &&ConnectionKind| names_of(**of).contains(&client_name);
-    ConnectionKind::ALL.iter().find(is_called).copied()
+    ConnectionKind::ALL.iter().filter(is_called).copied().collect()
 }
 
 /// The names that the published clients use for logins of all kinds.
 pub fn client_names_of_kinds() -> impl Iterator<Item = &'static str> {
-    ConnectionKind::ALL.iter().flat_map(|of| names_of(*of)).copied()
+    let firsts = |of: &ConnectionKind| {
+        let of = *of;
+        names_of(of).iter().copied().filter(move |name| kinds_by_client_name(name).first() == Some(&of))
+    };
+    ConnectionKind::ALL.iter().flat_map(firsts)
 }
 
 const fn names_of(of: ConnectionKind) -> &'static [&'static str] {

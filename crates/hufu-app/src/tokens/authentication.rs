@@ -9,7 +9,7 @@ use hufu_protocol::{Audience, Confirmation, Expectation, TokenType, verify};
 use hufu_store::sessions::{GetSession, Session, Touch};
 use hufu_types::refusal::Code;
 use hufu_types::{
-    Action, Application, ApplicationId, PoolId, Scope, ScopeSet, SessionId, Thumbprint, Timestamp, UserId,
+    Action, Application, ApplicationId, Grant, PoolId, Scope, ScopeSet, SessionId, Thumbprint, Timestamp, UserId,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -124,6 +124,17 @@ struct BearerClaims {
     cnf: Option<Confirmation>,
 }
 
+/// The claims of an id token that stands for an access token.
+#[derive(Deserialize)]
+struct IdTokenBearer {
+    sub: UserId,
+    aud: ApplicationId,
+    sid: SessionId,
+    iat: i64,
+    exp: i64,
+    updated_at: Option<i64>,
+}
+
 /// A token with a valid signature that has not expired. Its session is not checked.
 pub(crate) struct Bearer {
     /// The application that it was issued to.
@@ -226,6 +237,70 @@ impl App {
     ) -> Result<Authenticated, Refusal> {
         let presented = presented.ok_or(Code::NotLoggedIn)?;
         let bearer = self.bearer_claims(presented.token())?;
+        self.check_bearer(presented, &bearer, named, origin, needs).await
+    }
+
+    /// The same for the few calls to which the published mobile SDKs send their id token: it counts as an access token
+    /// of its login. Nothing else takes an id token for a bearer.
+    ///
+    /// # Errors
+    /// As for [`Self::authenticate`].
+    #[boxed]
+    pub async fn authenticate_mobile<'a>(
+        &'a self,
+        presented: Option<Presented<'a>>,
+        named: ApplicationHint<'a>,
+        origin: Origin,
+        needs: Needs,
+    ) -> Result<Authenticated, Refusal> {
+        let presented = presented.ok_or(Code::NotLoggedIn)?;
+        let bearer = match self.bearer_claims(presented.token()) {
+            Err(refusal) if refusal.is(Code::NotLoggedIn) => Arc::new(self.id_token_bearer(presented.token())?),
+            found => found?,
+        };
+        self.check_bearer(presented, &bearer, named, origin, needs).await
+    }
+
+    /// Verifies an id token that stands for an access token. It never gets into the memory of verified bearers. What it
+    /// grants is read off its claims: only a login with the scope `profile` has told when the profile was changed.
+    fn id_token_bearer(&self, token: &str) -> Result<Bearer, Refusal> {
+        let expectation = Expectation {
+            types: &[TokenType::IdToken],
+            issuer: &self.issuer,
+            now: self.now(),
+            leeway: self.limits.clock_leeway,
+        };
+        let keys = self.keys.load();
+        let verified = verify::<IdTokenBearer>(token, keys.published(), &expectation);
+        let claims = verified.map_err(|_| Code::NotLoggedIn)?.claims;
+        let config = self.config();
+        let application = config.application(claims.aud.as_str()).ok_or(Code::NotLoggedIn)?;
+        // Id tokens of such applications are in addresses, and say nothing of a key.
+        let travels = [Grant::Implicit, Grant::Hybrid].into_iter().any(|grant| application.has_grant(grant));
+        if travels || application.client.dpop_bound_access_tokens {
+            return Err(Code::NotLoggedIn.because("id tokens of this application are no bearers"));
+        }
+        let scope = if claims.updated_at.is_some() { "openid profile" } else { "openid" };
+        Ok(Bearer {
+            application: claims.aud,
+            resources: Vec::new(),
+            session: claims.sid,
+            user: claims.sub,
+            scope: Some(ScopeSet::requested(scope, &[])),
+            key: None,
+            issued_at: claims.iat,
+            expires_at: claims.exp,
+        })
+    }
+
+    async fn check_bearer(
+        &self,
+        presented: Presented<'_>,
+        bearer: &Bearer,
+        named: ApplicationHint<'_>,
+        origin: Origin,
+        needs: Needs,
+    ) -> Result<Authenticated, Refusal> {
         if !bearer.resources.is_empty() {
             return Err(Code::NotLoggedIn.because("the token is for a resource"));
         }

@@ -63,6 +63,7 @@ fn bind(login: &Login, after: u64) -> Continue {
         candidate: UserId::generate(NOW, &SystemRandom),
         plan: next,
         max_tries: 10,
+        keeps_handle: false,
     }
 }
 

@@ -77,6 +77,7 @@ fn step(login: &Login, prepared: PreparedAction) -> Continue {
         candidate: UserId::generate(NOW, &SystemRandom),
         plan: next,
         max_tries: 10,
+        keeps_handle: false,
     }
 }
 

@@ -7,6 +7,7 @@ use async_graphql::{ComplexObject, Context, Enum, InputObject, SimpleObject};
 use hufu_app::{Authenticated, ProfileChange, Refusal};
 use hufu_types::refusal::Reason;
 use hufu_types::{CustomFieldType, PoolId, PoolSettings, Scope};
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::Call;
@@ -26,9 +27,10 @@ pub(super) enum TargetType {
 }
 
 /// The type of a value, for the client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum, Serialize)]
 #[graphql(name = "UDFDataType")]
-pub(super) enum DataType {
+#[serde(rename_all = "UPPERCASE")]
+pub(crate) enum DataType {
     String,
     Number,
     Datetime,
@@ -38,8 +40,9 @@ pub(super) enum DataType {
 }
 
 /// A value of custom data.
-#[derive(SimpleObject)]
-pub(super) struct UserDefinedData {
+#[derive(SimpleObject, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct UserDefinedData {
     key: String,
     data_type: DataType,
     value: String,
@@ -96,7 +99,7 @@ pub(super) async fn target(call: &Call, kind: TargetType, id: &str) -> Result<Au
 
 /// Custom data for the clients, sorted by key. Fields that the pool declares have their label and type from
 /// there.
-pub(super) fn list(data: &Map<String, Value>, settings: &PoolSettings) -> Vec<UserDefinedData> {
+pub(crate) fn list(data: &Map<String, Value>, settings: &PoolSettings) -> Vec<UserDefinedData> {
     settings
         .visible(data)
         .iter()

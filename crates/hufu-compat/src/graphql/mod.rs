@@ -6,7 +6,7 @@
 
 pub(crate) mod answer;
 mod credentials;
-mod custom_data;
+pub(crate) mod custom_data;
 mod document;
 mod login;
 mod mutation;

@@ -13,7 +13,7 @@ use crate::codes::serving;
 use crate::envelope::Success;
 use crate::fields::{self, required};
 use crate::oidc::TokenAnswer;
-use crate::registration::read_profile;
+use crate::entry::read_profile;
 use crate::request::{Body, Head, given};
 use crate::server::{self, Shared};
 use crate::surface::Answer;

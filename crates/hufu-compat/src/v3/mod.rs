@@ -9,6 +9,7 @@ pub(crate) mod profile;
 mod qrcode;
 mod signin;
 mod system;
+mod wechat;
 
 use axum::routing::{get, post};
 
@@ -25,6 +26,7 @@ pub(crate) fn routes() -> Routes {
         .route("/api/v3/unlock-account", open(post(codes::unlock_account)))
         .route("/api/v3/system", open(get(system::system)))
         .route("/api/v3/get-profile", open(get(profile::get_profile)))
+        .route("/api/v3/get-user", open(get(profile::get_user)))
         .route("/api/v3/update-profile", open(post(profile::update_profile)))
         .route("/api/v3/update-password", open(post(account::update_password)))
         .route("/api/v3/bind-phone", open(post(account::bind_phone)))
@@ -47,5 +49,9 @@ pub(crate) fn routes() -> Routes {
         .route("/api/v3/change-qrcode-status", open(post(qrcode::set_status)))
         .route("/api/v3/qrcode-app-login", open(post(qrcode::app_login)))
         .route("/api/v3/get-wechat-miniprogram-phone", open(post(helpers::phone)))
+        .route("/api/v3/get-wechat-miniprogram-phone-data", open(post(helpers::phone)))
         .route("/api/v3/decrypt-wechat-miniprogram-data", open(post(helpers::decrypt)))
+        .route("/api/v3/link-extidp", open(post(wechat::link)))
+        .route("/api/v3/wechat-miniprogram/updatePhone", open(post(wechat::update_phone)))
+        .route("/api/v3/wechat-miniprogram/logout", open(post(wechat::logout)))
 }

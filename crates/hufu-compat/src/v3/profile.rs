@@ -1,16 +1,16 @@
 //! `GET /api/v3/get-profile` and `POST /api/v3/update-profile`.
 
 use axum::extract::State;
-use hufu_app::{ProfileChange, Refusal, identity_id};
+use hufu_app::{Authenticated, ProfileChange, Refusal, identity_id};
 use hufu_types::refusal::Reason;
 use hufu_types::{Gender, Identity, PoolId, Profile, Scope, User, camel_case};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::envelope::Success;
-use crate::registration::field_of;
+use crate::entry::field_of;
 use crate::request::{Body, Head, Query};
-use crate::server;
+use crate::server::{self, Shared};
 use crate::surface::{Answer, Refused};
 use crate::user::phone_text;
 
@@ -34,12 +34,30 @@ pub(crate) async fn get_profile(
     wanted: Result<Query<Wanted>, Refused>,
 ) -> Answer<Success<Map<String, Value>>> {
     let who = head.authenticate(&shared, Scope::Profile).await?;
+    profile_of(&shared, &who, wanted).await
+}
+
+/// `GET /api/v3/get-user`: the same for the mobile SDKs, which send their id token.
+pub(crate) async fn get_user(
+    State(shared): server::State,
+    head: Head,
+    wanted: Result<Query<Wanted>, Refused>,
+) -> Answer<Success<Map<String, Value>>> {
+    let who = head.authenticate_mobile(&shared, Scope::Profile).await?;
+    profile_of(&shared, &who, wanted).await
+}
+
+async fn profile_of(
+    shared: &Shared,
+    who: &Authenticated,
+    wanted: Result<Query<Wanted>, Refused>,
+) -> Answer<Success<Map<String, Value>>> {
     let wanted = wanted.map(|Query(wanted)| wanted).unwrap_or_default();
     let (user, identities) = if yes(wanted.with_identities.as_ref()) {
-        let (user, identities) = shared.app.user_with_identities(&who).await?;
+        let (user, identities) = shared.app.user_with_identities(who).await?;
         (user, Some(identities))
     } else {
-        (shared.app.user(&who).await?, None)
+        (shared.app.user(who).await?, None)
     };
     let mut dto = user_dto(&user);
     if let Some(identities) = identities {

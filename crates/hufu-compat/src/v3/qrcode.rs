@@ -185,7 +185,7 @@ pub(crate) async fn app_login(
     head: Head,
     Body(request): Body<OrderRequest>,
 ) -> Answer<Success<TokenAnswer>> {
-    let who = head.authenticate(&shared, Scope::Openid).await?;
+    let who = head.authenticate_mobile(&shared, Scope::Openid).await?;
     let scene = required(request.qrcode_id.as_ref(), "qrcodeId")?;
     if required(request.action.as_ref(), "action")? != "APP_LOGIN" {
         return Err(not_one_of("APP_LOGIN").into());

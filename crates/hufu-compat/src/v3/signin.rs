@@ -77,13 +77,14 @@ fn missing(field: &'static str) -> Refusal {
 }
 
 impl SigninRequest {
-    /// The kind of source that the client names, and the evidence from it.
-    fn evidence(&self) -> Result<(ConnectionKind, Evidence<'_>), Refusal> {
+    /// The kinds of sources that the client may mean, and the evidence from one.
+    fn evidence(&self) -> Result<(Vec<ConnectionKind>, Evidence<'_>), Refusal> {
         let name = given(self.connection.as_ref()).ok_or_else(|| missing("connection"))?;
-        let kind = sources::kind_by_client_name(name).ok_or_else(|| {
+        let kinds = sources::kinds_by_client_name(name);
+        if kinds.is_empty() {
             let served = sources::client_names_of_kinds().collect::<Vec<_>>().join(", ");
-            Refusal::invalid("connection", Reason::NotOneOf { choices: served.into() })
-        })?;
+            return Err(Refusal::invalid("connection", Reason::NotOneOf { choices: served.into() }));
+        }
         let evidence = match name {
             "wechat_mini_program_code" => {
                 let info = self.wechat_mini_program_code_payload.as_ref();
@@ -110,7 +111,7 @@ impl SigninRequest {
                 Evidence::code(info.code()?)
             }
         };
-        Ok((kind, evidence))
+        Ok((kinds, evidence))
     }
 
     fn scope(&self, settings: &PoolSettings) -> ScopeSet {
@@ -131,13 +132,13 @@ pub(crate) async fn signin_by_mobile(
 ) -> Answer<Success<TokenAnswer>> {
     let config = shared.app.config();
     let application = config.serving(head.named_or(request.client_id.as_deref()))?;
-    let ((kind, evidence), custom_data) = (request.evidence()?, request.custom_data()?);
+    let ((kinds, evidence), custom_data) = (request.evidence()?, request.custom_data()?);
     let identifier = given(request.identifier.as_ref());
     // The login mini program names the connection whose code it scanned.
-    let is_scan = kind == ConnectionKind::WechatMiniProgram
+    let is_scan = kinds.contains(&ConnectionKind::WechatMiniProgram)
         && identifier.is_some_and(|identifier| config.scans(application, identifier));
-    let kind = if is_scan { ConnectionKind::WechatMiniProgramScan } else { kind };
-    let connection = config.connection_for(application, kind, identifier, head.referer.as_deref())?;
+    let kinds = if is_scan { vec![ConnectionKind::WechatMiniProgramScan] } else { kinds };
+    let connection = config.connection_for_one_of(application, &kinds, identifier, head.referer.as_deref())?;
     let requested = RequestedTokens::TokenSet(request.scope(&config.settings(&application.pool)));
     let login = SourceLogin {
         application: application.clone(),

@@ -16,8 +16,13 @@ use crate::client::{
 use crate::world::{CAFE, CAFE_APP, CAFE_MINI, MINI, Plan, SHOP, SHOP_APP, World, tables};
 
 /// The source files that build the router.
-const SOURCES: [&str; 7] = [
+const SOURCES: &[&str] = &[
     include_str!("../../src/lib.rs"),
+    include_str!("../../src/entry.rs"),
+    include_str!("../../src/launch.rs"),
+    include_str!("../../src/mobile.rs"),
+    include_str!("../../src/own.rs"),
+    include_str!("../../src/public_config.rs"),
     include_str!("../../src/v3/mod.rs"),
     include_str!("../../../hufu-web/src/oidc/mod.rs"),
     include_str!("../../src/personal/mod.rs"),

@@ -1,5 +1,8 @@
 //! Native apps: logins by a code from the WeChat app.
 
+mod binding;
+mod launching;
+
 use hufu_sandbox::{AppKind, Fault, NewApp, NewUser};
 use hufu_testkit::{TestDatabase, on_both_engines};
 use hufu_types::ConnectionId;

@@ -103,6 +103,8 @@ codes! {
     Misconfigured => 2407, 503, "misconfigured", "not-set-up";
     /// The mini program is frozen, banned or deleted.
     AppDown => 2408, 503, "app-down", "wechat-app-down";
+    /// The ticket of a launched mini program is unknown, expired or used.
+    LaunchTicketInvalid => 2621, 400, "launch-ticket-invalid", "wechat-not-confirmed";
     /// WeChat's rate limits are exceeded.
     WechatLimit(seconds, minutes) => 1002, 429, "wechat-limit", "too-often";
     /// WeChat did not answer in time.

@@ -147,7 +147,6 @@ impl Dev {
         let config = Config {
             listen: addresses.server,
             http_listen: None,
-            default_mini_program: None,
             public_url: format!("http://{}", addresses.server),
             database,
             key,
@@ -158,6 +157,7 @@ impl Dev {
             outgoing_private: vec!["127.0.0.0/8".parse()?, "::1/128".parse()?],
             tls: None,
             limits: hufu_app::Limits::default(),
+            default_mini_program: None,
             wechat: hufu_wechat::Endpoints {
                 api: sandbox("/api")?,
                 open: sandbox("/open")?,

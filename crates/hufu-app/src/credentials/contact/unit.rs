@@ -43,6 +43,8 @@ pub enum Proof {
     Code(Guess),
     /// The token of the first step.
     Token(step_tokens::Presented),
+    /// WeChat has just confirmed it.
+    Wechat,
 }
 
 /// What is required about the present number or address. Only a verified one counts as present.
@@ -123,7 +125,7 @@ impl Write for ChangeContact {
         }
         let new = match &self.proof {
             Proof::Code(guess) => Some(guess),
-            Proof::Token(_) => None,
+            Proof::Token(_) | Proof::Wechat => None,
         };
         for guess in old.into_iter().chain(new) {
             match guess.check(tx, pool, now).await? {

@@ -6,7 +6,7 @@ use hufu_types::refusal::Code;
 use hufu_types::{Action, Connection};
 use serde_json::json;
 
-use super::unit::{ConfirmByIdentity, IdentityConfirmed};
+use super::unit::{ConfirmByIdentity, ConfirmationProof, IdentityConfirmed};
 use crate::credentials::{Confirmation, StepToken};
 use crate::events::Trace;
 use crate::sources::Proved;
@@ -25,6 +25,8 @@ pub enum DeletionProof<'a> {
         /// The code from `wx.login`.
         code: &'a str,
     },
+    /// By the login itself, which is recent. The published mobile SDKs send nothing else.
+    RecentLogin,
 }
 
 impl App {
@@ -47,6 +49,9 @@ impl App {
             DeletionProof::Own(proof) => self.request_deletion(who, proof).await?,
             DeletionProof::MiniProgram { connection, code } => {
                 self.confirm_deletion(who, connection, code).await?
+            }
+            DeletionProof::RecentLogin => {
+                self.confirm_deletion_by(who, ConfirmationProof::RecentLogin).await?
             }
         };
         self.delete_account(who, step.token.expose()).await

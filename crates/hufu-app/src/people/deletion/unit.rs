@@ -40,6 +40,8 @@ pub enum ConfirmationProof {
     Code(Target, Guess),
     /// The account's password: the hash that was verified, and the try, which is taken back.
     Password(String, Counted),
+    /// A login of the last minutes, which the caller has checked.
+    RecentLogin,
 }
 
 /// The outcome of a confirmation.
@@ -87,6 +89,7 @@ impl Write for Confirm {
                     return Ok(Confirmed::Changed);
                 }
             }
+            ConfirmationProof::RecentLogin => {}
         }
         step_tokens::insert(tx, pool, &user.id, &self.token).await?;
         Ok(Confirmed::Issued)

@@ -1,13 +1,13 @@
 //! `wechat:miniprogram:default`: login inside a mini program, with `wx.login`.
 
 use hufu_types::refusal::Code;
-use hufu_types::{Application, Connection, ConnectionKind, Phone, PhoneProof, Profile, Proof};
+use hufu_types::{Application, Connection, Phone, PhoneProof, Profile, Proof};
 use hufu_wechat::wire::{PhoneData, UserInfoData};
-use hufu_wechat::{AppCredentials, Budget, CodeSession, SessionKey, open_user_data};
+use hufu_wechat::{Budget, CodeSession, SessionKey, open_user_data};
 use serde::{Deserialize, Serialize};
 
 use super::exchange::{Record, SpentCode, check_code, wechat_refusal};
-use super::{APP_ID, app_id_field, app_secret_field, credentials, identity, profile};
+use super::{app_id_field, app_secret_field, identity, profile};
 use crate::failures::LoginFailure;
 use crate::sources::{
     Attempt, Check, Evidence, Field, Finding, Kind, PhoneEvidence, Proved, SealedData, Start, Text,
@@ -93,19 +93,6 @@ pub(super) async fn check(app: &App, connection: &Connection) -> Vec<Finding> {
 }
 
 impl App {
-    /// The mini program of a connection: its own one, or the instance's if it scans codes and has none.
-    ///
-    /// # Errors
-    /// [`Code::NoLoginMiniProgram`].
-    pub(crate) fn mini_program_of(&self, connection: &Connection) -> Result<AppCredentials, Refusal> {
-        let is_own = connection.kind != ConnectionKind::WechatMiniProgramScan
-            || connection.settings.text(APP_ID).is_some();
-        if is_own {
-            return Ok(credentials(connection));
-        }
-        self.default_mini_program.clone().ok_or_else(|| Code::NoLoginMiniProgram.into())
-    }
-
     /// Exchanges a `wx.login` code, or returns the result if it has been exchanged within the last minute.
     pub(crate) async fn mini_program_session(
         &self,

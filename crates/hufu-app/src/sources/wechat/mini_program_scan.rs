@@ -1,11 +1,11 @@
 //! `wechat:miniprogram:qrconnect`: login on a website by scanning the code of a mini program. The mini program learns from
 //! `wx.login` who opened it, and its person confirms there. It is the pool's own one, or the instance's.
 
-use hufu_types::{Connection, ConnectionSettings, IdentityKind, OpenPlatform, TicketKind, realm};
+use hufu_types::{Connection, TicketKind};
 use hufu_wechat::{Budget, CodeImage, EnvVersion};
 
 use super::exchange::wechat_refusal;
-use super::{APP_ID, app_id_field, app_secret_field, mini_program};
+use super::{APP_ID, app_id_field, app_secret_field, default, mini_program};
 use crate::sources::{Field, Form, Kind, QrCodes, Start, Text};
 use crate::tickets::QrPicture;
 use crate::{App, Refusal};
@@ -18,7 +18,7 @@ pub(crate) const KIND: Kind = Kind {
         has_short_codes: |_| false,
         picture: |app, connection, scene, _| Box::pin(picture(app, connection, scene)),
     }),
-    realm,
+    realm: default::realm_of,
     prove: |app, attempt| Box::pin(mini_program::prove(app, attempt)),
     check: |app, connection| Box::pin(mini_program::check(app, connection)),
 };
@@ -91,16 +91,4 @@ async fn picture(app: &App, connection: &Connection, scene: &str) -> Result<QrPi
 /// The picture in the middle of the code, for clients that show one.
 pub(crate) fn logo(connection: &Connection) -> Option<&str> {
     connection.settings.text(LOGO)
-}
-
-/// The ids of the instance's mini program are in realms of their own: it belongs to another Open Platform account than the
-/// pool's apps, so that its UnionIDs are those of other people there.
-fn realm(settings: &ConnectionSettings, platform: &OpenPlatform, of: IdentityKind) -> Option<String> {
-    if settings.text(APP_ID).is_some() {
-        return super::realm(settings, platform, of);
-    }
-    Some(match of {
-        IdentityKind::Openid => realm::WECHAT_DEFAULT_MINI_PROGRAM.to_owned(),
-        IdentityKind::Unionid => realm::WECHAT_DEFAULT_OPEN_PLATFORM.to_owned(),
-    })
 }

@@ -5,8 +5,10 @@
 //! `client_data` (what a client can query without
 //! logging in).
 
+pub(crate) mod app_launch;
 mod authorized;
 pub(crate) mod client_data;
+pub(crate) mod default;
 pub(crate) mod exchange;
 pub(crate) mod mini_program;
 pub(crate) mod mini_program_scan;

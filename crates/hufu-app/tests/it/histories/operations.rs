@@ -265,6 +265,7 @@ fn step(pool: &PoolId, flow: FlowId, next: TokenHash, visit: Visit) -> Continue 
         candidate: login.candidate,
         plan,
         max_tries: MAX_TRIES,
+        keeps_handle: false,
     }
 }
 

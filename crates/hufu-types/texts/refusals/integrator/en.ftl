@@ -34,6 +34,7 @@ grant-unsupported = This grant_type is not supported: use authorization_code, re
 
 wechat-denied = WeChat does not let this user log in: use another way to log in.
 misconfigured = The mini program connection is misconfigured: ask the administrator to check AppID and AppSecret.
+launch-ticket-invalid = The ticket is unknown, has expired or was used: launch the mini program again.
 app-down = WeChat has frozen this mini program or taken it down: log in another way; the administrator can find the reason on WeChat's platform.
 wechat-limit = WeChat's rate limit has been reached: try again in { $seconds } seconds.
 wechat-slow = WeChat did not answer in time: call wx.login again and retry.

@@ -34,6 +34,7 @@ grant-unsupported = 不支持这种 grant_type：请使用 authorization_code、
 
 wechat-denied = 微信拒绝了该用户的登录：请换一种登录方式。
 misconfigured = 小程序连接配置有误：请管理员核对 AppID 和 AppSecret。
+launch-ticket-invalid = ticket 不存在、已过期或已使用：请重新拉起小程序。
 app-down = 该小程序已被微信冻结或下线：请换一种登录方式，管理员请到微信公众平台处理。
 wechat-limit = 微信接口调用过于频繁：请 { $seconds } 秒后重试。
 wechat-slow = 微信没有及时响应：请重新调用 wx.login 后重试。

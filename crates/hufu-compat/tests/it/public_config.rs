@@ -1,0 +1,153 @@
+//! The public configuration of an application.
+
+use hufu_testkit::on_both_engines;
+use serde_json::{Value, json};
+
+use crate::client::Answer;
+use crate::world::{CAFE_APP, FILE, SHOP, SHOP_APP, SHOP_WEB, World};
+
+fn path(application: &str) -> String {
+    format!("/api/v2/applications/{application}/public-config")
+}
+
+#[track_caller]
+fn data(answer: &Answer) -> Value {
+    let json = answer.json();
+    assert_eq!((&json["code"], &json["statusCode"]), (&json!(200), &json!(200)), "{answer}");
+    json["data"].clone()
+}
+
+on_both_engines! {
+    async fn every_member_that_the_clients_read_is_there(database) {
+        let world = World::new(database).await;
+        let answer = world.nobody().header("origin", "https://h5.shop.example").get(&path(SHOP_WEB)).await;
+        assert_eq!(answer.headers["cache-control"], "public, max-age=60");
+        assert!(answer.headers["vary"].to_str().unwrap().contains("origin"));
+        let data = data(&answer);
+        // Mobile SDKs, then Guard.
+        for name in "id userPoolId userpoolName identifier requestHostname name logo userpoolLogo verifyCodeLength \
+             passwordStrength publicKey websocket eventSocket deviceFuncEnabled enableAppLogin enableFingerprintLogin \
+             enableFaceLogin appType loginTabs verifyCodeTabConfig passwordTabConfig registerDisabled registerTabs \
+             tabMethodsFields ecConnections agreements skipComplateFileds complateFiledsPlace extendsFields \
+             extendsFieldsI18n redirectUris internationalSmsConfig ssoPageComponentDisplay livingAuthSortConfig \
+             regexRules corsWhitelist qrcodeTabsSettings socialConnections identityProviders allowedOrigins \
+             cdnBase template description showAuthorizationPage css selfUnlockStrategy extendsFieldsEnabled \
+             logoutRedirectUris protocol oidcConfig oauthConfig rootUserPoolId enableSubAccount packageType \
+             customBrandingEnabled userPortal agreementEnabled customPasswordStrength loginFailCheckEnabled \
+             changeEmailStrategy changePhoneStrategy welcomeMessage enableCompletePassword \
+             enableLoginAccountSwitch ssoEnabled isTenantConsole qrCodeSortConfig customScope"
+            .split_whitespace()
+        {
+            assert!(data.as_object().unwrap().contains_key(name), "{name}");
+        }
+        assert_eq!((&data["id"], &data["userPoolId"]), (&json!(SHOP_WEB), &json!(SHOP)));
+        assert_eq!((&data["userpoolName"], &data["requestHostname"]), (&json!("Shop"), &json!("id.example.com")));
+        assert!(data["publicKey"].as_str().unwrap().contains("PUBLIC KEY"));
+        let social = data["socialConnections"].as_array().unwrap();
+        let identifiers: Vec<_> = social.iter().map(|one| one["identifier"].as_str().unwrap()).collect();
+        assert_eq!(identifiers, ["shop-two", "shop-mini"], "in the order of the application");
+        for (name, expected) in [
+            ("provider", "wechat:miniprogram:default"),
+            ("authorizationUrl", "https://id.example.com/connections/social/shop-two"),
+        ] {
+            assert_eq!(social[0][name], expected);
+        }
+        for member in ["id", "name", "name_en", "displayName", "tooltip"] {
+            assert!(!social[0][member].is_null(), "{member}");
+        }
+        let text = answer.to_string();
+        assert!(!text.contains("secret-of") && !text.contains("app_secret"), "{text}");
+    }
+
+    async fn it_is_what_the_application_is_set_up_as(database) {
+        let world = World::new(database).await;
+        let settings = "[user_pool.settings]
+  registration = true
+  required_fields = [\"nickname\"]
+  sms_countries = [\"86\", \"1\"]
+  verify_old_phone = false
+  password = { level = \"high\", min_length = 12 }
+  agreements = [
+    { id = \"terms\", version = 1, title = \"Terms & <conditions>\", url = \"https://shop.example/terms\" },
+    { id = \"news\", version = 1, title = \"News\", required = false },
+    { id = \"unseen\", version = 1, title = \"Unseen\", required = false },
+  ]";
+        let login = "redirect_uris = [\"https://www.shop.example/callback\"]
+  logout_redirect_uris = [\"https://www.shop.example/bye\"]
+  logo = \"https://www.shop.example/logo.png\"
+  [user_pool.application.login]
+  methods = [\"email-code\", \"password\"]
+  default_method = \"password\"
+  registration = [\"email-code\", \"email-password\"]
+  merged = true
+  agreements = [\"news\"]
+  [user_pool.application.branding]
+  primary_color = \"#1a7f5a\"
+  language = \"en\"";
+        let file = FILE
+            .replacen("name = \"Shop\"", &format!("name = \"Shop\"\n  {settings}"), 1)
+            .replacen("connections = [\"shop-two\", \"shop-mini\"]", &format!("connections = [\"shop-two\"]\n  {login}"), 1);
+        world.reconfigure(&file).await;
+        let data = data(&world.nobody().get(&path(SHOP_WEB)).await);
+        for (pointer, expected) in [
+            ("/loginTabs/list", json!(["email-code", "password"])),
+            ("/loginTabs/default", json!("password")),
+            ("/verifyCodeTabConfig/enabledLoginMethods", json!(["email-code"])),
+            ("/verifyCodeTabConfig/validRegisterMethods", json!(["email-code"])),
+            ("/passwordTabConfig/enabledLoginMethods", json!(["username-password", "email-password", "phone-password"])),
+            ("/passwordTabConfig/validRegisterMethods", json!(["email-password"])),
+            ("/registerTabs/list", json!(["emailCode", "email"])),
+            ("/registerDisabled", json!(false)),
+            ("/ssoPageComponentDisplay/autoRegisterThenLoginHintInfo", json!(true)),
+            ("/ssoPageComponentDisplay/loginByPhoneCodeTab", json!(false)),
+            ("/passwordStrength", json!(3)),
+            ("/internationalSmsConfig/enabled", json!(true)),
+            ("/changePhoneStrategy/verifyOldPhone", json!(false)),
+            ("/redirectUris", json!(["https://www.shop.example/callback"])),
+            ("/logoutRedirectUris", json!(["https://www.shop.example/bye"])),
+            ("/corsWhitelist", json!(["https://www.shop.example"])),
+            ("/logo", json!("https://www.shop.example/logo.png")),
+            ("/primaryColor", json!("#1a7f5a")),
+            ("/extendsFields/0/name", json!("nickname")),
+            ("/oidcConfig/client_id", json!(SHOP_WEB)),
+        ] {
+            assert_eq!(data.pointer(pointer), Some(&expected), "{pointer}");
+        }
+        let agreements = data["agreements"].as_array().unwrap();
+        let of = |lang: &str| agreements.iter().filter(|one| one["lang"] == lang).cloned().collect::<Vec<_>>();
+        for lang in ["zh-CN", "zh-TW", "en-US", "ja-JP"] {
+            let ids: Vec<_> = of(lang).iter().map(|one| (one["id"].clone(), one["required"].clone())).collect();
+            assert_eq!(ids, [(json!("terms"), json!(true)), (json!("news"), json!(false))], "{lang}");
+        }
+        let title = of("en-US")[0]["title"].as_str().unwrap().to_owned();
+        assert!(title.contains("Terms &amp; &lt;conditions&gt;") && title.contains("href=\"https://shop.example/terms\""));
+
+        let guard = format!("/api/v2/applications/{SHOP_WEB}/components-public-config/guard");
+        let answer = world.nobody().get(&guard).await;
+        let global = json!({ "showChangeLanguage": true, "defaultLanguage": "en-US" });
+        assert_eq!(self::data(&answer)["global"], global);
+
+        // An application that nobody registers with.
+        let closed = file.replace("registration = true", "registration = false");
+        world.reconfigure(&closed).await;
+        let data = self::data(&world.nobody().get(&path(SHOP_WEB)).await);
+        assert_eq!((&data["registerDisabled"], &data["registerTabs"]["list"]), (&json!(true), &json!([])));
+    }
+
+    async fn there_is_one_for_each_application_that_serves(database) {
+        let world = World::new(database).await;
+        world.stores_nothing(async {
+            for id in [SHOP_APP, CAFE_APP] {
+                // Whatever else the client says.
+                let answer = world.cafe().bearer("nonsense").get(&path(id)).await;
+                assert_eq!(data(&answer)["id"], id);
+            }
+            for id in ["6560c0ffee00000000000099", "nonsense", SHOP] {
+                world.nobody().get(&path(id)).await.refused(2011);
+                world.nobody().get(&format!("/api/v2/applications/{id}/components-public-config/guard")).await.refused(2011);
+            }
+        }).await;
+        world.change_application(SHOP_WEB, |application| application.enabled = false).await;
+        world.nobody().get(&path(SHOP_WEB)).await.refused(2011);
+    }
+}
