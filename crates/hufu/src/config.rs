@@ -545,7 +545,6 @@ mod tests {
         };
         assert_eq!(of(&format!("{table}{secret}"), &[]).unwrap().app_id, "wx0123456789abcdef");
         let set = [("HUFU_WECHAT_DEFAULT_MINI_PROGRAM_APP_SECRET", "of-the-environment")];
-        use secrecy::ExposeSecret as _;
         let program = of(&format!("{table}{secret}"), &set).unwrap();
         assert_eq!(program.app_secret.expose_secret(), "of-the-environment");
         assert!(of(table, &set).is_ok() && of(table, &[]).is_err());

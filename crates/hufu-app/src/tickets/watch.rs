@@ -186,12 +186,6 @@ impl Tickets {
     fn is_fresh(&self, limits: &Limits) -> bool {
         lock(&self.asked).is_some_and(|asked| asked.elapsed() < limits.qr_poll * MISSED)
     }
-
-    /// How many browsers wait, and tickets are remembered.
-    #[cfg(test)]
-    fn len(&self) -> usize {
-        lock(&self.entries).len()
-    }
 }
 
 impl App {

@@ -191,8 +191,8 @@ on_both_engines! {
         browser.post(GENE, json!({ "scene": "WXAPP_AUTH" })).await.data();
         world.client().post(GENE, json!({ "scene": "WXAPP_AUTH" })).await.refused(2405);
         browser.post(GENE, json!({ "scene": "WECHATMP_AUTH" })).await.refused(2405);
-        let other = config.connections(&pool)[0].id.to_string();
-        browser.post(GENE, json!({ "scene": "WXAPP_AUTH", "extIdpConnId": other })).await.refused(2579);
+        browser.post(GENE, json!({ "scene": "WXAPP_AUTH", "extIdpConnId": "shop-mini" })).await.refused(2579);
+        browser.post(GENE, json!({ "scene": "WXAPP_AUTH", "extIdpConnId": "nonsense" })).await.refused(2402);
     }
 
     async fn a_browser_hears_why_the_login_is_refused(database) {
