@@ -329,6 +329,7 @@ impl Write for Sweep {
         hufu_store::browser_sessions::sweep(tx, now).await?;
         hufu_store::flows::sweep(tx, now).await?;
         hufu_store::passcodes::sweep(tx, now).await?;
+        hufu_store::source_logins::sweep(tx, now).await?;
         hufu_store::step_tokens::sweep(tx, now).await?;
         hufu_store::used_jtis::sweep(tx, now).await?;
         hufu_store::pushed_requests::sweep(tx, now).await?;

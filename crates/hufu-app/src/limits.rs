@@ -76,6 +76,14 @@ limits! {
     device_codes_per_ip: i64 = 60,
     /// The window of the limit above.
     device_code_window: Duration = MINUTE * 5,
+    /// How long a login that a source was asked for can come back. WeChat's own codes live as long.
+    source_login: Duration = MINUTE * 10,
+    /// Logins that one network sends to sources per [`Limits::source_login_window`].
+    source_logins_per_ip: i64 = 600,
+    /// The window of the limit above.
+    source_login_window: Duration = MINUTE * 5,
+    /// How long a login page does not start a login through WeChat by itself once it did, or once the person logged out.
+    automatic_start_pause: Duration = MINUTE * 10,
     /// How often a node asks which of the QR codes have changed whose browsers wait there.
     qr_poll: Duration = Duration::from_millis(250),
     /// How long a QR code is kept after it has expired, so that its browser learns that.

@@ -63,12 +63,15 @@ pub mod removal;
 pub mod search;
 pub mod senders;
 pub mod sessions;
+pub mod source_logins;
 pub mod step_tokens;
 pub mod uploads;
 pub mod used_jtis;
 pub mod users;
 pub mod versions;
 pub mod webhooks;
+pub mod wechat_followers;
+pub mod wechat_messages;
 
 pub use engine::{DatabaseUrl, DatabaseUrlError, Store};
 pub use error::StoreError;
@@ -113,12 +116,15 @@ pub fn all_statements() -> Vec<(&'static str, &'static str)> {
         search::STATEMENTS,
         senders::STATEMENTS,
         sessions::STATEMENTS,
+        source_logins::STATEMENTS,
         step_tokens::STATEMENTS,
         uploads::STATEMENTS,
         used_jtis::STATEMENTS,
         users::STATEMENTS,
         versions::STATEMENTS,
         webhooks::STATEMENTS,
+        wechat_followers::STATEMENTS,
+        wechat_messages::STATEMENTS,
     ]
     .concat()
 }

@@ -11,6 +11,7 @@ mod authorization;
 mod client;
 mod client_check;
 mod connection;
+mod connection_extras;
 mod custom_field;
 mod environment;
 mod event;
@@ -50,14 +51,16 @@ pub use client::{
     PageTheme, RedirectUriError, RegistrationMethod, Sector, SubjectType, TokenAuth, check_redirect_uri,
     check_resource, origin_of, without_fragment,
 };
+pub use client_check::check_address;
 pub use connection::{Connection, ConnectionKind, ConnectionSettings, OpenPlatform, Pool};
+pub use connection_extras::{ConnectionExtras, VerificationFile};
 pub use environment::{Clock, Random, SystemClock, SystemRandom, TestClock, TestRandom};
 pub use event::{Action, ActorKind, EventName};
 pub use facts::{Fact, Facts, Method, UnknownMethod};
 pub use failure::chain;
 pub use id::{
     AccessKeyId, ApplicationId, BrowserSessionId, ConnectionId, DeliveryId, EventId, FlowId, IdError,
-    ImportId, JobId, MergeId, PoolId, RegistrationTokenId, SessionId, UserId, WebhookId,
+    ImportId, JobId, MergeId, PoolId, PushedMessageId, RegistrationTokenId, SessionId, UserId, WebhookId,
 };
 pub use language::Language;
 pub use mask::masked;

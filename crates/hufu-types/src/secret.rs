@@ -31,6 +31,8 @@ pub enum TokenPurpose {
     DeviceCode,
     /// The reference of a pushed authorization request.
     PushedRequest,
+    /// The state of a login at a source, of letters and digits alone.
+    SourceLogin,
     /// The secret part of a token with which clients register: an initial access token (RFC 7591 section 3).
     Registration,
     /// With which a registered client reads, changes and removes its registration (RFC 7592 section 1.3).
@@ -55,6 +57,7 @@ impl TokenPurpose {
             Self::ClientSecret => "hfc_",
             Self::DeviceCode => "hfd_",
             Self::PushedRequest => "hfp_",
+            Self::SourceLogin => "",
             Self::Registration => "hfi_",
             Self::RegisteredClient => "hfg_",
             Self::QrCode => "hfq_",
@@ -75,6 +78,7 @@ impl TokenPurpose {
             | Self::ClientSecret
             | Self::DeviceCode
             | Self::PushedRequest
+            | Self::SourceLogin
             | Self::Registration
             | Self::RegisteredClient
             | Self::QrCode

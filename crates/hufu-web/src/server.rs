@@ -16,7 +16,7 @@ use crate::peer::is_trusted;
 use crate::shares::Shares;
 use crate::surface::Refused;
 use crate::tls::Certificates;
-use crate::{middleware, oidc, operations, page};
+use crate::{middleware, oidc, operations, page, verification};
 
 /// Settings of the web surfaces.
 #[derive(Clone, Debug, Default)]
@@ -64,7 +64,7 @@ pub fn router(app: Arc<App>, settings: WebSettings, surfaces: impl IntoIterator<
         .layer(axum::middleware::from_fn(middleware::finish))
         .merge(operations::routes())
         .merge(page::routes())
-        .fallback(async || Refused::from(Code::PathUnknown))
+        .fallback(verification::serve)
         .layer(axum::middleware::from_fn_with_state(shared.clone(), middleware::around))
         .with_state(shared)
 }

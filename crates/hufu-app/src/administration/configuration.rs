@@ -425,7 +425,7 @@ impl App {
     fn show_connection(&self, found: &Revised<StoredConnection>) -> Document {
         let shown = connection::show(&found.value, &self.sealing);
         let mut document = shown.document;
-        let secrets = shown.secrets.into_iter().map(|(name, is_set)| (name.to_owned(), is_set.into()));
+        let secrets = shown.secrets.into_iter().map(|(name, is_set)| (name, is_set.into()));
         document.insert("secrets".to_owned(), Json::Object(secrets.collect()));
         identified(document, found.value.id.as_str(), found.revision)
     }
@@ -523,6 +523,7 @@ fn refusal_of(rejection: Rejection) -> Refusal {
         Rejection::OnlySecret => Code::OnlySecret.into(),
         // Which pool has it is nobody's business here.
         Rejection::ApplicationIdTaken(_) | Rejection::PoolIdTaken => Code::ObjectTaken.with("field", "id"),
+        Rejection::VerificationFileTaken => Code::ObjectTaken.with("field", "verification_file.name"),
         Rejection::IdentifierTaken => Code::ObjectTaken.with("field", "identifier"),
         Rejection::PublicClient => {
             let advice = "write client_secret_basic or client_secret_post first";
@@ -534,7 +535,6 @@ fn refusal_of(rejection: Rejection) -> Refusal {
         // The reader of the document has already found these.
         Rejection::NoName => at("name", rejection.to_string()),
         Rejection::Fixed(..) => at("type", rejection.to_string()),
-        Rejection::Field(name, rule) => at(&format!("fields.{name}"), format!("not valid — {rule}")),
         Rejection::NoConnection(_) | Rejection::ConnectionUnusable(..) => {
             at("connections", rejection.to_string())
         }

@@ -78,9 +78,9 @@ pub enum Rejection {
     /// The identifier and kind of a connection cannot be changed after creation.
     #[error("identifier and kind of a connection are fixed once it is made: {0}, {1:?}")]
     Fixed(Identifier, ConnectionKind),
-    /// A field of the connection's kind is missing or malformed: its name, and the rule.
-    #[error("{0}: {1}")]
-    Field(&'static str, &'static str),
+    /// Another connection of the instance has the verification file.
+    #[error("another connection has a verification file of this name")]
+    VerificationFileTaken,
     /// The application id is taken in another pool.
     #[error("the application id is taken in the user pool {0}")]
     ApplicationIdTaken(PoolId),

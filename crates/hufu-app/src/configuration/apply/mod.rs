@@ -166,10 +166,36 @@ impl Task {
             }
             let registered = registrations::of_pool(tx, &desired.id).await?.into_iter().collect();
             let resources = resources.clone();
-            pools.push(PresentPool { stored, senders, elsewhere, registered, resources });
+            let taken_files = HashSet::new();
+            pools.push(PresentPool { stored, senders, elsewhere, registered, resources, taken_files });
         }
+        self.find_taken_files(tx, &mut pools).await?;
         let found = users::find(tx, &self.desired, &names).await?;
         Ok(planner::plan(self, &pools, &names, &found))
+    }
+
+    /// Finds the verification files that connections have of which this file says nothing.
+    async fn find_taken_files(
+        &self,
+        tx: &mut Tx<'_>,
+        pools: &mut [PresentPool<'_>],
+    ) -> Result<(), StoreError> {
+        for (index, desired) in self.desired.pools.iter().enumerate() {
+            for file in desired.connections.iter().filter_map(|c| c.extras.verification_file.as_ref()) {
+                let Some((pool, holder)) = config::verification_file_holder(tx, &file.name).await? else {
+                    continue;
+                };
+                let is_named = self.desired.pools.iter().zip(pools.iter()).any(|(desired, present)| {
+                    let mut stored = present.stored.connections.iter().filter(|c| c.id == holder);
+                    desired.id == pool
+                        && stored.any(|c| desired.connections.iter().any(|d| d.identifier == c.identifier))
+                });
+                if !is_named && let Some(present) = pools.get_mut(index) {
+                    present.taken_files.insert(file.name.clone());
+                }
+            }
+        }
+        Ok(())
     }
 
     fn password(&self, (pool, user): UserIndex) -> Option<&SecretString> {
@@ -188,6 +214,8 @@ struct PresentPool<'a> {
     registered: HashSet<ApplicationId>,
     /// The resources of the applications, in any pool, whose resources the file leaves as they are.
     resources: Vec<ResourceHolder>,
+    /// The verification files of the file that a connection has of which the file says nothing.
+    taken_files: HashSet<String>,
 }
 
 async fn hash_passwords(
@@ -281,6 +309,7 @@ impl Execute {
         match step {
             Step::Pool(pool) => done(&pool.run(tx, now).await?),
             Step::Connection(connection) => done(&connection.run(tx, now).await?),
+            Step::FreeFile(pool, connection) => config::free_verification_file(tx, pool, connection).await,
             Step::Application(application) => done(&application.run(tx, now).await?),
             Step::TakeOver(pool, application) => {
                 registrations::delete_client(tx, pool, application).await.map(drop)

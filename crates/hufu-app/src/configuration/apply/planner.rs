@@ -37,6 +37,8 @@ pub(super) struct Planned {
 pub(super) enum Step {
     Pool(PutPool),
     Connection(PutConnection),
+    /// Takes the name of a verification file from a connection whose own step follows.
+    FreeFile(PoolId, ConnectionId),
     Application(Box<PutApplication>),
     /// An application that registered itself is the file's from now on.
     TakeOver(PoolId, ApplicationId),
@@ -55,7 +57,7 @@ impl Step {
             Self::Application(application) => Some(application.pool()),
             Self::Sender(sender) => Some(sender.pool()),
             Self::NoSender(sender) => Some(sender.pool()),
-            Self::InsertUser(..) | Self::TakeOver(..) => None,
+            Self::InsertUser(..) | Self::TakeOver(..) | Self::FreeFile(..) => None,
         }
     }
 }
@@ -70,7 +72,9 @@ pub(super) fn plan(
     let mut plan = Plan::default();
     let (mut steps, mut secrets, mut errors) = (Vec::new(), Vec::new(), Vec::new());
     for (desired, present) in task.desired.pools.iter().zip(present) {
-        PoolPlanner::new(task, present, desired, &mut steps, &mut errors).freed_resources();
+        let mut planner = PoolPlanner::new(task, present, desired, &mut steps, &mut errors);
+        planner.freed_files();
+        planner.freed_resources();
     }
     for (index, (desired, found)) in task.desired.pools.iter().zip(found).enumerate() {
         let Some(present) = present.get(index) else { continue };
@@ -193,8 +197,28 @@ impl<'a> PoolPlanner<'a> {
         Line { action: PlanAction::Unchanged, text }
     }
 
+    /// Takes verification files from the connections that lose them, before others of the file get them.
+    fn freed_files(&mut self) {
+        for desired in &self.desired.connections {
+            let present = self.stored_connections().find(|present| present.identifier == desired.identifier);
+            let Some(present) = present.filter(|present| present.extras.verification_file.is_some()) else {
+                continue;
+            };
+            if present.extras.verification_file != desired.extras.verification_file {
+                self.steps.push(Step::FreeFile(self.desired.id.clone(), present.id.clone()));
+            }
+        }
+    }
+
     fn connections(&mut self) {
         for desired in &self.desired.connections {
+            if let Some(file) = &desired.extras.verification_file
+                && self.present.taken_files.contains(&file.name)
+            {
+                let reason = "a connection that is not in this file has a verification file of this name — \
+                              take it out here or there";
+                self.refuse(desired.at, reason);
+            }
             let present =
                 self.stored_connections().find(|connection| connection.identifier == desired.identifier);
             match present {
@@ -305,6 +329,7 @@ fn wanted_connection(desired: &DesiredConnection) -> WantedConnection {
         open_platform: desired.open_platform.clone(),
         association: desired.association.clone(),
         settings: Some(desired.settings.clone()),
+        extras: desired.extras.clone(),
     }
 }
 

@@ -55,6 +55,7 @@ fn like(stored: &StoredConnection, settings: Option<ConnectionSettings>) -> Want
         open_platform: stored.open_platform.clone(),
         association: stored.association.clone(),
         settings,
+        extras: stored.extras.clone(),
     }
 }
 
@@ -139,7 +140,7 @@ on_both_engines! {
         let rejected = world.change(world.put(&new, like.clone(), Some(0))).await;
         assert!(matches!(rejected, Outcome::Rejected(Rejection::IdentifierTaken)));
         let other = WantedConnection { identifier: hufu_types::Identifier::parse("other").unwrap(), ..like };
-        assert!(matches!(world.change(world.put(&new, other.clone(), None)).await, Outcome::Rejected(Rejection::Field("app_id", _))));
+        assert!(matches!(world.change(world.put(&new, other.clone(), None)).await, Outcome::Rejected(Rejection::Settings(_))));
         assert!(matches!(world.change(world.put(&stored.id, other, None)).await, Outcome::Rejected(Rejection::Fixed(..))));
 
         let application = world.application(APPLICATION).await;
