@@ -22,6 +22,7 @@ use crate::failures::Failures;
 use crate::people::uploads::Decoders;
 use crate::sources::wechat::exchange::Codes;
 use crate::subjects::{Subjects, SubjectsError};
+use crate::tickets::watch::Tickets;
 use crate::tokens::authentication::SessionCache;
 use crate::tokens::keys::{KeyError, Keys};
 use crate::transfer::Imports;
@@ -92,6 +93,8 @@ pub struct App {
     pub(crate) audit_turn: AtomicUsize,
     /// The imports that this node receives or runs.
     pub(crate) imports: Arc<Imports>,
+    /// The tickets of the browsers that wait on this node for a QR code.
+    pub(crate) tickets: Tickets,
 }
 
 /// Why an instance failed to start.
@@ -141,6 +144,7 @@ impl App {
             keys: ArcSwap::from_pointee(keys),
             password_keys: PasswordKeys::default(),
             imports: Arc::default(),
+            tickets: Tickets::new(&limits),
             client_keys: KeySets::default(),
             request_objects: RequestObjects::default(),
             subjects,
@@ -318,6 +322,8 @@ impl Write for Sweep {
         hufu_store::authorization_codes::sweep(tx, now.minus(kept)).await?;
         // Kept for a while, so that a device learns that its code has expired.
         hufu_store::device_codes::sweep(tx, now.minus(self.limits.device_code)).await?;
+        // Kept for a while, so that a browser learns that its code has expired.
+        hufu_store::qr_tickets::sweep(tx, now.minus(self.limits.qr_kept)).await?;
         hufu_store::refresh_tokens::sweep(tx, now).await?;
         hufu_store::sessions::sweep(tx, now).await?;
         hufu_store::browser_sessions::sweep(tx, now).await?;

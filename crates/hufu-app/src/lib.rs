@@ -25,6 +25,7 @@ mod refusal;
 mod sealing_key;
 pub mod sources;
 mod subjects;
+pub mod tickets;
 pub mod tokens;
 pub mod transfer;
 pub mod webhooks;

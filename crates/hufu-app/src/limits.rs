@@ -84,6 +84,29 @@ limits! {
     source_login_window: Duration = MINUTE * 5,
     /// How long a login page does not start a login through WeChat by itself once it did, or once the person logged out.
     automatic_start_pause: Duration = MINUTE * 10,
+    /// How often a node asks which of the QR codes have changed whose browsers wait there.
+    qr_poll: Duration = Duration::from_millis(250),
+    /// How long a QR code is kept after it has expired, so that its browser learns that.
+    qr_kept: Duration = MINUTE * 10,
+    /// QR codes requested from one address per [`Limits::qr_code_window`].
+    qr_codes_per_ip: i64 = 3000,
+    /// The window of the limit above.
+    qr_code_window: Duration = MINUTE * 5,
+    /// Wrong codes that one follower of an official account sends per [`Limits::guess_window`]. Further ones are not looked
+    /// at.
+    short_code_tries: i64 = 10,
+    /// Questions about one QR code per [`Limits::qr_check_window`] that a node answers.
+    qr_checks_per_code: u32 = 300,
+    /// Questions from one address about QR codes that a node does not know, per [`Limits::qr_check_window`].
+    qr_unknown_per_ip: i64 = 600,
+    /// The window of the two limits above.
+    qr_check_window: Duration = MINUTE,
+    /// QR codes that a node keeps in memory for the browsers that wait there. It looks others up each time.
+    qr_watched: usize = 200_000,
+    /// How often a browser that waits for an event is told that the server is still there.
+    qr_keep_alive: Duration = SECOND * 15,
+    /// Pictures of QR codes from WeChat that a node keeps in memory.
+    qr_pictures: u64 = 500,
     /// How long a login page can be used that an authorization request led to.
     authorization_request_life: Duration = MINUTE * 30,
     /// Bytes of an authorization request: names and values of its parameters.

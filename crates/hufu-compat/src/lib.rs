@@ -11,6 +11,7 @@ mod login_flow;
 mod mini_program;
 mod mobile;
 mod personal;
+mod qrcode;
 mod registration;
 mod session;
 mod upload;
@@ -72,6 +73,14 @@ pub fn routes(settings: &Settings) -> Routes {
         .route("/api/v2/sms/send", open(post(codes::send_sms)))
         .route("/api/v2/login/email-code", open(post(registration::login_by_email_code)))
         .route("/api/v2/register/email-code", open(post(registration::register_by_email_code)))
+        .route("/api/v2/qrcode/gene", open(post(qrcode::gene)))
+        .route("/api/v2/qrcode/check", open(get(qrcode::check)))
+        .route("/api/v2/qrcode/events", open(get(qrcode::events)))
+        .route("/api/v2/qrcode/userinfo", open(post(qrcode::userinfo)))
+        .route("/api/v2/qrcode/scanned", open(post(qrcode::scanned)))
+        .route("/api/v2/qrcode/confirm", open(post(qrcode::confirm)))
+        .route("/api/v2/qrcode/cancel", open(post(qrcode::cancel)))
+        .route("/api/v2/qrcode/{file}", open(get(qrcode::picture)))
         .route("/api/v2/users/me", open(get(users::me)))
         .route("/api/v2/users/me/security-level", open(get(users::security_level)))
         .route("/api/v2/users/me/applications/allowed", open(get(users::applications)))

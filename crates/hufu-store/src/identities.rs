@@ -5,7 +5,7 @@ use serde::Serialize;
 use hufu_types::{ConnectionId, Identity, IdentityKey, IdentityKind, PoolId, Timestamp, UserId};
 
 use crate::batches::{batches, rows};
-use crate::{Row, StoreError, Tx, statements};
+use crate::{Row, StoreError, Tx, statements, wechat_followers};
 
 statements! {
     LIST = "
@@ -186,6 +186,8 @@ pub async fn delete(tx: &mut Tx<'_>, pool: &PoolId, key: &IdentityKey) -> Result
 
 /// Deletes all identities of an account and of those merged into it.
 pub async fn delete_of_account(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result<(), StoreError> {
+    // They are found by its identities.
+    wechat_followers::delete_of_account(tx, pool, user).await?;
     tx.execute(DELETE_OF_ACCOUNT, &[pool.into(), user.into()]).await.map(drop)
 }
 

@@ -55,6 +55,7 @@ pub mod merges;
 pub mod passcodes;
 pub mod passwords;
 pub mod pushed_requests;
+pub mod qr_tickets;
 pub mod rates;
 pub mod refresh_tokens;
 pub mod registrations;
@@ -69,6 +70,8 @@ pub mod used_jtis;
 pub mod users;
 pub mod versions;
 pub mod webhooks;
+pub mod wechat_followers;
+pub mod wechat_messages;
 
 pub use engine::{DatabaseUrl, DatabaseUrlError, Store};
 pub use error::StoreError;
@@ -105,6 +108,7 @@ pub fn all_statements() -> Vec<(&'static str, &'static str)> {
         passcodes::STATEMENTS,
         passwords::STATEMENTS,
         pushed_requests::STATEMENTS,
+        qr_tickets::STATEMENTS,
         rates::STATEMENTS,
         refresh_tokens::STATEMENTS,
         registrations::STATEMENTS,
@@ -119,6 +123,8 @@ pub fn all_statements() -> Vec<(&'static str, &'static str)> {
         users::STATEMENTS,
         versions::STATEMENTS,
         webhooks::STATEMENTS,
+        wechat_followers::STATEMENTS,
+        wechat_messages::STATEMENTS,
     ]
     .concat()
 }

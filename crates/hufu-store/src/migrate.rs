@@ -45,6 +45,8 @@ const MIGRATIONS: &[Migration] = migrations![
     16 "0016_resources",
     17 "0017_access",
     18 "0018_redirect_logins",
+    19 "0019_qr_tickets",
+    21 "0021_wechat_messages",
 ];
 
 const CREATE_LEDGER: &str = "

@@ -22,6 +22,7 @@ statements! {
         WHERE pool_id = $1 AND session_id IN (SELECT id FROM sessions WHERE pool_id = $1 AND connection_id = $2)";
     SESSIONS_OF_CONNECTION = "DELETE FROM sessions WHERE pool_id = $1 AND connection_id = $2";
     STARTS_OF_CONNECTION = "DELETE FROM source_logins WHERE pool_id = $1 AND connection_id = $2";
+    MESSAGES_OF_CONNECTION = "DELETE FROM wechat_messages WHERE pool_id = $1 AND connection_id = $2";
     FLOWS_OF_CONNECTION = "DELETE FROM login_flows WHERE pool_id = $1 AND connection_id = $2";
     // Its applications change with it.
     USERS_OF_CONNECTION = "
@@ -69,6 +70,7 @@ pub async fn connection(
         SESSIONS_OF_CONNECTION,
         FLOWS_OF_CONNECTION,
         STARTS_OF_CONNECTION,
+        MESSAGES_OF_CONNECTION,
         LINKS_OF_CONNECTION,
         CONNECTION,
     ] {

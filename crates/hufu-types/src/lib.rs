@@ -36,6 +36,7 @@ mod settings;
 mod settings_check;
 mod texts;
 mod thumbprint;
+mod ticket;
 mod time;
 mod user;
 
@@ -60,7 +61,7 @@ pub use facts::{Fact, Facts, Method, UnknownMethod};
 pub use failure::chain;
 pub use id::{
     AccessKeyId, ApplicationId, BrowserSessionId, ConnectionId, DeliveryId, EventId, FlowId, IdError,
-    ImportId, JobId, MergeId, PoolId, RegistrationTokenId, SessionId, UserId, WebhookId,
+    ImportId, JobId, MergeId, PoolId, PushedMessageId, RegistrationTokenId, SessionId, UserId, WebhookId,
 };
 pub use language::Language;
 pub use mask::masked;
@@ -77,6 +78,7 @@ pub use settings::{Agreement, CustomField, CustomFieldType, PoolSettings};
 pub use settings_check::SettingProblem;
 pub use texts::Texts;
 pub use thumbprint::{NotAThumbprint, Thumbprint};
+pub use ticket::{QrRules, TicketKind, TicketState};
 pub use time::Timestamp;
 pub use user::{
     Gender, Identity, IdentityKey, IdentityKind, PhoneProof, Profile, User, UserStatus, camel_case, realm,

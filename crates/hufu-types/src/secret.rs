@@ -37,10 +37,15 @@ pub enum TokenPurpose {
     Registration,
     /// With which a registered client reads, changes and removes its registration (RFC 7592 section 1.3).
     RegisteredClient,
+    /// The secret of a browser that shows a QR code.
+    QrCode,
+    /// What such a browser logs in with, once a phone has confirmed it.
+    LoginTicket,
 }
 
 impl TokenPurpose {
-    const fn prefix(self) -> &'static str {
+    /// What its tokens begin with.
+    pub const fn prefix(self) -> &'static str {
         match self {
             Self::Refresh => "hfr_",
             Self::Upload => "",
@@ -56,6 +61,8 @@ impl TokenPurpose {
             Self::SourceLogin => "",
             Self::Registration => "hfi_",
             Self::RegisteredClient => "hfg_",
+            Self::QrCode => "hfq_",
+            Self::LoginTicket => "hft_",
         }
     }
 
@@ -74,7 +81,9 @@ impl TokenPurpose {
             | Self::PushedRequest
             | Self::SourceLogin
             | Self::Registration
-            | Self::RegisteredClient => 32,
+            | Self::RegisteredClient
+            | Self::QrCode
+            | Self::LoginTicket => 32,
         }
     }
 }
@@ -89,6 +98,11 @@ impl OpaqueToken {
         let mut bytes = [0_u8; 32];
         let bytes = bytes.get_mut(..purpose.bytes()).unwrap_or_default();
         random.fill(bytes);
+        Self(format!("{}{}", purpose.prefix(), hex::encode(bytes)))
+    }
+
+    /// The token of these bytes, which were derived from another secret.
+    pub fn derived(purpose: TokenPurpose, bytes: &[u8]) -> Self {
         Self(format!("{}{}", purpose.prefix(), hex::encode(bytes)))
     }
 

@@ -115,6 +115,14 @@ pub fn official_account_page(
     page
 }
 
+/// The image of a QR code of an official account. It needs no token, but tells WeChat who looks at it: drawing
+/// [`QrCode::url`](crate::QrCode::url) oneself does not.
+pub fn qr_image(endpoints: &Endpoints, ticket: &str) -> String {
+    let mut page = format!("{}/cgi-bin/showqrcode?ticket=", base(&endpoints.mp));
+    push_encoded(&mut page, ticket);
+    page
+}
+
 const FRAGMENT: &str = "#wechat_redirect";
 
 fn page(

@@ -115,7 +115,7 @@ impl App {
         let unit = self.issue_unit(open, &account, given, &code, settings, origin);
         match self.write(unit).await? {
             Issued::Done { user, session, facts } if request.social.is_some() => {
-                Ok(Next::Return(Box::new(self.hand_over(open, &user, &session, &facts, code).await?)))
+                Ok(Next::Return(Box::new(self.social_response(open, &user, &session, &facts, &code).await?)))
             }
             Issued::Done { user, session, facts } => {
                 let response = self.granted(open, &user, &session, &facts, &code)?;

@@ -49,4 +49,5 @@ pub use logout::{LogoutAsked, LogoutRequest, SignedOut};
 pub use pushed::PushedRequest;
 pub use request::{AuthorizationRefused, OpenRequest, Parameters};
 pub use response::{AuthorizationResponse, OAuthError};
+pub(crate) use social::HandedTicket;
 pub use social::{SocialReceiver, SocialResponse, SocialResult};

@@ -1,19 +1,21 @@
 //! How a login returns to a published client that began it at a connection: with the user and a token, with a ticket for
 //! both, or with a refusal.
 
-use async_recursion::async_recursion as boxed;
 use hufu_store::refresh_tokens::NewRefreshToken;
 use hufu_store::users::GetUserWithIdentities;
+use hufu_types::flow::RequestedTokens;
 use hufu_types::refusal::Code;
 use hufu_types::{
-    ANY_ORIGIN, Application, Facts, Identity, OpaqueToken, ScopeSet, SessionId, SocialReturn, TokenPurpose,
-    User,
+    ANY_ORIGIN, Application, Facts, Identity, IdentityKind, OpaqueToken, ScopeSet, SessionId, SocialReturn,
+    TokenPurpose, User,
 };
 
-use super::exchange::{ExchangeCode, Exchanged};
+use super::dpop::BEARER;
+use super::exchange::{ExchangeCode, Exchanged, Opened};
 use super::request::OpenRequest;
 use crate::digest::hash_token;
-use crate::{App, Origin, Refusal, UserToken};
+use crate::tokens::{IdTokenParts, Issue};
+use crate::{App, ApplicationHint, LoginAnswer, LoginDone, Origin, Refusal, Tokens, UserToken};
 
 /// What a published client receives that began a login at a connection. `Debug` shows nothing of it.
 pub struct SocialResponse {
@@ -67,51 +69,81 @@ impl SocialResponse {
     }
 }
 
+/// A ticket that a login through a connection returned with: the code of its request, and the application, because calls
+/// with a ticket may name none.
+pub(crate) struct HandedTicket<'a> {
+    code: &'a str,
+    application: &'a str,
+}
+
+impl<'a> HandedTicket<'a> {
+    /// Reads a ticket, if it is one of these.
+    pub(crate) fn read(text: &'a str) -> Option<Self> {
+        let (code, application) = text.split_once(BETWEEN)?;
+        code.starts_with(TokenPurpose::AuthorizationCode.prefix()).then_some(Self { code, application })
+    }
+
+    fn write(code: &OpaqueToken, application: &Application) -> OpaqueToken {
+        OpaqueToken::presented(format!("{}{BETWEEN}{}", code.expose(), application.id))
+    }
+}
+
+/// Separates the parts of a ticket. It is in neither.
+const BETWEEN: char = '.';
+
 impl App {
-    /// The response of a login that is granted. The ticket is the code of the request: it opens the session once, within
-    /// its minute, and a second use ends what it opened.
-    pub(super) async fn hand_over(
+    /// The response of a login that is granted. The ticket opens the session once, within the minute of a code, and a
+    /// second use ends what it opened.
+    pub(super) async fn social_response(
         &self,
         open: &OpenRequest,
         user: &User,
         session: &SessionId,
         facts: &Facts,
-        code: OpaqueToken,
+        code: &OpaqueToken,
     ) -> Result<SocialResponse, Refusal> {
+        let application = &open.application;
         let result = if self.hands_user_over(&open.request) {
             let auth_time = facts.auth_time().unwrap_or_else(|| self.now());
-            let token = self.user_token(&open.application, &user.id, session, auth_time)?;
-            let unit = GetUserWithIdentities { pool: user.pool.clone(), user: user.id.clone() };
-            let (_, identities) = self.read(unit).await?.ok_or(Code::NotLoggedIn)?;
-            SocialResult::User(Box::new(user.clone()), identities, token)
+            let token = self.user_token(application, &user.id, session, auth_time)?;
+            SocialResult::User(Box::new(user.clone()), self.identities_of(user).await?, token)
         } else {
-            SocialResult::Ticket(code)
+            SocialResult::Ticket(HandedTicket::write(code, application))
         };
         Ok(SocialResponse { to: SocialReceiver::of(open), result })
     }
 
-    /// What a ticket stands for that a login through a connection returned with: `POST /api/v2/qrcode/userinfo`.
+    async fn identities_of(&self, user: &User) -> Result<Vec<Identity>, Refusal> {
+        let unit = GetUserWithIdentities { pool: user.pool.clone(), user: user.id.clone() };
+        Ok(self.read(unit).await?.map(|(_, identities)| identities).unwrap_or_default())
+    }
+
+    /// The login that a ticket stands for: see [`App::log_in_by_ticket`].
     ///
     /// # Errors
     /// [`Code::LoginTicketInvalid`], whatever is wrong with it.
-    #[boxed]
-    pub async fn redeem_login_ticket(
+    pub(crate) async fn log_in_by_handed_ticket(
         &self,
-        application: &Application,
-        ticket: &str,
+        ticket: HandedTicket<'_>,
+        named: ApplicationHint<'_>,
+        requested: &RequestedTokens,
         origin: &Origin,
-    ) -> Result<(User, Vec<Identity>, UserToken), Refusal> {
+    ) -> Result<LoginAnswer, Refusal> {
+        let config = self.config();
+        let application = config.application(ticket.application).filter(|of| named.agrees_with(of));
+        let application = application.ok_or(Code::LoginTicketInvalid)?;
+        Self::check_surface(application, requested)?;
         let now = self.now();
         let unused = OpaqueToken::generate(TokenPurpose::Refresh, &*self.random);
         let unit = ExchangeCode {
             pool: application.pool.clone(),
             application: application.id.clone(),
-            code: hash_token(ticket),
+            code: hash_token(ticket.code),
             redirect_uri: None,
             verifier: None,
             key: None,
             resources: Vec::new(),
-            // These scopes bring none.
+            // The scopes of these requests bring none.
             refresh: NewRefreshToken {
                 hash: hash_token(unused.expose()),
                 scope: ScopeSet::default(),
@@ -125,18 +157,56 @@ impl App {
             trace: self.trace(&application.pool, None, Some(&application.id), None, origin),
         };
         match self.write(unit).await? {
-            Exchanged::Done(opened) => {
-                let (user, session) = (opened.user, opened.session);
-                let token = self.user_token(application, &user.id, &session, opened.auth_time)?;
-                let unit = GetUserWithIdentities { pool: user.pool.clone(), user: user.id.clone() };
-                let (_, identities) = self.read(unit).await?.ok_or(Code::LoginTicketInvalid)?;
-                Ok((user, identities, token))
-            }
+            Exchanged::Done(opened) => self.opened_by_ticket(application, *opened, requested).await,
             Exchanged::Ended(session) => {
                 self.sessions.forget(&session);
                 Err(Code::LoginTicketInvalid.because("a ticket was used twice"))
             }
             Exchanged::Unknown | Exchanged::NotGranted => Err(Code::LoginTicketInvalid.into()),
+        }
+    }
+
+    async fn opened_by_ticket(
+        &self,
+        application: &Application,
+        opened: Opened,
+        requested: &RequestedTokens,
+    ) -> Result<LoginAnswer, Refusal> {
+        let Opened { user, session, auth_time, .. } = opened;
+        let tokens = match requested {
+            RequestedTokens::TokenSet(scope) => {
+                let (binding, id_token, resources) = (&BEARER, IdTokenParts::default(), [].as_slice());
+                let (user, session) = (&user, &session);
+                let issue = Issue { application, user, session, auth_time, binding, id_token, resources };
+                Tokens::Set(Box::new(self.token_set(&issue, scope, None)?))
+            }
+            RequestedTokens::UserToken | RequestedTokens::Authorization(_) => {
+                Tokens::User(self.user_token(application, &user.id, &session, auth_time)?)
+            }
+        };
+        let identities = self.identities_of(&user).await?;
+        let id = |kind| identities.iter().find(|of| of.key.kind == kind).map(|of| of.key.value.clone());
+        let (openid, unionid) = (id(IdentityKind::Openid), id(IdentityKind::Unionid));
+        let done = LoginDone { user, newly_created: false, openid, unionid, tokens, browser: None };
+        Ok(LoginAnswer::Done(Box::new(done)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hufu_types::{ApplicationId, SystemRandom};
+
+    use super::*;
+
+    #[test]
+    fn a_ticket_names_its_application() {
+        let code = OpaqueToken::generate(TokenPurpose::AuthorizationCode, &SystemRandom);
+        let id = ApplicationId::parse("6560c0ffee00000000000003").unwrap();
+        let text = format!("{}.{id}", code.expose());
+        let read = HandedTicket::read(&text).unwrap();
+        assert_eq!((read.code, read.application), (code.expose(), id.as_str()));
+        for other in ["", ".", "hfa_1", "hfq_1.app", code.expose()] {
+            assert!(HandedTicket::read(other).is_none(), "{other}");
         }
     }
 }

@@ -31,6 +31,11 @@ impl<'a> ApplicationHint<'a> {
         Self { application: application.and_then(named), pool: pool.and_then(named) }
     }
 
+    /// The id of the application, if it is named.
+    pub(crate) const fn application(&self) -> Option<&'a str> {
+        self.application
+    }
+
     /// Whether neither is named.
     pub const fn is_empty(&self) -> bool {
         self.application.is_none() && self.pool.is_none()

@@ -79,7 +79,12 @@ impl Site {
     }
 
     pub(crate) fn browser(&self) -> Browser<'_> {
-        Browser { site: self, cookies: BTreeMap::new(), language: "en", user_agent: "Mozilla/5.0 (X11; Linux x86_64)" }
+        Browser {
+            site: self,
+            cookies: BTreeMap::new(),
+            language: "en",
+            user_agent: "Mozilla/5.0 (X11; Linux x86_64)",
+        }
     }
 }
 

@@ -394,8 +394,31 @@ codes! {
     CallbackUnknown => 2554, 400, "callback-unknown", "not-set-up";
     /// The person gave up a login that was waiting for a step.
     LoginGivenUp => 2555, 403, "login-given-up", "login-given-up";
-    /// The ticket of a login through a connection is unknown, expired, used, or of another application.
-    LoginTicketInvalid => 2556, 400, "login-ticket-invalid", "login-again";
+
+    // Logins by QR code.
+    /// There is no such QR code: it never was, has long expired, or belongs to another connection or pool. The published
+    /// clients know this number.
+    QrCodeUnknown => 2241, 404, "qr-code-unknown", "qr-code-unknown";
+    /// The QR code has expired.
+    QrCodeExpired => 2570, 400, "qr-code-expired", "qr-code-expired";
+    /// The QR code has to be scanned before its login is confirmed or cancelled.
+    QrCodeNotScanned => 2571, 400, "qr-code-not-scanned", "qr-code-expired";
+    /// The login of this QR code was confirmed, cancelled or used before, or failed.
+    QrCodeDecided => 2572, 409, "qr-code-decided", "qr-code-expired";
+    /// Somebody else has scanned the QR code.
+    QrCodeOfAnother => 2573, 403, "qr-code-of-another", "qr-code-expired";
+    /// The ticket of a login is unknown, used or expired, or nobody has confirmed it.
+    LoginTicketInvalid => 2574, 400, "login-ticket-invalid", "login-ticket-invalid";
+    /// The ticket of a login belongs to another browser, or to a hosted page and not to a client.
+    LoginTicketElsewhere => 2575, 403, "login-ticket-elsewhere", "login-ticket-invalid";
+    /// A login of a device that somebody approved elsewhere confirms no other logins.
+    QrCodeByDevice => 2576, 403, "qr-code-by-device", "not-permitted";
+    /// A connection shows QR codes of a mini program, and neither it nor the instance has one.
+    NoLoginMiniProgram => 2577, 503, "no-login-mini-program", "not-set-up";
+    /// The code that a follower sent to an official account is wrong or has expired.
+    ShortCodeUnknown => 2578, 400, "short-code-unknown", "short-code-unknown";
+    /// The connection shows no QR code.
+    ConnectionWithoutQrCode(connection) => 2579, 400, "connection-without-qr-code", "not-set-up";
 
     // Pictures.
     /// The upload is not an image of a supported type.

@@ -148,6 +148,7 @@ impl Server {
 
         let mut background = tokio::task::JoinSet::new();
         background.spawn(Arc::clone(&app).watch_config());
+        background.spawn(Arc::clone(&app).watch_tickets());
         background.spawn(Arc::clone(&app).sweep_forever());
         background.spawn(upkeep(metrics.clone()));
         if let Some(certificates) = certificates.clone() {

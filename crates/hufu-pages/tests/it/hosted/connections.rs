@@ -17,7 +17,8 @@ const WEBSITE: &str = "wx00000000000000d1";
 const ACCOUNT: &str = "wx00000000000000d2";
 const IPHONE: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148";
 const IN_WECHAT: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148 MicroMessenger/8.0.50(0x18003230) NetType/WIFI Language/zh_CN";
-const IN_WECOM: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Mobile/15E148 wxwork/4.1.0 MicroMessenger/7.0.1";
+const IN_WECOM: &str =
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Mobile/15E148 wxwork/4.1.0 MicroMessenger/7.0.1";
 const ACCESS_TOKEN: &str = "/sns/oauth2/access_token";
 
 /// The standard file with both connections for the shop's website. The text is further lines of both.
@@ -39,7 +40,8 @@ fn file(more: &str) -> String {
     let first = "\n  [[user_pool.application]]\n  id = \"6560c0ffee00000000000003\"";
     let file = FILE.replacen(first, &format!("{website}{page}{first}"), 1);
     let list = "connections = [\"shop-two\", \"shop-mini\"]";
-    let uris = format!("connections = [\"shop-two\", \"shop-pc\", \"shop-h5\"]\n  redirect_uris = [\"{BACK}\"]");
+    let uris =
+        format!("connections = [\"shop-two\", \"shop-pc\", \"shop-h5\"]\n  redirect_uris = [\"{BACK}\"]");
     file.replacen(list, &uris, 1)
 }
 
@@ -76,7 +78,9 @@ async fn site_with(database: TestDatabase, more: &str) -> Site {
 #[track_caller]
 fn link(page: &Answer, identifier: &str) -> String {
     let text = page.text();
-    let (_, rest) = text.split_once(&format!("data-connection=\"{identifier}\" href=\"")).unwrap_or_else(|| panic!("no {identifier}: {text}"));
+    let (_, rest) = text
+        .split_once(&format!("data-connection=\"{identifier}\" href=\""))
+        .unwrap_or_else(|| panic!("no {identifier}: {text}"));
     rest.split('"').next().unwrap().replace("&amp;", "&")
 }
 
@@ -107,7 +111,10 @@ async fn start(browser: &mut Browser<'_>, identifier: &str) -> String {
 fn is_refused(browser: &Browser<'_>, answer: &Answer, code: &str) {
     let text = answer.text();
     assert!(answer.status.is_client_error() && text.contains(code), "{}: {text}", answer.status);
-    assert!(text.contains(answer.header("x-request-id")) && !answer.header("x-request-id").is_empty(), "{text}");
+    assert!(
+        text.contains(answer.header("x-request-id")) && !answer.header("x-request-id").is_empty(),
+        "{text}"
+    );
     assert_eq!(answer.header("cache-control"), "no-store");
     assert!(!browser.keeps("__Host-hufu"), "nobody is logged in");
 }

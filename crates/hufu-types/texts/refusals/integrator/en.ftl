@@ -161,7 +161,6 @@ source-login-denied = WeChat brought no code back: the person did not agree. Let
 source-login-answered = A code was brought back for this login before, and this is another one: start the login again.
 callback-unknown = The redirect_url is not registered: send one of the application's redirect_uris, or of the connection's callback.
 login-given-up = The person gave up the login. Let them start again.
-login-ticket-invalid = The ticket is unknown, older than a minute, used, or another application's: start the login again.
 login-method-off = The application does not offer { $method }: add it to login.methods or login.registration of the application.
 logout-uri-unknown = The post_logout_redirect_uri is not registered: send one of the application's logout_redirect_uris.
 third-party-token = The token was granted to an application that asks for consent, and opens /oidc/me alone: let the user do this in an application without consent.
@@ -287,3 +286,17 @@ not-a-list = it is not a JSON list; if each line is a user, set the format to js
 column-twice = the column { $field } stands twice
 unknown-columns = no fields are known for the columns { $field }: correct their names, or ask to ignore unknown fields
 not-a-row = its first line is not a CSV row
+
+## Logins by QR code
+
+qr-code-unknown = There is no such QR code: request a new one. A browser asks by its own secret; a phone names what it scanned.
+qr-code-expired = The QR code has expired: request a new one.
+qr-code-not-scanned = The QR code has not been scanned: report the scan first, then what the person decides.
+qr-code-decided = The login of this QR code was confirmed, cancelled or used before, or failed: request a new code.
+qr-code-of-another = Somebody else has scanned this QR code: only they confirm or cancel its login.
+login-ticket-invalid = The ticket is not valid (unknown, used, expired, not confirmed, or of another application): request a new QR code. A ticket is used once.
+login-ticket-elsewhere = The ticket belongs to another browser, or to a hosted login page: it logs in there and nowhere else.
+qr-code-by-device = The token is a device's, whose login was approved elsewhere: confirm with the login of an app.
+no-login-mini-program = The connection has no mini program of its own, and the instance has none either: set app_id and app_secret of the connection, or [wechat.default_mini_program] of the server.
+short-code-unknown = The code is not one of this official account's, or has expired: send the one that the page shows now.
+connection-without-qr-code = The connection { $connection } shows no QR code: name one that does.

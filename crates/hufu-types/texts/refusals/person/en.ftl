@@ -252,3 +252,12 @@ field-empty-file = The file is empty
 field-not-utf-8 = The file isn't UTF-8; save it in Excel as "CSV UTF-8"
 field-column-twice = A column appears twice
 field-unknown-columns = Some columns have unknown names
+
+qr-code-unknown = This QR code doesn't exist any more.
+    .action = Get a new one and scan that.
+qr-code-expired = This QR code is no longer valid.
+    .action = Get a new one and scan that.
+login-ticket-invalid = This login is no longer valid.
+    .action = Get a new QR code and scan that.
+short-code-unknown = This code is wrong or no longer valid.
+    .action = Send the code that the page shows now.

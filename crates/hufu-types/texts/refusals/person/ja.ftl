@@ -252,3 +252,12 @@ field-empty-file = ファイルが空です
 field-not-utf-8 = ファイルが UTF-8 ではありません。Excel で「CSV UTF-8」として保存してください
 field-column-twice = 同じ列が 2 回あります
 field-unknown-columns = 不明な列名があります
+
+qr-code-unknown = この QR コードは存在しません。
+    .action = 新しい QR コードを表示して、もう一度読み取ってください。
+qr-code-expired = この QR コードは無効になりました。
+    .action = 新しい QR コードを表示して、もう一度読み取ってください。
+login-ticket-invalid = このログインは無効になりました。
+    .action = 新しい QR コードを表示して、もう一度読み取ってください。
+short-code-unknown = コードが違うか、有効期限が切れています。
+    .action = ページに表示されているコードを送ってください。

@@ -252,3 +252,12 @@ field-empty-file = 文件为空
 field-not-utf-8 = 文件不是 UTF-8 编码，请在 Excel 中另存为“CSV UTF-8”
 field-column-twice = 有重复的列
 field-unknown-columns = 有无法识别的列名
+
+qr-code-unknown = 二维码不存在。
+    .action = 请获取新的二维码，再扫一次。
+qr-code-expired = 二维码已失效。
+    .action = 请获取新的二维码，再扫一次。
+login-ticket-invalid = 这次登录已失效。
+    .action = 请获取新的二维码，再扫一次。
+short-code-unknown = 数字码有误，或已失效。
+    .action = 请发送页面当前显示的数字码。

@@ -252,3 +252,12 @@ field-empty-file = 檔案是空的
 field-not-utf-8 = 檔案不是 UTF-8 編碼，請在 Excel 中另存為「CSV UTF-8」
 field-column-twice = 有一欄出現了兩次
 field-unknown-columns = 有無法辨識的欄位名稱
+
+qr-code-unknown = QR Code 不存在。
+    .action = 請取得新的 QR Code，再掃描一次。
+qr-code-expired = QR Code 已失效。
+    .action = 請取得新的 QR Code，再掃描一次。
+login-ticket-invalid = 這次登入已失效。
+    .action = 請取得新的 QR Code，再掃描一次。
+short-code-unknown = 數字碼有誤，或已失效。
+    .action = 請傳送頁面目前顯示的數字碼。

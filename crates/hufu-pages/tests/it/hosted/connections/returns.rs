@@ -4,8 +4,8 @@ use hufu_testkit::on_both_engines;
 use hufu_testkit::world::SHOP_WEB;
 use serde_json::{Value, json};
 
-use super::{Answer, Browser, Site, WEBSITE, back, site_with, value};
 use super::super::{BACK, has};
+use super::{Answer, Browser, Site, WEBSITE, back, site_with, value};
 
 const CALLBACK: &str = "https://static.example.com/done?from=wechat";
 const EXTRAS: &str = "callback = [\"https://static.example.com/done?from=wechat\"]";
@@ -143,7 +143,8 @@ fn message(page: &Answer) -> Value {
     let text = page.text();
     let (_, rest) = text.split_once("name=\"message\" value=\"").unwrap_or_else(|| panic!("{text}"));
     let text = rest.split("\">").next().unwrap();
-    let text = text.replace("&#34;", "\"").replace("&quot;", "\"").replace("&#38;", "&").replace("&amp;", "&");
+    let text =
+        text.replace("&#34;", "\"").replace("&quot;", "\"").replace("&#38;", "&").replace("&amp;", "&");
     serde_json::from_str(&text).unwrap()
 }
 
