@@ -142,10 +142,8 @@ on_both_engines! {
         }
         assert_eq!(site.world.rows("users").await, 2, "the UnionID joins both, beside alice");
         assert_eq!(site.world.rows("identities").await, 3, "two OpenIDs and a UnionID");
-        let app = &site.world.node.app;
         let users: Vec<_> = site.world.audit().await.into_iter().filter(|e| e.action == "login" && e.code == 0).collect();
         assert!(users.iter().any(|event| event.details.to_string().contains("wechat:webpage-authorization")), "{users:?}");
-        drop(app);
     }
 
     /// Lesson 10: WeChat compares the order of the parameters, wants the fragment, and brings no other state back.
@@ -193,7 +191,8 @@ on_both_engines! {
         let mut fresh = site.browser();
         let refused = browser.open(&another).await;
         assert!(refused.status == 400 && refused.text().contains("2553"), "{}", refused.text());
-        is_refused(&fresh, &fresh.open(&another).await, "2551");
+        let elsewhere = fresh.open(&another).await;
+        is_refused(&fresh, &elsewhere, "2551");
         assert_eq!(site.world.calls(ACCESS_TOKEN), 1);
         // A minute later the code is used up.
         site.world.advance(Duration::from_secs(61));
@@ -210,9 +209,11 @@ on_both_engines! {
         let code = site.world.code(WEBSITE, "mei");
         let callback = back("shop-pc", &format!("code={code}&state={state}"));
         let mut victim = site.browser();
-        is_refused(&victim, &victim.open(&callback).await, "2551");
+        let refused = victim.open(&callback).await;
+        is_refused(&victim, &refused, "2551");
         victim.begin().await;
-        is_refused(&victim, &victim.open(&callback).await, "2551");
+        let refused = victim.open(&callback).await;
+        is_refused(&victim, &refused, "2551");
         assert_eq!(site.world.calls(ACCESS_TOKEN), 0, "the code is not spent");
         assert_eq!(site.world.rows("users").await, 1);
         // A prefetch without an answer that anybody reads has no effect either.
