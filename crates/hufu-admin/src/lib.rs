@@ -14,6 +14,7 @@ mod case;
 mod configuration;
 mod listed;
 mod people;
+mod relay;
 mod schema;
 mod transfer;
 mod users;
@@ -78,6 +79,7 @@ pub fn routes() -> Routes {
             configuration::change_connection,
             configuration::delete_connection
         ))
+        .routes(routes!(relay::list))
         .routes(routes!(users::search, users::create))
         .routes(routes!(users::get, users::update, users::delete))
         .routes(routes!(users::set_password))

@@ -340,6 +340,9 @@ impl Write for Sweep {
         hufu_store::administration::sweep(tx, now).await?;
         let old = now.minus(self.limits.webhook_history);
         hufu_store::deliveries::sweep(tx, old, self.limits.deliveries_forgotten).await?;
+        let old = now.minus(self.limits.relay_history);
+        hufu_store::wechat_messages::sweep(tx, old, self.limits.deliveries_forgotten).await?;
+        hufu_store::wechat_followers::sweep(tx, now.minus(self.limits.unfollowed_kept)).await?;
         Ok(())
     }
 }

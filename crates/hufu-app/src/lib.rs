@@ -19,6 +19,7 @@ mod failures;
 mod jobs;
 mod limits;
 pub mod login;
+pub mod official_account;
 mod origin;
 pub mod people;
 mod refusal;

@@ -233,6 +233,22 @@ limits! {
     webhook_retry_longest: Duration = HOUR * 12,
     /// Webhooks: deliveries given up in a row before the log reports that a webhook is failing.
     webhook_give_up: i64 = 20,
+    /// Messages of official accounts: how long ago WeChat may have signed one.
+    wechat_push_age: Duration = MINUTE * 10,
+    /// Messages of official accounts: how long after the first time one may arrive again. WeChat sends it again within
+    /// seconds; later it is somebody else.
+    wechat_resend: Duration = MINUTE,
+    /// Messages of official accounts: how long WeChat is asked about a follower before the reply, which has five seconds.
+    wechat_reply: Duration = SECOND * 3,
+    /// Messages of official accounts: attempts to pass one on to the owner's server.
+    relay_attempts: i64 = 8,
+    /// Messages of official accounts: the longest wait between two of these attempts. Later messages of the same follower
+    /// wait as long.
+    relay_retry_longest: Duration = HOUR,
+    /// Messages of official accounts: how long the log of what was passed on is kept.
+    relay_history: Duration = HOUR * 24 * 7,
+    /// How long it is kept that somebody without an account ceased to follow an official account.
+    unfollowed_kept: Duration = HOUR * 24 * 30,
     /// Webhooks: how long deliveries can be viewed and resent.
     webhook_history: Duration = HOUR * 24 * 30,
     /// Webhooks: old deliveries that one sweep deletes.

@@ -10,6 +10,7 @@ mod graphql;
 mod login_flow;
 mod mini_program;
 mod mobile;
+mod official_account;
 mod personal;
 mod qrcode;
 mod registration;
@@ -27,7 +28,7 @@ use axum::routing::{get, post};
 use hufu_app::UserToken;
 use hufu_types::{Identity, User};
 use hufu_web::cors::open;
-use hufu_web::surface::{refusing, sdk, unserved_calls};
+use hufu_web::surface::{refusing, sdk, sdk_with_status, unserved_calls};
 use hufu_web::{Routes, envelope, oidc, request, server, surface};
 
 /// A user with a token, for a login that returns to a client in an address: without what is not there.
@@ -93,5 +94,11 @@ pub fn routes(settings: &Settings) -> Routes {
         .merge(unserved_calls("/connections"))
         .merge(unserved_calls("/connection"));
     let pictures = refusing(Routes::new().route("/uploads/{name}", get(upload::serve)), upload::refused);
-    refusing(routes, sdk).merge(personal::routes()).merge(graphql).merge(pictures)
+    let events = || get(official_account::check).post(official_account::receive);
+    let messages = Routes::new()
+        .route("/connections/social/{identifier}/{pool}/events", events())
+        .route("/connection/social/{identifier}/{pool}/events", events());
+    // WeChat goes by the status: what is refused, it sends again.
+    let messages = refusing(messages, sdk_with_status);
+    refusing(routes, sdk).merge(messages).merge(personal::routes()).merge(graphql).merge(pictures)
 }

@@ -70,6 +70,8 @@ connection_kinds! {
     WechatPc = "wechat:pc", for [Web, Spa], proves [], callback true;
     /// On a web page in WeChat's own browser.
     WechatWebpage = "wechat:webpage-authorization", for [Web, Spa], proves [], callback true;
+    /// By following an official account, or by scanning its QR code as a follower.
+    WechatOfficialAccount = "wechatmp-qrcode", for [Web, Spa, Native], proves [], callback false;
 }
 
 /// The name of a WeChat Open Platform account within a pool. UnionIDs are unique within one such account.

@@ -316,7 +316,7 @@ impl App {
     }
 
     /// Checks a permission. The pool of the administrators is not configured, so here there is none.
-    async fn permit_configuration(
+    pub(crate) async fn permit_configuration(
         &self,
         by: &AdminCaller,
         permission: Permission,

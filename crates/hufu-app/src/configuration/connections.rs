@@ -114,7 +114,7 @@ impl WantedConnection {
 
 /// What is wrong with the values of the kind's fields.
 fn invalid_fields(kind: ConnectionKind, settings: &ConnectionSettings) -> Option<Rejection> {
-    let problems = field::problems(sources::fields(kind), settings.values(), &|_| false);
+    let problems = sources::problems(kind, settings.values(), &|_| false);
     let problems: Vec<_> = problems.into_iter().map(|problem| problem.within("fields")).collect();
     (!problems.is_empty()).then_some(Rejection::Settings(problems))
 }

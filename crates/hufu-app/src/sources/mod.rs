@@ -13,7 +13,7 @@ use futures::future::BoxFuture;
 use hufu_store::config::Realms;
 use hufu_types::{
     Application, Connection, ConnectionKind, ConnectionSettings, IdentityKey, IdentityKind, Language,
-    OpaqueToken, OpenPlatform, Proof,
+    OpaqueToken, OpenPlatform, Proof, SettingProblem,
 };
 use hufu_wechat::Budget;
 use serde_json::{Value, json};
@@ -53,6 +53,8 @@ pub(crate) enum Start {
         /// The browsers in which it is of use.
         browsers: &'static [BrowserKind],
     },
+    /// A QR code is shown, and a phone proves who its person is: see [`crate::tickets`].
+    QrCode,
 }
 
 /// A login for which the browser is about to be sent to a source.
@@ -98,6 +100,7 @@ pub(crate) const fn kind(kind: ConnectionKind) -> &'static Kind {
         ConnectionKind::WechatMobile => &wechat::mobile::KIND,
         ConnectionKind::WechatPc => &wechat::pc::KIND,
         ConnectionKind::WechatWebpage => &wechat::webpage::KIND,
+        ConnectionKind::WechatOfficialAccount => &wechat::official_account::KIND,
     }
 }
 
@@ -181,6 +184,20 @@ pub fn fields(of: ConnectionKind) -> &'static [Field] {
     kind(of).fields
 }
 
+/// What is wrong with the values of a kind's fields. `stays` says whether a secret without a value keeps the one that is
+/// set.
+pub(crate) fn problems(
+    of: ConnectionKind,
+    values: &field::Values,
+    stays: &field::Stays<'_>,
+) -> Vec<SettingProblem> {
+    let mut found = field::problems(fields(of), values, stays);
+    if of == ConnectionKind::WechatOfficialAccount {
+        found.extend(wechat::official_account::problem(values, stays));
+    }
+    found
+}
+
 /// The kind whose logins the published clients call by this name, for example `wechat`.
 pub fn kind_by_client_name(client_name: &str) -> Option<ConnectionKind> {
     let is_called = |of: &&ConnectionKind| names_of(**of).contains(&client_name);
@@ -195,7 +212,7 @@ pub fn client_names_of_kinds() -> impl Iterator<Item = &'static str> {
 const fn names_of(of: ConnectionKind) -> &'static [&'static str] {
     match kind(of).start {
         Start::Code { client_names } => client_names,
-        Start::Redirect { .. } => &[],
+        Start::Redirect { .. } | Start::QrCode => &[],
     }
 }
 
@@ -203,7 +220,7 @@ const fn names_of(of: ConnectionKind) -> &'static [&'static str] {
 pub const fn redirecting_browsers(of: ConnectionKind) -> &'static [BrowserKind] {
     match kind(of).start {
         Start::Redirect { browsers, .. } => browsers,
-        Start::Code { .. } => &[],
+        Start::Code { .. } | Start::QrCode => &[],
     }
 }
 

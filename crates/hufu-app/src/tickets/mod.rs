@@ -33,6 +33,11 @@ pub use unit::{
 };
 pub use watch::TicketWatch;
 
+/// Whether a message can be the short code of a ticket.
+pub(crate) fn is_short_code(message: &str) -> bool {
+    secrets::read_short_code(message).is_some()
+}
+
 use crate::{App, Refusal};
 
 /// What a browser sends along when it asks for a QR code. It is stored sealed.

@@ -420,6 +420,22 @@ codes! {
     /// The connection shows no QR code.
     ConnectionWithoutQrCode(connection) => 2579, 400, "connection-without-qr-code", "not-set-up";
 
+    // Messages of official accounts.
+    /// The signature of a message is missing or wrong.
+    PushUnsigned => 2600, 403, "push-unsigned", "not-set-up";
+    /// A message was signed too long ago, or in the future.
+    PushStale => 2601, 403, "push-stale", "not-set-up";
+    /// A message is not encrypted, and the connection wants it to be.
+    PushNotEncrypted => 2602, 403, "push-not-encrypted", "not-set-up";
+    /// A message cannot be decrypted: another key, another app, or half of it is missing.
+    PushUndecryptable => 2603, 403, "push-undecryptable", "not-set-up";
+    /// A message cannot be read.
+    PushMalformed => 2604, 400, "push-malformed", "not-set-up";
+    /// A message arrived before, or its signature belongs to another one.
+    PushReplayed => 2605, 403, "push-replayed", "not-set-up";
+    /// A message is for another account.
+    PushForAnother => 2606, 403, "push-for-another", "not-set-up";
+
     // Pictures.
     /// The upload is not an image of a supported type.
     NotAPicture => 2410, 400, "not-a-picture", "not-a-picture";

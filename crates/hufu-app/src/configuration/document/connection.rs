@@ -289,7 +289,7 @@ impl EditConnection {
             asked.and_then(|asked| asked.pointer(&pointer)).is_some_and(Json::is_null)
         };
         let stays = |path: &str| set.contains(&path) && !is_cleared(path);
-        for problem in field::problems(fields, &values, &stays) {
+        for problem in sources::problems(kind, &values, &stays) {
             reading.refuse_too(joined("fields", &problem.path), problem.reason);
         }
         field::complete(fields, &mut values);

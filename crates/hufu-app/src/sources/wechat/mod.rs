@@ -1,7 +1,7 @@
 //! WeChat: what its login modes share.
 //!
 //! Reading order: `exchange` (turns a client's code into ids), `authorized` (the code of an app, a website or a web page),
-//! one module per mode (`mini_program`, `mobile`, `pc`, `webpage`), and `client_data` (what a client can query without
+//! one module per mode (`mini_program`, `mobile`, `pc`, `webpage`, `official_account`), and `client_data` (what a client can query without
 //! logging in).
 
 mod authorized;
@@ -9,6 +9,7 @@ pub(crate) mod client_data;
 pub(crate) mod exchange;
 pub(crate) mod mini_program;
 pub(crate) mod mobile;
+pub(crate) mod official_account;
 pub(crate) mod pc;
 pub(crate) mod webpage;
 

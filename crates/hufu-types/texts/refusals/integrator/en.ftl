@@ -300,3 +300,13 @@ qr-code-by-device = The token is a device's, whose login was approved elsewhere:
 no-login-mini-program = The connection has no mini program of its own, and the instance has none either: set app_id and app_secret of the connection, or [wechat.default_mini_program] of the server.
 short-code-unknown = The code is not one of this official account's, or has expired: send the one that the page shows now.
 connection-without-qr-code = The connection { $connection } shows no QR code: name one that does.
+
+## Messages of official accounts
+
+push-unsigned = The signature of the message is missing or wrong: check that the token in WeChat's settings is the connection's.
+push-stale = The message was signed more than ten minutes ago, or in the future: check the clock of this server.
+push-not-encrypted = The message is not encrypted, and the connection has encryption = "safe": set the same in WeChat's settings.
+push-undecryptable = The message cannot be decrypted: check that the AppID and the EncodingAESKey in WeChat's settings are the connection's.
+push-malformed = The message is neither XML nor JSON as WeChat writes it, or declares entities: send it as WeChat does.
+push-replayed = The message arrived before, or its signature belongs to another one: nothing is done with it.
+push-for-another = The message is for another account: check the original_id of the connection.

@@ -300,3 +300,13 @@ qr-code-by-device = 该 token 属于在别处获得批准的设备：请使用 A
 no-login-mini-program = 该连接没有配置小程序，服务器也没有默认小程序：请设置连接的 app_id 和 app_secret，或服务器的 [wechat.default_mini_program]。
 short-code-unknown = 该数字码不属于此公众号，或已过期：请发送页面当前显示的数字码。
 connection-without-qr-code = 连接 { $connection } 不提供二维码：请指定提供二维码的连接。
+
+## 公众号消息
+
+push-unsigned = 消息没有签名或签名错误：请检查微信后台的令牌 (Token) 与该连接的是否一致。
+push-stale = 消息的签名时间与现在相差超过十分钟：请检查本服务器的时钟。
+push-not-encrypted = 消息没有加密，而该连接设为 encryption = "safe"：请在微信后台选择相同的方式。
+push-undecryptable = 消息无法解密：请检查微信后台的 AppID 和消息加解密密钥 (EncodingAESKey) 与该连接的是否一致。
+push-malformed = 消息不是微信格式的 XML 或 JSON，或者声明了实体：请按微信的格式发送。
+push-replayed = 消息以前收到过，或其签名属于另一条消息：不作处理。
+push-for-another = 消息属于另一个账号：请检查该连接的 original_id。
