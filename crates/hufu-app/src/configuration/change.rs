@@ -61,8 +61,7 @@ pub enum Outcome<T> {
 }
 
 /// What becomes of the people if a connection gets another app.
-pub(in crate::configuration) const NEW_APP: &str =
-    "people have logged in through this app, and another app knows them by other OpenIDs: whoever has no UnionID of the \
+pub(in crate::configuration) const NEW_APP: &str = "people have logged in through this app, and another app knows them by other OpenIDs: whoever has no UnionID of the \
      same Open Platform account gets a new account, or none with login_only";
 
 /// Why a requested state is invalid.
