@@ -8,7 +8,7 @@ use crate::batches::{batches, rows};
 use crate::{Row, StoreError, Tx, statements, wechat_followers};
 
 statements! {
-    ANY_IN_REALM = "SELECT 1 FROM identities WHERE pool_id = $1 AND realm = $2 LIMIT 1";
+    ANY_IN_REALM = "SELECT user_id FROM identities WHERE pool_id = $1 AND realm = $2 LIMIT 1";
     LIST = "
         SELECT realm, kind, value, user_id, connection_id, created_at
         FROM identities
@@ -64,7 +64,7 @@ batches! {
 
 /// Whether anybody has an id of this realm.
 pub async fn is_realm_used(tx: &mut Tx<'_>, pool: &PoolId, realm: &str) -> Result<bool, StoreError> {
-    let found = tx.optional(ANY_IN_REALM, &[pool.into(), realm.into()], |row| row.get::<i64>(0)).await?;
+    let found = tx.optional(ANY_IN_REALM, &[pool.into(), realm.into()], |row| row.get::<String>(0)).await?;
     Ok(found.is_some())
 }
 
