@@ -22,6 +22,7 @@ use crate::failures::Failures;
 use crate::people::uploads::Decoders;
 use crate::sources::wechat::exchange::Codes;
 use crate::subjects::{Subjects, SubjectsError};
+use crate::tickets::picture::{Pictures, pictures};
 use crate::tickets::watch::Tickets;
 use crate::tokens::authentication::SessionCache;
 use crate::tokens::keys::{KeyError, Keys};
@@ -49,12 +50,15 @@ pub struct Parts {
     pub outgoing: GuardedClient,
     /// Receives the messages of pools without a sender. Development only.
     pub outbox: Option<Outbox>,
+    /// The instance's own login mini program, for connections that scan codes and have none.
+    pub default_mini_program: Option<hufu_wechat::AppCredentials>,
 }
 
 /// An instance of Hufu.
 pub struct App {
     pub(crate) store: Store,
     pub(crate) wechat: hufu_wechat::Client,
+    pub(crate) default_mini_program: Option<hufu_wechat::AppCredentials>,
     pub(crate) sealing: Arc<SealingKey>,
     pub(crate) limits: Limits,
     pub(crate) public_url: String,
@@ -95,6 +99,8 @@ pub struct App {
     pub(crate) imports: Arc<Imports>,
     /// The tickets of the browsers that wait on this node for a QR code.
     pub(crate) tickets: Tickets,
+    /// The pictures of QR codes that WeChat drew.
+    pub(crate) pictures: Pictures,
 }
 
 /// Why an instance failed to start.
@@ -119,7 +125,18 @@ impl App {
     /// the configuration.
     #[boxed]
     pub async fn start(parts: Parts) -> Result<Arc<Self>, StartError> {
-        let Parts { store, wechat, sealing, limits, public_url, clock, random, outgoing, outbox } = parts;
+        let Parts {
+            store,
+            wechat,
+            sealing,
+            limits,
+            public_url,
+            clock,
+            random,
+            outgoing,
+            outbox,
+            default_mini_program,
+        } = parts;
         let cost = Cost::new(limits.password_memory, limits.password_passes);
         let hasher = Hasher::default().with_cost(cost.map_err(StartError::PasswordCost)?);
         // Read the versions first, so that the next refresh notices a change made in the meantime.
@@ -145,6 +162,7 @@ impl App {
             password_keys: PasswordKeys::default(),
             imports: Arc::default(),
             tickets: Tickets::new(&limits),
+            pictures: pictures(&limits),
             client_keys: KeySets::default(),
             request_objects: RequestObjects::default(),
             subjects,
@@ -163,6 +181,7 @@ impl App {
             audit_turn: AtomicUsize::new(0),
             store,
             wechat,
+            default_mini_program,
             sealing,
             limits,
             public_url,

@@ -143,6 +143,7 @@ impl Server {
             outgoing: GuardedClient::new(outgoing.clone())
                 .context("cannot create the client for outgoing calls")?,
             outbox: outbox.clone(),
+            default_mini_program: config.default_mini_program.clone(),
         })
         .await?;
 
