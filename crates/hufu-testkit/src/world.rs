@@ -271,7 +271,7 @@ pub fn secret_of(app_id: &str) -> String {
 }
 
 /// The file describes its pools completely.
-const PRUNE: Options = Options { prune: true, dry_run: false };
+const PRUNE: Options = Options { prune: true, new_apps: false, dry_run: false };
 
 struct Setup {
     limits: Limits,
