@@ -2,11 +2,13 @@
 
 mod refused;
 mod relay;
+mod sandbox;
 
 use axum::http::{Method, StatusCode};
 use hufu_app::tickets::{IssuedTicket, TicketRequest};
+use hufu_testkit::administration::{call, key as access_key};
 use hufu_testkit::{TestDatabase, on_both_engines, raw};
-use hufu_types::{ConnectionId, TicketKind, UserStatus};
+use hufu_types::{AdminRole, ConnectionId, TicketKind, UserStatus};
 use hufu_wechat::crypto::message::{EncodingAesKey, decrypt, verify_message};
 use hufu_wechat::message::{Message, signed_push};
 use serde_json::{Value, json};
@@ -269,6 +271,20 @@ on_both_engines! {
         assert_eq!(rows().await, [[format!("{}000", at - 60), format!("{at}000")]]);
         acknowledged(&of("subscribe", at + 1).send(&world.nobody()).await);
         assert_eq!(rows().await, [[format!("{}000", at + 1), String::new()]]);
+
+        // Administrators see it beside the identity, once there is one.
+        let ticket = ticket(&world, false).await;
+        acknowledged(&Push { nonce: "9", ..Push::event("SCAN", &ticket.scene) }.send(&world.nobody()).await);
+        let user = log_in(&world, &ticket).await;
+        let admin = access_key(&world, AdminRole::Manager, Some(SHOP)).await;
+        let path = format!("/admin/v1/pools/{SHOP}/users/{user}/identities");
+        let seen = call(&world, Some(&admin), "GET", &path, None).await.is(200);
+        let identity = &seen["identities"][0];
+        assert_eq!((&identity["value"], identity["followedAt"].is_string()), (&json!(FOLLOWER), true), "{seen}");
+        assert!(identity.get("unfollowedAt").is_none());
+        let owner = access_key(&world, AdminRole::Owner, None).await;
+        call(&world, Some(&owner), "DELETE", &format!("/admin/v1/pools/{SHOP}/users/{user}"), None).await.is(204);
+        assert_eq!(rows().await, Vec::<Vec<String>>::new());
     }
 
     async fn a_new_follower_is_welcomed(database) {
@@ -313,4 +329,14 @@ on_both_engines! {
         acknowledged(&Push::event("SCAN", &ticket.scene).send(&world.nobody()).await);
         assert_eq!(check(&world.nobody().app(SHOP_TILL), &ticket).await["status"], 0);
     }
+}
+
+#[test]
+fn zz_write_docs() {
+    std::fs::write("/tmp/wechat_fields.md", hufu_app::sources::markdown()).unwrap();
+    std::fs::write(
+        "/tmp/wechat_schema.json",
+        serde_json::to_string_pretty(&hufu_app::sources::json_schema()).unwrap() + "\n",
+    )
+    .unwrap();
 }
