@@ -55,7 +55,7 @@ async fn scans(database: TestDatabase, mode: MessageMode) {
     let world = world_of_sandbox(database, AppKind::ServiceAccount, mode, &fields).await;
     let user = world.client().referer(MINI).log_in(MINI, "mei").await.id;
     for delivery in [Delivery::default(), Delivery { twice: true, ..Delivery::default() }] {
-        let ticket = ticket(&world, false).await;
+        let ticket = ticket(&world).await;
         let code = draw(&world, &ticket).await;
         world.sandbox.scan(&code, "mei", &delivery).await.unwrap();
         let push = world.sandbox.pushes(0).pop().unwrap();
@@ -69,7 +69,7 @@ async fn scans(database: TestDatabase, mode: MessageMode) {
         Delivery { forged: true, ..Delivery::default() },
         Delivery { age_seconds: 601, ..Delivery::default() },
     ] {
-        let ticket = ticket(&world, false).await;
+        let ticket = ticket(&world).await;
         let code = draw(&world, &ticket).await;
         world.sandbox.scan(&code, "lin", &delivery).await.unwrap();
         assert_eq!(check(&world.nobody().app(SHOP_TILL), &ticket).await["status"], 0, "{delivery:?}");
@@ -95,7 +95,7 @@ on_both_engines! {
         let push = world.sandbox.follow(ACCOUNT, "mei", &Delivery::default()).await.unwrap().unwrap();
         assert_eq!(push.verdict(), Some(Verdict::Replied), "{push:?}");
         assert!(format!("{push:?}").contains("欢迎"), "{push:?}");
-        let ticket = ticket(&world, true).await;
+        let ticket = ticket(&world).await;
         let code = ticket.short_code.as_deref().unwrap();
         let push = world.sandbox.message(ACCOUNT, "mei", code, &Delivery::default()).await.unwrap();
         assert_eq!(push.verdict(), Some(Verdict::Acknowledged), "{push:?}");
