@@ -15,6 +15,7 @@ mod login_flows;
 mod merging;
 mod messages;
 mod mobile;
+mod official_accounts;
 mod people;
 mod personal;
 mod phones;
