@@ -4,7 +4,7 @@ use crate::acts::mini::{MiniLogin, PhoneChoice};
 use crate::acts::push::Delivery;
 use crate::acts::scan::resolve;
 use crate::acts::{account, web};
-use crate::control::phone::{ScanAction, run_mini_login, scanned};
+use crate::control::phone::{ScanAction, pending_codes, run_mini_login, scanned};
 use crate::{ControlError, Push, Sandbox, Settings, SettingsPatch};
 
 impl Sandbox {
@@ -68,6 +68,24 @@ impl Sandbox {
     ) -> Result<Push, ControlError> {
         let (app, person) = (self.state.app(app_id)?, self.state.people.named(user)?);
         account::say(&self.state, &app, &person, text, delivery).await
+    }
+
+    /// Taps the menu of an official account that the person follows: `CLICK` with this key, or `VIEW` if it is an
+    /// http or https link.
+    pub async fn tap_menu(
+        &self,
+        app_id: &str,
+        user: &str,
+        key: &str,
+        delivery: &Delivery,
+    ) -> Result<Push, ControlError> {
+        let (app, person) = (self.state.app(app_id)?, self.state.people.named(user)?);
+        account::tap_menu(&self.state, &app, &person, key, delivery).await
+    }
+
+    /// The codes that a phone can scan now, as `GET /__sandbox/pending` answers them.
+    pub fn pending(&self) -> serde_json::Value {
+        pending_codes(&self.state)
     }
 
     /// The pushed messages after number `after`, oldest first.

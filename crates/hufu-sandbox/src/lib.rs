@@ -92,8 +92,17 @@ pub struct Options {
     pub max_sessions: usize,
     /// The number of calls that the log keeps.
     pub log_capacity: usize,
-    /// What can be changed later as well.
-    pub settings: Settings,
+    /// The base URL of the server that the login mini program speaks to. This and what follows are
+    /// [`Settings`], which can be changed later too.
+    pub login_mini_program_host: Option<String>,
+    /// See [`Settings::push_sends`].
+    pub push_sends: u32,
+    /// See [`Settings::push_timeout_ms`].
+    pub push_timeout_ms: u64,
+    /// See [`Settings::push_anywhere`].
+    pub push_anywhere: bool,
+    /// See [`Settings::deny_redirects`].
+    pub deny_redirects: bool,
 }
 
 impl Default for Options {
@@ -107,7 +116,11 @@ impl Default for Options {
             max_codes: 2_000_000,
             max_sessions: 100_000,
             log_capacity: 1_000,
-            settings: Settings::default(),
+            login_mini_program_host: None,
+            push_sends: 3,
+            push_timeout_ms: 5_000,
+            push_anywhere: false,
+            deny_redirects: true,
         }
     }
 }

@@ -215,10 +215,20 @@ pub(crate) fn problems(
     stays: &field::Stays<'_>,
 ) -> Vec<SettingProblem> {
     let mut found = field::problems(fields(of), values, stays);
-    if of == ConnectionKind::WechatOfficialAccount {
-        found.extend(wechat::official_account::problem(values, stays));
-    }
+    found.extend(problem_together(of, values, stays));
     found
+}
+
+/// What is wrong with the values of a kind's fields together, where each by itself is right.
+pub(crate) fn problem_together(
+    of: ConnectionKind,
+    values: &field::Values,
+    stays: &field::Stays<'_>,
+) -> Option<SettingProblem> {
+    match of {
+        ConnectionKind::WechatOfficialAccount => wechat::official_account::problem(values, stays),
+        _ => None,
+    }
 }
 
 /// The kinds whose logins the published clients call by this name, for example `wechat`. The first one is meant unless

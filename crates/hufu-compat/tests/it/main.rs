@@ -16,6 +16,7 @@ mod merging;
 mod messages;
 mod mobile;
 mod mobile_calls;
+mod official_accounts;
 mod people;
 mod personal;
 mod phones;

@@ -4,7 +4,7 @@ use crate::control::ControlError;
 use crate::ids::WechatId;
 use crate::state::State;
 use crate::state::apps::App;
-use crate::state::chats::{Line, Writer};
+use crate::state::chats::{Line, Note, Writer};
 use crate::state::followers::Follower;
 use crate::state::people::Person;
 use crate::state::pushes::Push;
@@ -23,6 +23,10 @@ fn openid_in(state: &State, app: &App, person: &Person) -> Result<WechatId, Cont
 /// Whether this person follows this account.
 pub(crate) fn follows(state: &State, app: &App, person: &Person) -> bool {
     state.followers.get(app.index, state.ids.openid(&app.id, person.key)).is_some()
+}
+
+fn note(state: &State, app: &App, person: &Person, note: Note) {
+    write(state, app, person, Writer::Wechat(note), "");
 }
 
 fn write(state: &State, app: &App, person: &Person, by: Writer, text: &str) {
@@ -55,7 +59,7 @@ pub(crate) async fn follow(
         (false, None) => return Ok(None),
     };
     if is_new {
-        write(state, app, person, Writer::Wechat, "你已关注，现在可以开始聊天了");
+        note(state, app, person, Note::Followed);
     }
     push(state, app, person, message, delivery).await.map(Some)
 }
@@ -71,7 +75,7 @@ pub(crate) async fn unfollow(
     if !state.followers.unfollow(app.index, openid) {
         return Err(ControlError::NotAFollower);
     }
-    write(state, app, person, Writer::Wechat, "你已取消关注");
+    note(state, app, person, Note::Unfollowed);
     push(state, app, person, Message::Unsubscribe, delivery).await
 }
 

@@ -15,7 +15,7 @@ use super::reply::{Parties, judge};
 use crate::control::ControlError;
 use crate::state::State;
 use crate::state::apps::{App, AppState};
-use crate::state::chats::{Line, Writer};
+use crate::state::chats::{Line, Note, Writer};
 use crate::state::messages::{MessageMode, Messages};
 use crate::state::people::Person;
 use crate::state::pushes::{Attempt, Push, Verdict};
@@ -229,13 +229,13 @@ fn show(state: &State, app: &App, person: &Person, push: &Push) {
         match (attempt.verdict, &attempt.reply) {
             (Verdict::Replied, Some(text)) => write(Writer::Account, text),
             (Verdict::Malformed | Verdict::WrongSignature, _) => {
-                write(Writer::Wechat, "该公众号提供的服务出现故障，请稍后再试");
+                write(Writer::Wechat(Note::Broken), "");
             }
             _ => {}
         }
     }
     if push.event == "text" && push.verdict().is_some_and(Verdict::is_resent) {
-        write(Writer::Wechat, "该公众号暂时无法提供服务，请稍后再试");
+        write(Writer::Wechat(Note::Unavailable), "");
     }
 }
 

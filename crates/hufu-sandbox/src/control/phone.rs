@@ -19,6 +19,7 @@ use crate::acts::{account, mini, web};
 use crate::state::State;
 use crate::state::people::Person;
 use crate::state::tickets::{MiniCode, Ticket};
+use crate::state::web_logins::WebLogin;
 
 type Shared = Extract<Arc<State>>;
 
@@ -161,28 +162,28 @@ fn account_code(state: &State, ticket: &Ticket) -> Value {
     })
 }
 
-/// The codes that a phone can scan now, newest first.
 async fn pending(Extract(state): Shared) -> Response {
+    Json(pending_codes(&state)).into_response()
+}
+
+/// The codes that a phone can scan now, newest first.
+pub(crate) fn pending_codes(state: &State) -> Value {
     let now = state.clock.now();
-    let websites: Vec<_> = state
-        .web_logins
-        .waiting(MAX_PENDING, now)
-        .into_iter()
-        .map(|login| {
-            json!({
-                "kind": "website",
-                "app_id": app_id_at(&state, login.app),
-                "uuid": login.uuid,
-                "redirect_uri": login.redirect_uri,
-                "created_at": login.created_at,
-            })
+    let website = |login: WebLogin| {
+        json!({
+            "kind": "website",
+            "app_id": app_id_at(state, login.app),
+            "uuid": login.uuid,
+            "redirect_uri": login.redirect_uri,
+            "created_at": login.created_at,
         })
-        .collect();
+    };
+    let websites: Vec<_> = state.web_logins.waiting(MAX_PENDING, now).into_iter().map(website).collect();
     let accounts = state.tickets.latest(MAX_PENDING, |ticket| ticket.is_live(now));
-    let accounts: Vec<_> = accounts.iter().map(|ticket| account_code(&state, ticket)).collect();
-    let minis = state.mini_codes.latest(MAX_PENDING, |_| true);
-    let minis: Vec<_> = minis.iter().map(|code| mini_code(&state, code)).collect();
-    Json(json!({ "websites": websites, "accounts": accounts, "miniprograms": minis })).into_response()
+    let accounts: Vec<_> = accounts.iter().map(|ticket| account_code(state, ticket)).collect();
+    let minis = state.mini_codes.latest(MAX_PENDING, |code| code.expires_at.is_none_or(|end| now < end));
+    let minis: Vec<_> = minis.iter().map(|code| mini_code(state, code)).collect();
+    json!({ "websites": websites, "accounts": accounts, "miniprograms": minis })
 }
 
 #[derive(Deserialize)]

@@ -15,12 +15,12 @@ use hufu_html::Escaped;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::AUTHORIZE;
-use super::view::{Page, html, redirect};
+use super::view::{Page, phone_html, redirect};
 use crate::acts::web::{Authorization, authorization_address, read_authorization};
 use crate::api::{execute, param, shown_app_id};
 use crate::page::text::Language;
 use crate::page::theme;
-use crate::phone::cookie::chosen;
+use crate::phone::cookie::{self, chosen};
 use crate::phone::shell::{Foot, Look, Screen};
 use crate::phone::widgets::{Face, Named};
 use crate::reply::WechatError;
@@ -87,7 +87,7 @@ pub(super) async fn decide(Extract(state): Shared, headers: HeaderMap, body: Byt
 }
 
 fn not_in_wechat(query: &str, chosen: Option<&Person>, headers: &HeaderMap) -> Response {
-    let language = Language::choose(None, headers);
+    let language = cookie::language(None, headers);
     let heading = language.of("请在微信客户端打开链接", "Please open this link in the WeChat client");
     let way = match chosen {
         Some(person) => {
@@ -118,7 +118,7 @@ fn not_in_wechat(query: &str, chosen: Option<&Person>, headers: &HeaderMap) -> R
 }
 
 fn no_network(headers: &HeaderMap) -> Response {
-    let language = Language::choose(None, headers);
+    let language = cookie::language(None, headers);
     let body = format!(
         r#"<div class="open-sheet open-failure"><span class="open-mark" aria-hidden="true">!</span><h1>{}</h1><p>{}</p></div>
 "#,
@@ -194,5 +194,5 @@ fn ask(
         sheet: Some(&sheet),
         ..Screen::default()
     };
-    html(look.page(&screen, Some(person)))
+    phone_html(look.page(&screen, Some(person)))
 }

@@ -11,6 +11,11 @@ use crate::page::text::Language;
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; \
                       base-uri 'none'";
 
+/// The phone may be shown in a frame by pages of this machine.
+const PHONE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+                            img-src 'self'; base-uri 'none'; \
+                            frame-ancestors 'self' http://127.0.0.1:* http://localhost:*";
+
 /// A page with this text as `<main>`.
 pub(super) struct Page<'a> {
     pub(super) language: Language,
@@ -25,7 +30,7 @@ pub(super) struct Page<'a> {
 
 impl Page<'_> {
     pub(super) fn response(&self) -> Response {
-        html(format!(
+        let body = format!(
             r#"<!DOCTYPE html>
 <html lang="{tag}"{theme}>
 <head>
@@ -53,15 +58,20 @@ impl Page<'_> {
             foot = self
                 .language
                 .of("微信沙箱：仅供开发与测试", "WeChat sandbox: for development and tests only"),
-        ))
+        );
+        page(body, POLICY)
     }
 }
 
-/// A page as WeChat's server sends it.
-pub(crate) fn html(body: String) -> Response {
+/// A page of the phone.
+pub(crate) fn phone_html(body: String) -> Response {
+    page(body, PHONE_POLICY)
+}
+
+fn page(body: String, policy: &'static str) -> Response {
     let headers: [(HeaderName, HeaderValue); 4] = [
         (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
-        (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
+        (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy)),
         // Forms must say where they come from.
         (header::REFERRER_POLICY, HeaderValue::from_static("same-origin")),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),

@@ -74,6 +74,7 @@ fn write_head(to: &mut String, text: &Text, theme: &str) -> fmt::Result {
 <a class="skip" href="#main">{skip}</a>
 <header class="top">
 <div class="brand"><svg viewBox="0 0 32 32" aria-hidden="true"><use href="/icons.svg#mark"/></svg><span>{brand} <code>sandbox</code></span></div>
+<a class="btn btn-sm" href="/phone">{phone_icon}{open_phone}</a>
 <a class="btn btn-sm btn-quiet" href="?lang={other}" hreflang="{other}" lang="{other}">{other_name}</a>
 </header>
 <main id="main" class="page">
@@ -88,6 +89,8 @@ fn write_head(to: &mut String, text: &Text, theme: &str) -> fmt::Result {
         brand = text.brand,
         words = Escaped(&words(text)),
         skip = text.skip,
+        phone_icon = Icon("phone"),
+        open_phone = text.open_phone,
         other = text.other_tag,
         other_name = text.other_name,
         about = text.about,

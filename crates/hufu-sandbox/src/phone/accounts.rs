@@ -16,7 +16,7 @@ use crate::acts::account;
 use crate::acts::push::Delivery;
 use crate::page::text::Language;
 use crate::state::apps::AppKind;
-use crate::state::chats::{Chat, Writer};
+use crate::state::chats::{Chat, Note, Writer};
 use crate::state::people::Person;
 
 pub(super) async fn show(
@@ -82,7 +82,7 @@ fn lines(chat: &Chat, app: &Named, person: &Person, l: Language, offline: bool) 
             Writer::Account => {
                 write!(body, r#"<div class="say">{}<p>{text}</p></div>"#, Face::app(app).small())
             }
-            Writer::Wechat => write!(body, r#"<p class="ph-time">{text}</p>"#),
+            Writer::Wechat(note) => write!(body, r#"<p class="ph-time">{}</p>"#, note_text(note, l)),
         };
     }
     if offline {
@@ -91,6 +91,22 @@ fn lines(chat: &Chat, app: &Named, person: &Person, l: Language, offline: bool) 
     }
     body.push_str("</div>");
     body
+}
+
+/// WeChat's own words.
+pub(super) fn note_text(note: Note, l: Language) -> &'static str {
+    match note {
+        Note::Followed => l.of("你已关注，现在可以开始聊天了", "You follow it now, and can write to it"),
+        Note::Unfollowed => l.of("你已取消关注", "You no longer follow it"),
+        Note::Broken => l.of(
+            "该公众号提供的服务出现故障，请稍后再试",
+            "The service of this account is faulty, try again later",
+        ),
+        Note::Unavailable => l.of(
+            "该公众号暂时无法提供服务，请稍后再试",
+            "This account is temporarily unavailable, try again later",
+        ),
+    }
 }
 
 fn compose(app_id: &str, follows: bool, l: Language) -> String {

@@ -168,11 +168,14 @@ impl Look<'_> {
             "phone open mini program" => l.of("打开小程序", "opens a mini program"),
             "phone open link" => l.of("打开网页", "opens a link"),
             "phone open app" => l.of("打开 App", "opens an app"),
+            "phone menu" => l.of("点菜单", "taps the menu"),
             "phone settings" => l.of("改设置", "changes settings"),
             "phone choose" => l.of("拿起手机", "takes the phone"),
             _ => {
                 return match path.strip_prefix("push ") {
-                    Some(event) => format!("{} <code>{event}</code>", l.of("推送", "push")),
+                    Some(event) => {
+                        format!(r#"<span class="act">{} <code>{event}</code></span>"#, l.of("推送", "push"))
+                    }
                     None => format!("<code>{path}</code>"),
                 };
             }

@@ -30,7 +30,7 @@ pub(super) fn choose(person: &Person) -> HeaderValue {
 }
 
 /// The language of the query, else the chosen one, else the browser's.
-pub(super) fn language(query: Option<&str>, headers: &HeaderMap) -> Language {
+pub(crate) fn language(query: Option<&str>, headers: &HeaderMap) -> Language {
     let asked = query.unwrap_or_default().split('&').any(|pair| pair.starts_with("lang="));
     match value(headers, LANGUAGE) {
         Some("zh") if !asked => Language::Chinese,

@@ -7,6 +7,7 @@ use axum::extract::{RawQuery, State as Extract};
 use axum::http::HeaderMap;
 use axum::response::Response;
 
+use super::accounts::note_text;
 use super::shell::{Foot, Look, Screen, Tab};
 use super::widgets::{Face, Icon, Named, Row, Time};
 use super::{Owner, Shared, scan};
@@ -14,6 +15,7 @@ use crate::acts::account::follows;
 use crate::page::text::Language;
 use crate::state::State;
 use crate::state::apps::{App, AppKind};
+use crate::state::chats::Writer;
 use crate::state::people::Person;
 
 pub(super) async fn show(
@@ -86,7 +88,10 @@ fn accounts(state: &State, person: &Person, l: Language) -> String {
         let (chat, named) = (state.chats.of(app.index, person.key), Named::of(&app));
         let last = chat.lines.back();
         let about = match last {
-            Some(line) if follows(state, &app, person) => line.text.clone(),
+            Some(line) if follows(state, &app, person) => match line.by {
+                Writer::Wechat(note) => note_text(note, l).to_owned(),
+                Writer::Person | Writer::Account => line.text.clone(),
+            },
             _ if follows(state, &app, person) => l.of("已关注", "You follow it").to_owned(),
             _ => l.of("公众号，还没有关注", "Official account, not followed yet").to_owned(),
         };

@@ -217,10 +217,14 @@ pub(super) async fn choose(Extract(state): Shared, body: Bytes) -> Response {
     response
 }
 
-pub(super) async fn language(RawQuery(query): RawQuery) -> Response {
+/// Comes back to the screen that the reader was on.
+pub(super) async fn language(RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
     let query = query.unwrap_or_default();
     let to = if param(&query, "to").as_deref() == Some("zh") { Language::Chinese } else { Language::English };
-    let mut response = go("/phone");
+    let from = headers.get(header::REFERER).and_then(|from| from.to_str().ok());
+    let from = from.and_then(|from| url::Url::parse(from).ok()).map(|url| url.path().to_owned());
+    let from = from.filter(|path| path.starts_with("/phone/")).unwrap_or_else(|| "/phone".to_owned());
+    let mut response = go(&from);
     response.headers_mut().insert(header::SET_COOKIE, cookie::speak(to));
     response
 }

@@ -144,7 +144,7 @@ fn screen(
         body,
         r#"<form class="ph-pad ph-paste" method="post" action="/phone/scan"><div class="field"><label for="pasted">{label}</label><input class="input" id="pasted" name="text" autocomplete="off" spellcheck="false" placeholder="{hint}" required>{error}</div><button class="btn btn-block">{scan}</button></form>"#,
         label = l.of("或者粘贴", "Or paste"),
-        hint = l.of("链接、图片地址、ticket 或 scene", "A link, an image’s address, a ticket or scene"),
+        hint = l.of("链接、ticket 或 scene", "A link, ticket or scene"),
         scan = l.of("扫它", "Scan it"),
     );
     let screen = Screen {

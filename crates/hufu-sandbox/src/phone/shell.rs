@@ -8,7 +8,7 @@ use hufu_html::Escaped;
 
 use super::widgets::{Face, Icon, Time};
 use super::{beside, cookie};
-use crate::open::view::html;
+use crate::open::view::phone_html;
 use crate::page::text::Language;
 use crate::page::theme;
 use crate::state::State;
@@ -19,6 +19,8 @@ pub(crate) struct Look<'s> {
     pub(super) state: &'s State,
     pub(crate) language: Language,
     theme: &'static str,
+    /// Another page shows the phone in a frame: then it is the phone alone.
+    is_framed: bool,
 }
 
 /// The tabs of WeChat.
@@ -62,12 +64,13 @@ pub(crate) struct Screen<'a> {
 
 impl<'s> Look<'s> {
     pub(crate) fn new(state: &'s State, query: Option<&str>, headers: &HeaderMap) -> Look<'s> {
-        Look { state, language: cookie::language(query, headers), theme: theme(headers) }
+        let is_framed = headers.get("sec-fetch-dest").is_some_and(|to| to.as_bytes() == b"iframe");
+        Look { state, language: cookie::language(query, headers), theme: theme(headers), is_framed }
     }
 
     /// The screen as a response.
     pub(crate) fn show(&self, screen: &Screen<'_>, person: Option<&Person>) -> Response {
-        html(self.page(screen, person))
+        phone_html(self.page(screen, person))
     }
 
     /// The whole page.
@@ -82,7 +85,7 @@ impl<'s> Look<'s> {
         let l = self.language;
         write!(
             to,
-            r##"<!DOCTYPE html>
+            r#"<!DOCTYPE html>
 <html lang="{tag}"{theme}>
 <head>
 <meta charset="utf-8">
@@ -93,35 +96,23 @@ impl<'s> Look<'s> {
 <link rel="stylesheet" href="/phone.css">
 <script src="/phone.js" defer></script>
 </head>
-<body class="dev phone-page" data-version="{version}" data-live="{live}">
-<a class="skip" href="#screen">{skip}</a>
-<header class="top">
-<a class="brand" href="/phone"><svg viewBox="0 0 32 32" aria-hidden="true"><use href="/icons.svg#mark"/></svg><span>{brand} <code>sandbox</code></span></a>
-<nav class="where" aria-label="{where_label}"><a href="/phone" aria-current="page">{phone}</a><a href="/">{bench}</a></nav>
-<a class="btn btn-sm btn-quiet" href="/phone/language?to={other}" hreflang="{other}" lang="{other}">{other_name}</a>
-</header>
-<main id="main" class="page">
-<div class="page-head"><div><h1>{heading}</h1><p>{about}</p></div></div>
-<div class="bench">
-"##,
+<body class="dev phone-page{framed}" data-version="{version}" data-live="{live}">
+"#,
             tag = l.of("zh-CN", "en"),
             theme = self.theme,
             title = Escaped(screen.title),
             brand = l.of("虎符", "Hufu"),
+            framed = if self.is_framed { " is-framed" } else { "" },
             version = self.state.version(),
             live = screen.is_live,
-            skip = l.of("跳到手机屏幕", "Skip to the phone’s screen"),
-            where_label = l.of("沙箱", "Sandbox"),
-            phone = l.of("手机", "Phone"),
-            bench = l.of("应用、用户与故障", "Apps, people, faults"),
-            other = l.of("en", "zh"),
-            other_name = l.of("English", "中文"),
-            heading = l.of("沙箱手机", "The sandbox’s phone"),
-            about = l.of(
-                "一部装着微信的手机，只在这台电脑上。点它，你的应用就收到真的登录；弄坏它，看你的应用怎么办。",
-                "A phone with WeChat on it, on this machine only. Tap it, and your application gets a real login; break it, and see what your application does."
-            ),
         )?;
+        if self.is_framed {
+            to.push_str("<main id=\"main\">\n");
+            self.write_phone(to, screen, person)?;
+            to.push_str("</main>\n</body>\n</html>\n");
+            return Ok(());
+        }
+        self.write_head(to)?;
         self.write_phone(to, screen, person)?;
         to.push_str("<div class=\"bench-side\" id=\"beside\">\n");
         beside::write(to, self)?;
@@ -129,9 +120,38 @@ impl<'s> Look<'s> {
         Ok(())
     }
 
+    /// The header of the page, up to the phone.
+    fn write_head(&self, to: &mut String) -> fmt::Result {
+        let l = self.language;
+        writeln!(
+            to,
+            r##"<a class="skip" href="#screen">{skip}</a>
+<header class="top">
+<a class="brand" href="/phone"><svg viewBox="0 0 32 32" aria-hidden="true"><use href="/icons.svg#mark"/></svg><span>{brand} <code>sandbox</code></span></a>
+<nav class="where" aria-label="{where_label}"><a href="/phone" aria-current="page">{phone}</a><a href="/">{bench}</a></nav>
+<a class="btn btn-sm btn-quiet" href="/phone/language?to={other}" hreflang="{other}" lang="{other}">{other_name}</a>
+</header>
+<main id="main" class="page">
+<div class="page-head"><div><h1>{heading}</h1><p>{about}</p></div></div>
+<div class="bench">"##,
+            brand = l.of("虎符", "Hufu"),
+            skip = l.of("跳到手机屏幕", "Skip to the phone’s screen"),
+            where_label = l.of("沙箱", "Sandbox"),
+            phone = l.of("手机", "Phone"),
+            bench = l.of("应用、用户与故障", "Apps, people, faults"),
+            other = l.of("en", "zh"),
+            other_name = l.of("English", "中文"),
+            heading = l.of("沙箱手机", "The sandbox phone"),
+            about = l.of(
+                "一部装着微信的手机，只在这台电脑上。点它，你的应用就收到真的登录；弄坏它，看你的应用怎么办。",
+                "A phone with WeChat on it, on this machine only. Tap it, and your application gets a real login; break it, and see what your application does."
+            ),
+        )
+    }
+
     fn write_phone(&self, to: &mut String, screen: &Screen<'_>, person: Option<&Person>) -> fmt::Result {
         let l = self.language;
-        write!(to, r#"<aside class="phone-side" aria-label="{}">"#, l.of("沙箱手机", "The sandbox’s phone"))?;
+        write!(to, r#"<aside class="phone-side" aria-label="{}">"#, l.of("沙箱手机", "The sandbox phone"))?;
         if let Some(person) = person {
             let whose = match l {
                 Language::Chinese => format!("<strong>{}</strong>的手机", Escaped(&person.name)),

@@ -16,13 +16,25 @@ pub(crate) enum Writer {
     Person,
     Account,
     /// WeChat itself, in small grey letters.
-    Wechat,
+    Wechat(Note),
+}
+
+/// What WeChat itself says in a chat. The phone has the words, in the reader's language.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Note {
+    Followed,
+    Unfollowed,
+    /// The account's server answered something unreadable.
+    Broken,
+    /// The account's server did not answer.
+    Unavailable,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct Line {
     pub(crate) at: Millis,
     pub(crate) by: Writer,
+    /// Empty for a note.
     pub(crate) text: String,
 }
 

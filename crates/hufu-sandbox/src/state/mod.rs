@@ -63,7 +63,7 @@ impl State {
             user_tokens: Mutex::new(user_tokens::UserTokens::new(options.max_sessions)),
             faults: faults::Faults::default(),
             calls: calls::CallLog::new(options.log_capacity),
-            settings: RwLock::new(Arc::new(options.settings.clone())),
+            settings: RwLock::new(Arc::new(settings::Settings::of(&options))),
             followers: followers::Followers::default(),
             chats: chats::Chats::default(),
             tickets: tickets::Shelf::default(),

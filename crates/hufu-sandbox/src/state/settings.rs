@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ControlError;
+use crate::{ControlError, Options};
 
 /// How the simulated WeChat behaves.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -20,14 +20,17 @@ pub struct Settings {
     pub deny_redirects: bool,
 }
 
-impl Default for Settings {
-    fn default() -> Settings {
+impl Settings {
+    /// The settings that a sandbox starts with.
+    pub(crate) fn of(options: &Options) -> Settings {
+        let host =
+            options.login_mini_program_host.as_deref().map(|host| host.trim_end_matches('/').to_owned());
         Settings {
-            login_mini_program_host: None,
-            push_sends: 3,
-            push_timeout_ms: 5_000,
-            push_anywhere: false,
-            deny_redirects: true,
+            login_mini_program_host: host.filter(|host| !host.is_empty()),
+            push_sends: options.push_sends.max(1),
+            push_timeout_ms: options.push_timeout_ms.max(1),
+            push_anywhere: options.push_anywhere,
+            deny_redirects: options.deny_redirects,
         }
     }
 }

@@ -57,7 +57,7 @@ const PLACES: &[(&str, &[&str])] = &[
     ("utoipa", &["hufu-admin"]),
     ("askama", &["hufu-web", "hufu-pages"]),
     ("fluent-bundle", &["hufu-types"]),
-    ("reqwest", &["hufu-wechat", "hufu-connect"]),
+    ("reqwest", &["hufu-wechat", "hufu-connect", "hufu-sandbox"]),
     ("clap", &["hufu"]),
     // All other crates use typed errors.
     ("anyhow", &["hufu"]),

@@ -25,7 +25,7 @@ use crate::configuration::document::check_label;
 use crate::sources::{self, Field, Form, field};
 
 /// Known login modes that are not supported yet.
-const UNSERVED_CONNECTION_KINDS: &[&str] = &["wechatmp-qrcode", "wechat:miniprogram:app-launch"];
+const UNSERVED_CONNECTION_KINDS: &[&str] = &["wechat:miniprogram:app-launch"];
 
 /// Ids that are unique across pools.
 #[derive(Default)]
@@ -175,7 +175,14 @@ fn read_connection(
     let extras = read_extras(table, kind, files);
     let fields = table.required("fields");
     let settings = if let Some(kind) = kind {
-        fields.and_then(|item| read_fields(item, "the fields of a connection", sources::fields(kind)))
+        fields.and_then(|item| {
+            let values = read_fields(item, "the fields of a connection", sources::fields(kind))?;
+            let problem = sources::problem_together(kind, &values, &|_| false);
+            problem
+                .as_ref()
+                .inspect(|problem| item.refuse(format!("`{}`: {}", problem.path, problem.reason)));
+            problem.is_none().then_some(values)
+        })
     } else {
         fields.inspect(|item| check_values(*item));
         None

@@ -1,0 +1,209 @@
+//! Messages that are refused, and the forms that are accepted.
+
+use hufu_wechat::crypto::message::{encrypt, url_signature};
+use hufu_wechat::message::LARGEST_BODY;
+
+use super::*;
+use crate::world::CAFE;
+
+/// Sends a push that must be refused with this code, and change nothing. Returns the answer.
+async fn refused(world: &World, push: &Push, number: u64) -> Answer {
+    let (path, body) = push.request();
+    refused_request(world, &path, body, number).await
+}
+
+async fn refused_request(world: &World, path: &str, body: Vec<u8>, number: u64) -> Answer {
+    let count = "SELECT COUNT(*) FROM wechat_messages";
+    let before = raw::number(world.database(), count).await;
+    let answer = post(&world.nobody(), path, body).await;
+    assert_eq!(answer.json()["code"], number, "{answer}");
+    assert!(answer.status.is_client_error(), "{answer}");
+    let text = answer.to_string();
+    for secret in [TOKEN, AES_KEY, "secret-of", FOLLOWER] {
+        assert!(!text.contains(secret), "{secret} in {text}");
+    }
+    assert_eq!(raw::number(world.database(), count).await, before);
+    answer
+}
+
+/// The standard file with an account of the cafe as well, which shares everything with the shop's but its AppID.
+fn with_the_cafe() -> String {
+    let cafe = format!(
+        "
+  [[user_pool.connection]]
+  identifier = \"shop-oa\"
+  type = \"wechatmp-qrcode\"
+  open_platform = \"cafe\"
+  fields = {{ app_id = \"wx00000000000000d2\", app_secret = \"s\", original_id = \"gh_cafe\", token = \"tokenOfTheCafe\", aes_key = \"{AES_KEY}\" }}
+  [[user_pool.application]]
+  id = \"6560c0ffee00000000000014\""
+    );
+    file("").replacen("\n  [[user_pool.application]]\n  id = \"6560c0ffee00000000000014\"", &cafe, 1)
+}
+
+on_both_engines! {
+    // Lesson 2.
+    async fn unsigned_foreign_stale_and_replayed_messages_are_refused(database) {
+        let world = world(database).await;
+        world.reconfigure(&with_the_cafe()).await;
+        let ticket = ticket(&world).await;
+        let push = Push::event("SCAN", &ticket.scene);
+        let plain = Push { encrypted_for: None, ..push.clone() };
+        let at = NOW.seconds();
+
+        // Unsigned.
+        let (path, body) = push.request();
+        refused_request(&world, EVENTS, push.body.clone().into_bytes(), 2600).await;
+        let (unsigned, _) = path.split_once("&msg_signature").unwrap();
+        refused_request(&world, unsigned, body.clone(), 2600).await;
+        // Another token, and none: whoever does not know the token could sign with the empty one.
+        for token in ["tokenOfTheCafe", ""] {
+            refused(&world, &Push { token, ..push.clone() }, 2600).await;
+            refused(&world, &Push { token, ..plain.clone() }, 2600).await;
+        }
+        // Another tenant's: for its AppID, at its address, for its account.
+        refused(&world, &Push { encrypted_for: Some("wx00000000000000d2"), ..push.clone() }, 2603).await;
+        let elsewhere = Box::leak(EVENTS.replace(SHOP, CAFE).into_boxed_str());
+        refused(&world, &Push { path: elsewhere, ..push.clone() }, 2600).await;
+        let body_for_cafe = push.body.replace(ORIGINAL_ID, "gh_cafe");
+        refused(&world, &Push { body: body_for_cafe, ..push.clone() }, 2606).await;
+        // Too old, or too new.
+        for signed_at in [at - 601, at + 601] {
+            refused(&world, &Push { signed_at, ..push.clone() }, 2601).await;
+        }
+        // Changed after it was signed.
+        let changed = String::from_utf8(body.clone()).unwrap().replacen("<Encrypt><![CDATA[", "<Encrypt><![CDATA[A", 1);
+        refused_request(&world, &path, changed.into_bytes(), 2600).await;
+        assert_eq!(check(&world.nobody().app(SHOP_TILL), &ticket).await["status"], 0, "nothing came of any");
+
+        // Replayed: WeChat sends it again within seconds, and nobody does a minute later.
+        acknowledged(&push.send(&world.nobody()).await);
+        acknowledged(&push.send(&world.nobody()).await);
+        world.advance(std::time::Duration::from_secs(61));
+        refused_request(&world, &path, body, 2605).await;
+        let renewed = Push { signed_at: at + 61, ..push };
+        refused(&world, &renewed, 2605).await;
+    }
+
+    async fn a_signature_that_was_seen_signs_nothing_else(database) {
+        let world = world_with(database, ", encryption = \"plain\"").await;
+        let plain = |body| Push { encrypted_for: None, ..Push::of(body) };
+        acknowledged(&plain(event(FOLLOWER, NOW.seconds(), "SCAN", "none")).send(&world.nobody()).await);
+        // The signature of a plain message does not cover its body.
+        let ticket = ticket(&world).await;
+        let forged = plain(event("oSomebodyElse", NOW.seconds(), "SCAN", &ticket.scene));
+        refused(&world, &forged, 2605).await;
+        assert_eq!(check(&world.nobody().app(SHOP_TILL), &ticket).await["status"], 0);
+    }
+
+    // Lesson 3.
+    async fn every_mode_reads_its_messages_and_safe_mode_no_plain_ones(database) {
+        let world = world(database).await;
+        for (mode, accepts_plain) in [("safe", false), ("compatible", true), ("plain", true)] {
+            world.reconfigure(&file(&format!(", encryption = \"{mode}\""))).await;
+            let encrypted = ticket(&world).await;
+            acknowledged(&Push::event("SCAN", &encrypted.scene).send(&world.nobody()).await);
+            log_in(&world, &encrypted).await;
+
+            let plain = ticket(&world).await;
+            let push = Push { encrypted_for: None, nonce: "2", ..Push::event("SCAN", &plain.scene) };
+            if accepts_plain {
+                let push = Push { nonce: if mode == "plain" { "3" } else { "4" }, ..push };
+                acknowledged(&push.send(&world.nobody()).await);
+                log_in(&world, &plain).await;
+            } else {
+                refused(&world, &push, 2602).await;
+            }
+        }
+        // Compatible mode: what stands in plain beside the encrypted part is not read.
+        world.reconfigure(&file(", encryption = \"compatible\"")).await;
+        let (meant, forged) = (ticket(&world).await, ticket(&world).await);
+        let (path, body) = Push { nonce: "5", ..Push::event("SCAN", &meant.scene) }.request();
+        let twin = event("oSomebodyElse", NOW.seconds(), "SCAN", &forged.scene).replace("<xml>", "").replace("</xml>", "");
+        let both = String::from_utf8(body).unwrap().replace("<xml>", &format!("<xml>{twin}"));
+        let both = both.replacen("<ToUserName>", "<Ignored>", 1).replacen("</ToUserName>", "</Ignored>", 1);
+        acknowledged(&post(&world.nobody(), &path, both.into_bytes()).await);
+        log_in(&world, &meant).await;
+        assert_eq!(check(&world.nobody().app(SHOP_TILL), &forged).await["status"], 0);
+        // Without a key nothing is encrypted, and a connection cannot say otherwise.
+        let without_key = file("").replacen(&format!(", aes_key = \"{AES_KEY}\""), "", 1);
+        let said = world.node.app.config().version;
+        assert!(refused_file(&without_key).contains("aes_key"));
+        world.reconfigure(&without_key.replacen("gh_5h0p\"", "gh_5h0p\", encryption = \"plain\"", 1)).await;
+        assert!(world.node.app.config().version > said);
+        refused(&world, &Push { nonce: "6", ..Push::event("SCAN", "x") }, 2603).await;
+    }
+
+    // Lesson 16.
+    async fn entities_and_outside_documents_are_refused(database) {
+        let world = world_with(database, ", encryption = \"compatible\"").await;
+        let expansion = "<!DOCTYPE x [<!ENTITY a \"ha\"><!ENTITY b \"&a;&a;&a;&a;\"><!ENTITY c \"&b;&b;&b;&b;\">]>";
+        let outside = "<!DOCTYPE x [<!ENTITY f SYSTEM \"file:///etc/passwd\">]>";
+        for (before, content) in [(expansion, "&c;"), (outside, "&f;"), ("<!DOCTYPE x SYSTEM \"http://127.0.0.1/\">", "a"), ("", "&c;")] {
+            let rest = format!("<MsgType>text</MsgType><Content>{content}</Content><MsgId>1</MsgId>");
+            let push = Push::of(format!("{before}{}", message(FOLLOWER, NOW.seconds(), &rest)));
+            refused(&world, &push, 2604).await;
+            refused(&world, &Push { encrypted_for: None, ..push.clone() }, 2604).await;
+            // Around the encrypted part, before anything is known of who sent it.
+            let (path, body) = push.request();
+            let body = [before.as_bytes(), &body, if before.is_empty() { b"&c;" } else { b"" }].concat();
+            refused_request(&world, &path, body, 2604).await;
+        }
+    }
+
+    async fn what_is_no_message_is_refused(database) {
+        let world = world_with(database, ", encryption = \"plain\"").await;
+        for body in ["", "text", "<xml></xml>", "{}", "<xml>", "[1]"] {
+            refused(&world, &Push { encrypted_for: None, ..Push::of(body.to_owned()) }, 2604).await;
+        }
+        let long = Push { encrypted_for: None, ..Push::text(&"x".repeat(LARGEST_BODY), 1) };
+        refused(&world, &long, 413).await;
+        // No such account: another pool, another kind of connection.
+        for path in [EVENTS.replace(SHOP, CAFE), EVENTS.replace("shop-oa", "shop-mini"), EVENTS.replace(SHOP, "none")] {
+            refused_request(&world, &path, b"<xml></xml>".to_vec(), 2402).await;
+        }
+    }
+
+    async fn wechat_checks_the_address(database) {
+        let world = world(database).await;
+        let at = NOW.seconds().to_string();
+        let signature = url_signature(TOKEN, &at, "7");
+        let query = |signature: &str| format!("?signature={signature}&timestamp={at}&nonce=7&echostr=4375120948345356249");
+        for events in [EVENTS.to_owned(), EVENTS.replace("/connections/", "/connection/")] {
+            let answer = world.nobody().get(&format!("{events}{}", query(&signature))).await;
+            assert_eq!((answer.status, answer.bytes.as_slice()), (StatusCode::OK, &b"4375120948345356249"[..]));
+            assert_eq!(answer.headers["content-type"], "text/plain; charset=utf-8");
+        }
+        for wrong in [String::new(), url_signature("", &at, "7"), url_signature("another", &at, "7")] {
+            let answer = world.nobody().get(&format!("{EVENTS}{}", query(&wrong))).await;
+            assert_eq!((answer.status, answer.json()["code"].as_u64()), (StatusCode::FORBIDDEN, Some(2600)));
+            assert!(!answer.to_string().contains("43751209"), "nothing is echoed");
+        }
+    }
+
+    async fn an_owners_server_may_forward_what_is_encrypted(database) {
+        let world = world(database).await;
+        let ticket = ticket(&world).await;
+        let forwarded = |body: &str, app_id: &str| {
+            let sealed = encrypt(&key(), &[3; 16], body.as_bytes(), app_id);
+            json!({ "xml": { "tousername": [ORIGINAL_ID], "encrypt": [sealed] } }).to_string().into_bytes()
+        };
+        let scan = event(FOLLOWER, NOW.seconds(), "SCAN", &ticket.scene);
+        let old = event(FOLLOWER, NOW.seconds() - 601, "SCAN", &ticket.scene);
+        refused_request(&world, EVENTS, forwarded(&scan, "wx00000000000000d2"), 2603).await;
+        refused_request(&world, EVENTS, forwarded(&old, ACCOUNT), 2601).await;
+        let plain = json!({ "xml": { "tousername": [ORIGINAL_ID], "fromusername": [FOLLOWER] } });
+        refused_request(&world, EVENTS, plain.to_string().into_bytes(), 2600).await;
+        let answer = world.nobody().send(Method::POST, EVENTS, "application/json", forwarded(&scan, ACCOUNT)).await;
+        acknowledged(&answer);
+        log_in(&world, &ticket).await;
+    }
+}
+
+/// What the command says of a file that it refuses.
+fn refused_file(text: &str) -> String {
+    hufu_app::apply::file::read(text, "hufu.toml", &|_| None)
+        .err()
+        .map(|errors| errors.to_string())
+        .unwrap_or_default()
+}

@@ -1,0 +1,149 @@
+//! Messages that are passed on to the owner's own server.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use hufu_wechat::message::{Encryption, Receiver, Signed, open};
+use tokio::net::TcpListener;
+
+use super::*;
+
+const RELAY_TOKEN: &str = "tokenOfTheOwner";
+const RELAY_KEY: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789abcdefg";
+
+/// The owner's server: it writes down what arrives, and answers with the statuses that it is told, then with 200.
+#[derive(Clone, Default)]
+struct Owner {
+    arrived: Arc<Mutex<Vec<(String, Vec<u8>)>>>,
+    answers: Arc<Mutex<Vec<u16>>>,
+}
+
+impl Owner {
+    async fn start(&self) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let router = axum::Router::new().fallback(receive).with_state(self.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        format!("http://{address}/wechat?from=hufu")
+    }
+
+    /// The contents of the messages that arrived since the last time, as the owner's server opens them.
+    fn read(&self, app_id: &str, key: Option<&EncodingAesKey>) -> Vec<String> {
+        let arrived: Vec<_> = self.arrived.lock().unwrap().drain(..).collect();
+        let read = |(query, body): (String, Vec<u8>)| {
+            let query: std::collections::HashMap<_, _> =
+                url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+            assert_eq!(query["from"], "hufu");
+            let of = |name: &str| query.get(name).map(String::as_str).unwrap_or_default();
+            assert_eq!(of("openid"), FOLLOWER);
+            let signed = Signed {
+                signature: of("signature"),
+                timestamp: of("timestamp"),
+                nonce: of("nonce"),
+                encrypt_type: of("encrypt_type"),
+                msg_signature: of("msg_signature"),
+            };
+            let encryption = if key.is_some() { Encryption::Safe } else { Encryption::Plain };
+            let receiver = Receiver { app_id, token: RELAY_TOKEN, key, encryption };
+            let opened =
+                open(&receiver, &signed, &body, signed.timestamp.parse().unwrap(), Duration::ZERO).unwrap();
+            opened.message.content.unwrap_or_else(|| opened.message.event.unwrap())
+        };
+        arrived.into_iter().map(read).collect()
+    }
+}
+
+async fn receive(State(owner): State<Owner>, request: Request) -> StatusCode {
+    let (parts, body) = request.into_parts();
+    let body = axum::body::to_bytes(body, 1 << 20).await.unwrap().to_vec();
+    owner.arrived.lock().unwrap().push((parts.uri.query().unwrap().to_owned(), body));
+    let mut answers = owner.answers.lock().unwrap();
+    let status = if answers.is_empty() { 200 } else { answers.remove(0) };
+    StatusCode::from_u16(status).unwrap()
+}
+
+async fn log(world: &World, key: &str, query: &str) -> Value {
+    let path = format!("/admin/v1/pools/{SHOP}/connections/shop-oa/relay{query}");
+    call(world, Some(key), "GET", &path, None).await.is(200)
+}
+
+on_both_engines! {
+    async fn messages_are_passed_on_in_order(database) {
+        let owner = Owner::default();
+        let url = owner.start().await;
+        let relay = format!(", relay = {{ url = \"{url}\", token = \"{RELAY_TOKEN}\", aes_key = \"{RELAY_KEY}\" }}");
+        let world = world_with(database, &relay).await;
+        for secret in [RELAY_TOKEN, RELAY_KEY] {
+            world.secret(secret);
+        }
+        let app = &world.node.app;
+        let owners_key = EncodingAesKey::parse(RELAY_KEY).unwrap();
+        let admin = access_key(&world, AdminRole::Manager, Some(SHOP)).await;
+
+        for (number, text) in [(1, "one"), (2, "two"), (3, "three")] {
+            acknowledged(&Push { nonce: ["", "1", "2", "3"][number], ..Push::text(text, u32::try_from(number).unwrap()) }.send(&world.nobody()).await);
+            // Ids order by time.
+            world.advance(Duration::from_millis(2));
+        }
+        // The first fails twice: the others wait for it.
+        owner.answers.lock().unwrap().extend([500, 404]);
+        app.run_due_jobs().await;
+        assert_eq!(owner.read(ACCOUNT, Some(&owners_key)), ["one"]);
+        app.run_due_jobs().await;
+        assert!(owner.read(ACCOUNT, Some(&owners_key)).is_empty(), "not before its time");
+        let waiting = log(&world, &admin, "?state=pending").await;
+        assert_eq!(waiting["messages"].as_array().unwrap().len(), 3);
+        let first = &waiting["messages"][2];
+        assert_eq!((&first["event"], &first["attempts"], &first["responseStatus"]), (&json!("text"), &json!(1), &json!(500)));
+        assert!(first["nextAttemptAt"].is_string());
+
+        for _ in 0..4 {
+            world.advance(Duration::from_secs(60));
+            app.run_due_jobs().await;
+        }
+        assert_eq!(owner.read(ACCOUNT, Some(&owners_key)), ["one", "one", "two", "three"]);
+        let all = log(&world, &admin, "").await;
+        let states: Vec<_> = all["messages"].as_array().unwrap().iter().map(|of| of["state"].as_str().unwrap()).collect();
+        assert_eq!(states, ["delivered"; 3]);
+        assert!(!all.to_string().contains(FOLLOWER) && !all.to_string().contains("three"));
+        assert_eq!(raw::number(world.database(), "SELECT COUNT(*) FROM wechat_messages WHERE body IS NOT NULL").await, 0);
+        assert_eq!(raw::number(world.database(), "SELECT COUNT(*) FROM jobs WHERE kind = 'wechat_relay'").await, 0);
+
+        // Page by page.
+        let page = log(&world, &admin, "?limit=2").await;
+        assert_eq!(page["messages"].as_array().unwrap().len(), 2);
+        let rest = log(&world, &admin, &format!("?limit=2&cursor={}", page["next"].as_str().unwrap())).await;
+        assert_eq!((rest["messages"].as_array().unwrap().len(), &rest["next"]), (1, &Value::Null));
+        let path = format!("/admin/v1/pools/{SHOP}/connections/shop-mini/relay");
+        call(&world, Some(&admin), "GET", &path, None).await.is(404);
+        call(&world, None, "GET", &path, None).await.is(401);
+    }
+
+    async fn a_server_that_never_answers_well_is_given_up(database) {
+        let owner = Owner::default();
+        let url = owner.start().await;
+        let relay = format!(", relay = {{ url = \"{url}\", token = \"{RELAY_TOKEN}\" }}");
+        let world = world_with(database, &relay).await;
+        let admin = access_key(&world, AdminRole::Manager, Some(SHOP)).await;
+        owner.answers.lock().unwrap().extend([503; 8]);
+        acknowledged(&Push::event("VIEW", "x").send(&world.nobody()).await);
+        world.advance(Duration::from_millis(2));
+        acknowledged(&Push { nonce: "2", ..Push::event("CLICK", "x") }.send(&world.nobody()).await);
+        for _ in 0..8 {
+            world.advance(Duration::from_secs(2 * 60 * 60));
+            world.node.app.run_due_jobs().await;
+        }
+        world.node.app.run_due_jobs().await;
+        // In plain text, since there is no key.
+        assert_eq!(owner.read(ACCOUNT, None), ["VIEW", "VIEW", "VIEW", "VIEW", "VIEW", "VIEW", "VIEW", "VIEW", "CLICK"]);
+        let failed = log(&world, &admin, "?state=failed").await;
+        assert_eq!((&failed["messages"][0]["event"], &failed["messages"][0]["attempts"]), (&json!("VIEW"), &json!(8)));
+        assert_eq!(failed["messages"].as_array().unwrap().len(), 1);
+
+        // Old ones are forgotten.
+        world.advance(Duration::from_secs(8 * 24 * 60 * 60));
+        world.node.app.sweep().await.unwrap();
+        assert_eq!(log(&world, &admin, "").await["messages"], json!([]));
+    }
+}
