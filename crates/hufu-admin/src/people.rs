@@ -2,6 +2,7 @@
 
 use axum::http::StatusCode;
 use axum::response::Response;
+use hufu_app::official_account::Following;
 use hufu_types::Refusal;
 use hufu_types::refusal::{Code, Reason};
 use hufu_types::{Identity, IdentityKind, MergeId, PoolId, SessionId, UserId};
@@ -116,8 +117,9 @@ pub(crate) struct Conflicts {
     next: Option<String>,
 }
 
-fn identities(pool: &PoolId, found: &[Identity]) -> Identities {
-    Identities { identities: found.iter().map(|identity| identity_view(pool, identity)).collect() }
+fn identities(pool: &PoolId, found: &[Identity], following: &[Following]) -> Identities {
+    let found = found.iter().map(|identity| identity_view(pool, identity, following));
+    Identities { identities: found.collect() }
 }
 
 /// List the identities of a user.
@@ -130,7 +132,7 @@ pub(crate) async fn list_identities(
 ) -> Answer<Response> {
     let (pool, user) = user_id(&pool, &user)?;
     let found = caller.app.find_user(&caller.by, &pool, &user).await?;
-    Ok(ok(&identities(&pool, &found.identities)))
+    Ok(ok(&identities(&pool, &found.identities, &found.following)))
 }
 
 /// Link an identity to a user.
@@ -147,7 +149,7 @@ pub(crate) async fn link_identity(
         .ok_or_else(|| Refusal::invalid("kind", Reason::NotOneOf { choices: "openid, unionid".into() }))?;
     let linked =
         caller.app.link_identity(&caller.by, &pool, &user, &new.connection, kind, &new.value).await?;
-    Ok(answer(StatusCode::CREATED, &identities(&pool, &linked)))
+    Ok(answer(StatusCode::CREATED, &identities(&pool, &linked, &[])))
 }
 
 /// Unlink an identity from a user, even if it is the last way to log in to the account.
@@ -160,7 +162,7 @@ pub(crate) async fn unlink_identity(
 ) -> Answer<Response> {
     let (pool, user) = user_id(&pool, &user)?;
     let left = caller.app.unlink_identity(&caller.by, &pool, &user, &identity).await;
-    Ok(ok(&identities(&pool, &left?)))
+    Ok(ok(&identities(&pool, &left?, &[])))
 }
 
 /// List the active sessions of a user.

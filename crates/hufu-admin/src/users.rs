@@ -5,11 +5,13 @@ use axum::response::Response;
 use hufu_app::administration::{
     AccountChange, Change, Found, Matching, Name, NewAccount, NewPassword, StatusChange, UserQuery,
 };
+use hufu_app::official_account::Following;
 use hufu_app::{ProfileChange, identity_id};
 use hufu_types::Refusal;
 use hufu_types::refusal::Reason;
 use hufu_types::{
-    Email, Gender, Identity, NameError, Phone, PoolId, Profile, Timestamp, User, UserStatus, Username,
+    Email, Gender, Identity, IdentityKind, NameError, Phone, PoolId, Profile, Timestamp, User, UserStatus,
+    Username,
 };
 use hufu_web::request::{Path, Query};
 use hufu_web::surface::Answer;
@@ -102,6 +104,12 @@ pub(crate) struct IdentityView {
     value: String,
     connection_id: String,
     created_at: String,
+    /// When they last followed the official account whose OpenID this is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    followed_at: Option<String>,
+    /// When they ceased to follow it. Absent for somebody who follows it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unfollowed_at: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -219,8 +227,14 @@ pub(super) fn view(user: User) -> UserView {
     }
 }
 
-pub(super) fn identity_view(pool: &PoolId, identity: &Identity) -> IdentityView {
+pub(super) fn identity_view(pool: &PoolId, identity: &Identity, following: &[Following]) -> IdentityView {
+    let key = &identity.key;
+    let is_its =
+        |of: &&Following| key.kind == IdentityKind::Openid && of.realm == key.realm && of.openid == key.value;
+    let of_account = following.iter().find(is_its);
     IdentityView {
+        followed_at: of_account.and_then(|of| of.followed_at).map(iso),
+        unfollowed_at: of_account.and_then(|of| of.unfollowed_at).map(iso),
         id: identity_id(pool, &identity.key),
         provider: identity.key.provider().to_owned(),
         realm: identity.key.realm.clone(),
@@ -364,8 +378,8 @@ pub(crate) async fn create(
 pub(crate) async fn get(caller: Caller, Path((pool, user)): Path<(String, String)>) -> Answer<Response> {
     let (pool, user) = user_id(&pool, &user)?;
     let found = caller.app.find_user(&caller.by, &pool, &user).await?;
-    let Found { user, identities, merged_from, merged } = found;
-    let identities = identities.iter().map(|identity| identity_view(&pool, identity)).collect();
+    let Found { user, identities, following, merged_from, merged } = found;
+    let identities = identities.iter().map(|identity| identity_view(&pool, identity, &following)).collect();
     let merged_from = merged_from.map(String::from);
     let merged = merged.into_iter().map(|merged| MergedNames {
         id: merged.id.into(),

@@ -8,6 +8,7 @@ use crate::batches::{batches, rows};
 use crate::{Row, StoreError, Tx, statements, wechat_followers};
 
 statements! {
+    ANY_IN_REALM = "SELECT user_id FROM identities WHERE pool_id = $1 AND realm = $2 LIMIT 1";
     LIST = "
         SELECT realm, kind, value, user_id, connection_id, created_at
         FROM identities
@@ -59,6 +60,12 @@ batches! {
         INSERT INTO identities (pool_id, realm, kind, value, user_id, connection_id, created_at)
         SELECT $1, r.realm, r.kind, r.value, r.user_id, r.connection_id, r.created_at
         FROM " [realm TEXT, kind TEXT, value TEXT, user_id TEXT, connection_id TEXT, created_at BIGINT] "";
+}
+
+/// Whether anybody has an id of this realm.
+pub async fn is_realm_used(tx: &mut Tx<'_>, pool: &PoolId, realm: &str) -> Result<bool, StoreError> {
+    let found = tx.optional(ANY_IN_REALM, &[pool.into(), realm.into()], |row| row.get::<String>(0)).await?;
+    Ok(found.is_some())
 }
 
 /// An identity to insert.

@@ -274,7 +274,7 @@ pub fn secret_of(app_id: &str) -> String {
 }
 
 /// The file describes its pools completely.
-const PRUNE: Options = Options { prune: true, dry_run: false };
+const PRUNE: Options = Options { prune: true, new_apps: false, dry_run: false };
 
 struct Setup {
     limits: Limits,
@@ -336,6 +336,11 @@ impl World {
     /// Serves WeChat.
     pub fn serve_wechat(&self, listener: TcpListener) {
         tokio::spawn(self.sandbox.clone().serve(listener, std::future::pending()));
+    }
+
+    /// Where WeChat is.
+    pub fn wechat_endpoints(&self) -> Endpoints {
+        self.setup.wechat.endpoints.clone()
     }
 
     /// Another server process on the same database, with its own connections.

@@ -208,10 +208,17 @@ mod tests {
         ] {
             assert_eq!(kind.may_use(ConnectionKind::WechatMiniProgram), mini_program, "{kind:?}");
             assert_eq!(kind.may_use(ConnectionKind::WechatMobile), mobile, "{kind:?}");
+            assert_eq!(kind.may_use(ConnectionKind::WechatAppLaunch), mobile, "{kind:?}");
             assert_eq!(kind.may_use(ConnectionKind::WechatOfficialAccount), official_account, "{kind:?}");
+            let on_websites =
+                [ConnectionKind::WechatMiniProgramScan, ConnectionKind::WechatPc, ConnectionKind::WechatWebpage];
+            for connection in on_websites {
+                let is_website = matches!(kind, ApplicationKind::Web | ApplicationKind::Spa);
+                assert_eq!(kind.may_use(connection), is_website, "{kind:?} {connection:?}");
+            }
         }
         assert_eq!(ApplicationKind::ALL.len(), 5, "the table above names every kind");
-        assert_eq!(ConnectionKind::ALL.len(), 2, "the table above names every connection");
+        assert_eq!(ConnectionKind::ALL.len(), 7, "the table above names every connection");
     }
 
     #[test]

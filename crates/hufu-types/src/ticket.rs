@@ -46,9 +46,8 @@ impl TicketState {
     /// Whether a phone may still take the ticket from here to `next`. Confirming and cancelling come after scanning.
     pub const fn leads_to(self, next: Self) -> bool {
         match next {
-            Self::Scanned => matches!(self, Self::Created | Self::Scanned),
+            Self::Scanned | Self::Failed => matches!(self, Self::Created | Self::Scanned),
             Self::Confirmed | Self::Cancelled => matches!(self, Self::Scanned),
-            Self::Failed => matches!(self, Self::Created | Self::Scanned),
             Self::Created | Self::Consumed => false,
         }
     }

@@ -351,11 +351,13 @@ impl App {
         pool: &PoolId,
         id: ConnectionId,
         name: String,
-        edit: Edit,
+        mut edit: Edit,
         expected: Option<i64>,
     ) -> Result<Document, Refusal> {
         let (sealing, random) = (self.sealing.clone(), self.random.clone());
-        let operation = EditConnection { pool: pool.clone(), id, name, edit, expected, sealing, random };
+        let knows_of_new_app = edit.take_confirmation();
+        let pool = pool.clone();
+        let operation = EditConnection { pool, id, name, edit, expected, knows_of_new_app, sealing, random };
         let show = |now: &_| self.show_connection(now);
         let now = self.reconfigure(by, operation).await?.unless_changed(show)?;
         Ok(now.as_ref().map(show).unwrap_or_default())
@@ -523,6 +525,10 @@ fn refusal_of(rejection: Rejection) -> Refusal {
         Rejection::OnlySecret => Code::OnlySecret.into(),
         // Which pool has it is nobody's business here.
         Rejection::ApplicationIdTaken(_) | Rejection::PoolIdTaken => Code::ObjectTaken.with("field", "id"),
+        Rejection::AppInUse => {
+            let reason = format!("{rejection} — send confirm = true to go on");
+            at("fields.app_id", reason)
+        }
         Rejection::VerificationFileTaken => Code::ObjectTaken.with("field", "verification_file.name"),
         Rejection::IdentifierTaken => Code::ObjectTaken.with("field", "identifier"),
         Rejection::PublicClient => {

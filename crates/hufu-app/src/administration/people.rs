@@ -277,7 +277,9 @@ impl App {
         let (user, identities) = self.read(unit).await?.ok_or(Code::UserUnknown)?;
         match user.merged_into {
             Some(into) => Err(Code::MergedInto.with("user", into.to_string())),
-            None => Ok(Found { user, identities, merged_from: None, merged: Vec::new() }),
+            None => {
+                Ok(Found { user, identities, following: Vec::new(), merged_from: None, merged: Vec::new() })
+            }
         }
     }
 }

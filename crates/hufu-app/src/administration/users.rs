@@ -7,6 +7,7 @@ mod unit;
 
 use async_recursion::async_recursion as boxed;
 use hufu_store::users::GetUserWithIdentities;
+use hufu_store::wechat_followers::{Following, FollowingOf};
 use hufu_types::refusal::{Code, Reason};
 use hufu_types::{Email, Identity, Permission, Phone, PoolId, Timestamp, User, UserId, Username};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -71,6 +72,8 @@ pub struct Found {
     pub user: User,
     /// The identities linked to it.
     pub identities: Vec<Identity>,
+    /// The official accounts that it follows or followed.
+    pub following: Vec<Following>,
     /// The requested id, if that account was merged into this one.
     pub merged_from: Option<UserId>,
     /// The accounts merged into this one, oldest first. Their names lead to this account too.
@@ -156,7 +159,8 @@ impl App {
             }
         };
         let ways = self.read(GetWaysIn { pool: pool.clone(), user: user.id.clone() }).await?;
-        Ok(Found { user, identities, merged_from, merged: ways.merged })
+        let following = self.read(FollowingOf(pool.clone(), user.id.clone())).await?;
+        Ok(Found { user, identities, following, merged_from, merged: ways.merged })
     }
 
     /// Changes the names, profile and custom data of an account.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hufu_protocol::sealing::SealingKey;
 use hufu_store::config::{self, Realms, Revised, StoredConnection, StoredSettings};
-use hufu_store::{StoreError, Tx, removal, versions};
+use hufu_store::{StoreError, Tx, identities, removal, versions};
 use hufu_types::{
     Association, ConnectionExtras, ConnectionId, ConnectionKind, ConnectionSettings, Identifier,
     OpenPlatform, PoolId, Random, Timestamp,
@@ -25,6 +25,9 @@ pub struct PutConnection {
     /// The revision that the caller last saw, to detect concurrent changes. 0 for a new connection, `None` to
     /// skip the check.
     pub expected: Option<i64>,
+    /// Whether the caller knows what becomes of the people who have logged in through the connection if it gets another
+    /// app.
+    pub knows_of_new_app: bool,
     /// The key that seals the settings.
     pub sealing: Arc<SealingKey>,
     /// The source of randomness for sealing.
@@ -100,6 +103,29 @@ impl WantedConnection {
         sources::fields(self.kind).iter().filter(differs).map(|field| field.name).collect()
     }
 
+    /// The realms of a changed connection. If its settings cannot be unsealed, its realms remain unchanged.
+    fn realms_over(&self, present: &StoredConnection, sealing: &SealingKey) -> Realms {
+        let opened = sources::settings::open(present, sealing).ok();
+        let settings = match &self.settings {
+            Some(_) => Some(self.settings_over(opened.as_ref())),
+            None => opened,
+        };
+        settings.map_or_else(
+            || present.realms.clone(),
+            |settings| sources::realms(self.kind, &settings, &self.open_platform),
+        )
+    }
+
+    /// The realm of the ids that lead to no account through this connection any more, because it gets another app.
+    pub(super) fn left_realm<'p>(
+        &self,
+        present: &'p StoredConnection,
+        sealing: &SealingKey,
+    ) -> Option<&'p str> {
+        let own = present.realms.own.as_deref()?;
+        (self.realms_over(present, sealing).own.as_deref() != Some(own)).then_some(own)
+    }
+
     /// The settings to store: the wanted ones, plus the present secrets that they leave unchanged.
     fn settings_over(&self, present: Option<&ConnectionSettings>) -> ConnectionSettings {
         let fields = sources::fields(self.kind);
@@ -169,7 +195,13 @@ impl Operation for PutConnection {
             }
             self.seal(&settings)
         };
-        let realms = self.realms(&present.value);
+        let realms = wanted.realms_over(&present.value, &self.sealing);
+        if !self.knows_of_new_app
+            && let Some(left) = wanted.left_realm(&present.value, &self.sealing)
+            && identities::is_realm_used(tx, &self.pool, left).await?
+        {
+            return Ok(Outcome::Rejected(Rejection::AppInUse));
+        }
         let stored = StoredConnection {
             display_name: wanted.display_name.clone(),
             login_only: wanted.login_only,
@@ -217,20 +249,6 @@ impl PutConnection {
         };
         config::insert_connection(tx, &stored, now).await?;
         Ok(Outcome::Done { now: Some(Revised { revision: 1, value: stored }), changed: created() })
-    }
-
-    /// The realms of a changed connection. If its settings cannot be unsealed, its realms remain unchanged.
-    fn realms(&self, present: &StoredConnection) -> Realms {
-        let wanted = &self.connection;
-        let opened = sources::settings::open(present, &self.sealing).ok();
-        let settings = match &wanted.settings {
-            Some(_) => Some(wanted.settings_over(opened.as_ref())),
-            None => opened,
-        };
-        settings.map_or_else(
-            || present.realms.clone(),
-            |settings| sources::realms(wanted.kind, &settings, &wanted.open_platform),
-        )
     }
 
     fn seal(&self, settings: &ConnectionSettings) -> StoredSettings {

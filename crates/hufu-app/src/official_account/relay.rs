@@ -138,7 +138,8 @@ impl App {
         attempt(DeliveryState::Pending, Some(self.retry_at(first, longest, attempts)))
     }
 
-    /// The log of an account's messages that were or are to be passed on, for administrators.
+    /// The log of an account's messages that were or are to be passed on, for administrators. The connection is named by
+    /// its identifier or id.
     ///
     /// # Errors
     /// [`Code::NotPermitted`]; [`Code::NoSuchConnection`].
@@ -154,7 +155,10 @@ impl App {
     ) -> Result<RelayPage, Refusal> {
         self.permit_configuration(by, Permission::ReadConfiguration, pool).await?;
         let config = self.config();
-        let connection = config.connection_of_pool(pool, identifier);
+        let is_named = |of: &&std::sync::Arc<Connection>| {
+            of.identifier.as_str() == identifier || of.id.as_str() == identifier
+        };
+        let connection = config.connections(pool).iter().find(is_named);
         let connection = connection.filter(|of| of.kind == ConnectionKind::WechatOfficialAccount);
         let connection = connection.ok_or(Code::NoSuchConnection)?.id.clone();
         let rows = i64::try_from(limit).unwrap_or(i64::MAX);

@@ -485,4 +485,28 @@ mod tests {
         keep_secrets(ALL, &mut without, &whole());
         assert!(!without.contains_key("relay"), "the table goes with its secrets");
     }
+
+    #[test]
+    fn an_app_of_its_own_is_whole_or_absent() {
+        let fields = crate::sources::fields(hufu_types::ConnectionKind::WechatAppLaunch);
+        let values = |text: serde_json::Value| text.as_object().cloned().unwrap();
+        let paths = |own: &Values, stays: bool| -> Vec<String> {
+            problems(fields, own, &|_| stays).into_iter().map(|problem| problem.path).collect()
+        };
+        let app = "wx0123456789abcdef";
+        let none = values(serde_json::json!({ "mobile_app_id": app }));
+        assert!(paths(&none, false).is_empty());
+        let half = values(serde_json::json!({ "mobile_app_id": app, "app_id": app }));
+        assert_eq!(paths(&half, false), ["app_secret", "original_id"]);
+        let changed = values(serde_json::json!({ "mobile_app_id": app, "app_id": app, "original_id": "gh_1" }));
+        assert!(paths(&changed, true).is_empty(), "the secret that is set stays");
+        // Without the app its secret goes too.
+        let present = values(serde_json::json!({
+            "mobile_app_id": app, "app_id": app, "app_secret": "5ec2e7", "original_id": "gh_1",
+        }));
+        let (mut kept, mut dropped) = (changed, none);
+        keep_secrets(fields, &mut kept, &present);
+        keep_secrets(fields, &mut dropped, &present);
+        assert!(kept.contains_key("app_secret") && !dropped.contains_key("app_secret"));
+    }
 }

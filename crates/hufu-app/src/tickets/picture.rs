@@ -124,7 +124,10 @@ mod tests {
         let picture = QrPicture::drawn(text.as_bytes()).unwrap();
         let decoded = image::load_from_memory(&picture.bytes).unwrap().to_luma8();
         assert!(decoded.width() >= WIDTH && decoded.width() == decoded.height());
-        let mut prepared = rqrr::PreparedImage::prepare(decoded);
+        let (width, height) = (decoded.width() as usize, decoded.height() as usize);
+        let mut prepared = rqrr::PreparedImage::prepare_from_greyscale(width, height, |x, y| {
+            decoded.get_pixel(u32::try_from(x).unwrap(), u32::try_from(y).unwrap()).0[0]
+        });
         let grids = prepared.detect_grids();
         assert_eq!(grids.len(), 1);
         assert_eq!(grids[0].decode().unwrap().1, text);

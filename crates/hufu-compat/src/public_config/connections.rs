@@ -1,6 +1,6 @@
 //! The connections of an application, as the clients draw and start them.
 
-use hufu_types::{Connection, ConnectionKind};
+use hufu_types::{Connection, ConnectionKind, Identifier};
 use serde_json::{Map, Value, json};
 
 use super::Source;
@@ -72,6 +72,12 @@ fn social(source: &Source<'_>, connection: &Connection) -> Value {
 
 fn of_tab<'a>(source: &'a Source<'_>, kind: &'a str) -> impl Iterator<Item = &'a &'a Connection> {
     source.connections.iter().filter(move |connection| connection.kind.as_str() == kind)
+}
+
+/// The tab with the QR code of a connection of the application.
+pub(super) fn qr_tab_of(source: &Source<'_>, identifier: &Identifier) -> Option<&'static str> {
+    let connection = source.connections.iter().find(|connection| connection.identifier == *identifier)?;
+    QR_TABS.iter().find(|(kind, _)| *kind == connection.kind.as_str()).map(|(_, tab)| *tab)
 }
 
 /// The tabs with a QR code that the application has connections for.

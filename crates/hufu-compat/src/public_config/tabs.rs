@@ -1,6 +1,6 @@
 //! The tabs of the login and registration pages.
 
-use hufu_types::{LoginMethod, RegistrationMethod};
+use hufu_types::{LoginMethod, LoginTab, RegistrationMethod};
 use serde_json::{Value, json};
 
 use super::{Source, connections};
@@ -22,13 +22,17 @@ const FIELDS: [(&str, &str, &str); 5] = [
 /// The members about tabs.
 pub(super) fn of(source: &Source<'_>) -> Value {
     let login = &source.application.login;
-    let own: Vec<&str> = login.methods.iter().map(|method| method.as_str()).collect();
-    let first = login.default_method.or(login.methods.first().copied()).map(LoginMethod::as_str);
-    let tabs: Vec<&str> = own.iter().copied().chain(connections::qr_tab_names(source)).collect();
+    let mut tabs: Vec<&str> = Vec::new();
+    for tab in login.methods.iter().filter_map(|tab| called(source, tab)) {
+        // Several connections share a tab.
+        if !tabs.contains(&tab) {
+            tabs.push(tab);
+        }
+    }
+    let first = login.default_method.as_ref().and_then(|tab| called(source, tab));
     let ways = source.ways_to_register();
-    let by_password =
-        if login.methods.contains(&LoginMethod::Password) { BY_PASSWORD.as_slice() } else { &[] };
-    let by_code: Vec<_> = BY_CODE.into_iter().filter(|method| own.contains(method)).collect();
+    let by_password = if has(source, LoginMethod::Password) { BY_PASSWORD.as_slice() } else { &[] };
+    let by_code: Vec<_> = BY_CODE.into_iter().filter(|method| tabs.contains(method)).collect();
     let registered = |among: &[RegistrationMethod]| -> Vec<&str> {
         ways.iter().filter(|way| among.contains(way)).map(|way| way.as_str()).collect()
     };
@@ -60,6 +64,18 @@ pub(super) fn of(source: &Source<'_>) -> Value {
     })
 }
 
+/// The clients' name of a tab of the login page. None for the QR code of a connection that the application does not have.
+fn called<'a>(source: &Source<'_>, tab: &'a LoginTab) -> Option<&'a str> {
+    match tab {
+        LoginTab::Form(method) => Some(method.as_str()),
+        LoginTab::QrCode(identifier) => connections::qr_tab_of(source, identifier),
+    }
+}
+
+fn has(source: &Source<'_>, method: LoginMethod) -> bool {
+    source.application.login.methods.contains(&LoginTab::Form(method))
+}
+
 /// The clients' name of a tab of the registration page.
 const fn tab_to_register(way: RegistrationMethod) -> &'static str {
     match way {
@@ -72,7 +88,7 @@ const fn tab_to_register(way: RegistrationMethod) -> &'static str {
 /// Which parts of the pages are shown.
 fn display(source: &Source<'_>) -> Value {
     let login = &source.application.login;
-    let has = |method| login.methods.contains(&method);
+    let has = |method| has(source, method);
     let registers = |way| source.ways_to_register().contains(&way);
     let creates = login.merged && source.registers();
     json!({

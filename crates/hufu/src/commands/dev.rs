@@ -137,7 +137,7 @@ impl Dev {
         // secrets are public.
         store.write(PutFactIfAbsent(Fact::MadeByDev, "yes".to_owned())).await?;
         let instance = Instance::of(store, &key).await?;
-        let options = Options { prune: false, dry_run: false };
+        let options = Options { prune: false, new_apps: false, dry_run: false };
         let demo = demo::pool(&format!("http://{}", addresses.server))?;
         let Instance { store, sealing, clock, random } = &instance;
         apply::apply(store, sealing, clock, random, &demo, "demo.toml", options)

@@ -17,7 +17,7 @@ use super::plan::{Line, Plan, PlanAction, PoolPlan};
 use super::users::{Found, Match};
 use super::{NewClientSecret, PresentPool, Task, UserIndex, users};
 use crate::configuration::applications::PutApplication;
-use crate::configuration::change::Operation as _;
+use crate::configuration::change::{NEW_APP, Operation as _};
 use crate::configuration::connections::{PutConnection, WantedConnection};
 use crate::configuration::pools::{self, PutPool};
 use crate::configuration::senders::{PutSender, RemoveSender};
@@ -251,8 +251,16 @@ impl<'a> PoolPlanner<'a> {
         }
         let wanted = wanted_connection(desired);
         let changed = wanted.differences(present, &self.task.sealing);
-        let more: &[&str] = if present.enabled { &[] } else { &[ENABLED_AGAIN] };
-        self.compared(&connection_label(present), &changed, more);
+        let left = wanted.left_realm(present, &self.task.sealing);
+        let is_used = left.is_some_and(|realm| self.present.used_realms.contains(realm));
+        if is_used && !self.task.new_apps {
+            self.refuse(desired.at, format!("{NEW_APP} — correct app_id, or apply with --new-apps to go on"));
+            return;
+        }
+        let mut more = Vec::new();
+        more.extend((!present.enabled).then_some(ENABLED_AGAIN));
+        more.extend(is_used.then_some(NEW_APP));
+        self.compared(&connection_label(present), &changed, &more);
         if !changed.is_empty() || !present.enabled {
             self.connection(present.id.clone(), wanted);
         }
@@ -264,6 +272,7 @@ impl<'a> PoolPlanner<'a> {
             id,
             connection,
             expected: None,
+            knows_of_new_app: self.task.new_apps,
             sealing: self.task.sealing.clone(),
             random: self.task.random.clone(),
         }));

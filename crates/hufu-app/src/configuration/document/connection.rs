@@ -138,6 +138,8 @@ pub struct EditConnection {
     pub edit: Edit,
     /// The revision that the caller last saw. `None` to skip the check. Of no meaning for a new connection.
     pub expected: Option<i64>,
+    /// See [`PutConnection::knows_of_new_app`].
+    pub knows_of_new_app: bool,
     /// The key that seals the settings.
     pub sealing: Arc<SealingKey>,
     /// The source of randomness for sealing.
@@ -175,6 +177,7 @@ impl Operation for EditConnection {
             id: self.id.clone(),
             connection,
             expected: Some(present.map_or(0, |present| present.revision)),
+            knows_of_new_app: self.knows_of_new_app,
             sealing: self.sealing.clone(),
             random: self.random.clone(),
         };

@@ -7,7 +7,7 @@ use hufu_app::configuration::{
 use hufu_store::audit::{AuditFilter, ListEvents};
 use hufu_testkit::on_both_engines;
 use hufu_types::{
-    Application, ApplicationId, Branding, ClientSecret, ClientSettings, Grant, LoginControl, LoginMethod,
+    Application, ApplicationId, Branding, ClientSecret, ClientSettings, Grant, Identifier, LoginControl, LoginMethod, LoginTab,
     OpaqueToken, PageTheme, PoolId, RegistrationMethod, SettingProblem, SigningAlgorithm, SubjectType,
     Timestamp, TokenAuth, TokenHash,
 };
@@ -409,6 +409,11 @@ on_both_engines! {
             a.secrets = vec![a.secrets[0].clone(), a.secrets[0].clone(), a.secrets[0].clone()];
         };
         assert_eq!(paths(put(third).await), ["secret"]);
+        // A tab is a connection of the application that shows a QR code.
+        let tab = |a: &mut Application| {
+            a.login.methods.push(LoginTab::QrCode(Identifier::parse("elsewhere").unwrap()));
+        };
+        assert_eq!(paths(put(tab).await), [format!("login.methods.{}", web.login.methods.len())]);
         assert_eq!(world.everything().await, before);
     }
 

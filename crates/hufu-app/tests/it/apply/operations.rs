@@ -35,7 +35,15 @@ impl World {
 
     fn put(&self, id: &ConnectionId, connection: WantedConnection, expected: Option<i64>) -> PutConnection {
         let (sealing, random) = (self.sealing.clone(), self.random.clone());
-        PutConnection { pool: shop(), id: id.clone(), connection, expected, sealing, random }
+        PutConnection {
+            pool: shop(),
+            id: id.clone(),
+            connection,
+            expected,
+            knows_of_new_app: false,
+            sealing,
+            random,
+        }
     }
 
     async fn shop_mini(&self) -> StoredConnection {

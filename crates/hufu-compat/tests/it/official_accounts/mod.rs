@@ -2,17 +2,20 @@
 
 mod refused;
 mod relay;
+mod sandbox;
 
 use axum::http::{Method, StatusCode};
 use hufu_app::tickets::{IssuedTicket, TicketRequest};
+use hufu_sandbox::{AppKind, NewApp};
+use hufu_testkit::administration::{call, key as access_key};
 use hufu_testkit::{TestDatabase, on_both_engines, raw};
-use hufu_types::{ConnectionId, TicketKind, UserStatus};
+use hufu_types::{AdminRole, ConnectionId, UserStatus};
 use hufu_wechat::crypto::message::{EncodingAesKey, decrypt, verify_message};
 use hufu_wechat::message::{Message, signed_push};
 use serde_json::{Value, json};
 
 use crate::client::{Answer, Client};
-use crate::world::{FILE, NOW, SHOP, World};
+use crate::world::{FILE, NOW, SHOP, World, secret_of};
 
 /// The AppID of the shop's account, and what it agreed on with WeChat.
 const ACCOUNT: &str = "wx00000000000000d1";
@@ -27,6 +30,14 @@ const FOLLOWER: &str = "oFollower-0123456789_AbCdEfG";
 /// The standard world with the account. `fields` are further fields of the connection.
 async fn world_with(database: TestDatabase, fields: &str) -> World {
     let world = World::new(database).await;
+    let app = NewApp {
+        app_id: Some(ACCOUNT.to_owned()),
+        secret: Some(secret_of(ACCOUNT).as_str().into()),
+        open_platform: Some("shop".to_owned()),
+        kind: AppKind::ServiceAccount,
+        ..NewApp::default()
+    };
+    world.sandbox.add_app(app).unwrap();
     world.reconfigure(&file(fields)).await;
     for secret in [TOKEN, AES_KEY, FOLLOWER] {
         world.secret(secret);
@@ -167,16 +178,14 @@ fn read_reply(xml: &[u8]) -> String {
 }
 
 /// A QR code of the account.
-async fn ticket(world: &World, has_short_code: bool) -> IssuedTicket {
+async fn ticket(world: &World) -> IssuedTicket {
     let config = world.node.app.config();
     let application = config.application(SHOP_TILL).unwrap().clone();
     let id = ConnectionId::parse(&world.connection(ACCOUNT)).unwrap();
     let ticket = world.node.app.issue_ticket(TicketRequest {
         connection: Some(config.connection(&id).unwrap().clone()),
         application,
-        kind: TicketKind::OfficialAccount,
         custom_data: serde_json::Map::new(),
-        has_short_code,
         origin: hufu_app::Origin::default(),
     });
     let ticket = ticket.await.unwrap();
@@ -200,16 +209,16 @@ on_both_engines! {
     // Lesson 1.
     async fn a_new_follower_and_an_old_one_finish_the_same_login(database) {
         let world = world(database).await;
-        let first = ticket(&world, false).await;
+        let first = ticket(&world).await;
         acknowledged(&Push::event("subscribe", &format!("qrscene_{}", first.scene)).send(&world.nobody()).await);
         let user = log_in(&world, &first).await;
 
-        let second = ticket(&world, false).await;
+        let second = ticket(&world).await;
         acknowledged(&Push::event("SCAN", &second.scene).send(&world.nobody()).await);
         assert_eq!(log_in(&world, &second).await, user);
 
         // A prefix belongs to the first follow alone, and a follow without a scene is nobody's login.
-        let third = ticket(&world, false).await;
+        let third = ticket(&world).await;
         acknowledged(&Push::event("SCAN", &format!("qrscene_{}", third.scene)).send(&world.nobody()).await);
         acknowledged(&Push::event("subscribe", &third.scene).send(&world.nobody()).await);
         assert_eq!(check(&world.nobody().app(SHOP_TILL), &third).await["status"], 0);
@@ -219,7 +228,7 @@ on_both_engines! {
     async fn one_node_issues_another_hears_a_third_serves(database) {
         let world = world(database).await;
         let (hears, serves) = (world.another_node().await, world.another_node().await);
-        let ticket = ticket(&world, false).await;
+        let ticket = ticket(&world).await;
         acknowledged(&Push::event("SCAN", &ticket.scene).send(&Client::of(&world, &hears)).await);
         let browser = Client::of(&world, &serves).app(SHOP_TILL);
         let seen = check(&browser, &ticket).await;
@@ -228,7 +237,7 @@ on_both_engines! {
 
     async fn a_message_that_wechat_sends_again_is_one(database) {
         let world = world(database).await;
-        let ticket = ticket(&world, false).await;
+        let ticket = ticket(&world).await;
         let push = Push::event("SCAN", &ticket.scene);
         for nonce in ["1", "2", "2"] {
             acknowledged(&Push { nonce, ..push.clone() }.send(&world.nobody()).await);
@@ -242,12 +251,12 @@ on_both_engines! {
 
     async fn a_disabled_account_is_not_logged_in_and_told_why(database) {
         let world = world(database).await;
-        let first = ticket(&world, false).await;
+        let first = ticket(&world).await;
         acknowledged(&Push::event("SCAN", &first.scene).send(&world.nobody()).await);
         let user = log_in(&world, &first).await;
         world.set_status(SHOP, &user, UserStatus::Suspended).await;
 
-        let second = ticket(&world, false).await;
+        let second = ticket(&world).await;
         let answer = Push::event("SCAN", &second.scene).send(&world.nobody()).await;
         assert!(told(&answer).contains("停用"), "{}", told(&answer));
         let seen = check(&world.nobody().app(SHOP_TILL), &second).await;
@@ -269,6 +278,20 @@ on_both_engines! {
         assert_eq!(rows().await, [[format!("{}000", at - 60), format!("{at}000")]]);
         acknowledged(&of("subscribe", at + 1).send(&world.nobody()).await);
         assert_eq!(rows().await, [[format!("{}000", at + 1), String::new()]]);
+
+        // Administrators see it beside the identity, once there is one.
+        let ticket = ticket(&world).await;
+        acknowledged(&Push { nonce: "9", ..Push::event("SCAN", &ticket.scene) }.send(&world.nobody()).await);
+        let user = log_in(&world, &ticket).await;
+        let admin = access_key(&world, AdminRole::Manager, Some(SHOP)).await;
+        let path = format!("/admin/v1/pools/{SHOP}/users/{user}/identities");
+        let seen = call(&world, Some(&admin), "GET", &path, None).await.is(200);
+        let identity = &seen["identities"][0];
+        assert_eq!((&identity["value"], identity["followedAt"].is_string()), (&json!(FOLLOWER), true), "{seen}");
+        assert!(identity.get("unfollowedAt").is_none());
+        let owner = access_key(&world, AdminRole::Owner, None).await;
+        call(&world, Some(&owner), "DELETE", &format!("/admin/v1/pools/{SHOP}/users/{user}"), None).await.is(204);
+        assert_eq!(rows().await, Vec::<Vec<String>>::new());
     }
 
     async fn a_new_follower_is_welcomed(database) {
@@ -288,7 +311,7 @@ on_both_engines! {
 
     async fn a_follower_of_a_subscription_account_sends_the_digits(database) {
         let world = world_with(database, ", account = \"subscription\"").await;
-        let ticket = ticket(&world, true).await;
+        let ticket = ticket(&world).await;
         let code = ticket.short_code.clone().unwrap();
         let wrong = if code.starts_with('1') { "29999999" } else { "19999999" };
         let answer = Push::text(wrong, 1).send(&world.nobody()).await;
@@ -304,7 +327,7 @@ on_both_engines! {
 
     async fn a_connection_that_is_switched_off_receives_and_logs_nobody_in(database) {
         let world = world(database).await;
-        let ticket = ticket(&world, false).await;
+        let ticket = ticket(&world).await;
         let switched_off = "UPDATE connections SET enabled = FALSE WHERE identifier = 'shop-oa'";
         raw::execute(world.database(), switched_off).await;
         raw::execute(world.database(), "UPDATE pools SET config_version = config_version + 1000").await;
@@ -313,4 +336,14 @@ on_both_engines! {
         acknowledged(&Push::event("SCAN", &ticket.scene).send(&world.nobody()).await);
         assert_eq!(check(&world.nobody().app(SHOP_TILL), &ticket).await["status"], 0);
     }
+}
+
+#[test]
+fn zz_write_docs() {
+    std::fs::write("/tmp/wechat_fields.md", hufu_app::sources::markdown()).unwrap();
+    std::fs::write(
+        "/tmp/wechat_schema.json",
+        serde_json::to_string_pretty(&hufu_app::sources::json_schema()).unwrap() + "\n",
+    )
+    .unwrap();
 }

@@ -46,7 +46,7 @@ on_both_engines! {
     async fn unsigned_foreign_stale_and_replayed_messages_are_refused(database) {
         let world = world(database).await;
         world.reconfigure(&with_the_cafe()).await;
-        let ticket = ticket(&world, false).await;
+        let ticket = ticket(&world).await;
         let push = Push::event("SCAN", &ticket.scene);
         let plain = Push { encrypted_for: None, ..push.clone() };
         let at = NOW.seconds();
@@ -90,7 +90,7 @@ on_both_engines! {
         let plain = |body| Push { encrypted_for: None, ..Push::of(body) };
         acknowledged(&plain(event(FOLLOWER, NOW.seconds(), "SCAN", "none")).send(&world.nobody()).await);
         // The signature of a plain message does not cover its body.
-        let ticket = ticket(&world, false).await;
+        let ticket = ticket(&world).await;
         let forged = plain(event("oSomebodyElse", NOW.seconds(), "SCAN", &ticket.scene));
         refused(&world, &forged, 2605).await;
         assert_eq!(check(&world.nobody().app(SHOP_TILL), &ticket).await["status"], 0);
@@ -101,11 +101,11 @@ on_both_engines! {
         let world = world(database).await;
         for (mode, accepts_plain) in [("safe", false), ("compatible", true), ("plain", true)] {
             world.reconfigure(&file(&format!(", encryption = \"{mode}\""))).await;
-            let encrypted = ticket(&world, false).await;
+            let encrypted = ticket(&world).await;
             acknowledged(&Push::event("SCAN", &encrypted.scene).send(&world.nobody()).await);
             log_in(&world, &encrypted).await;
 
-            let plain = ticket(&world, false).await;
+            let plain = ticket(&world).await;
             let push = Push { encrypted_for: None, nonce: "2", ..Push::event("SCAN", &plain.scene) };
             if accepts_plain {
                 let push = Push { nonce: if mode == "plain" { "3" } else { "4" }, ..push };
@@ -117,7 +117,7 @@ on_both_engines! {
         }
         // Compatible mode: what stands in plain beside the encrypted part is not read.
         world.reconfigure(&file(", encryption = \"compatible\"")).await;
-        let (meant, forged) = (ticket(&world, false).await, ticket(&world, false).await);
+        let (meant, forged) = (ticket(&world).await, ticket(&world).await);
         let (path, body) = Push { nonce: "5", ..Push::event("SCAN", &meant.scene) }.request();
         let twin = event("oSomebodyElse", NOW.seconds(), "SCAN", &forged.scene).replace("<xml>", "").replace("</xml>", "");
         let both = String::from_utf8(body).unwrap().replace("<xml>", &format!("<xml>{twin}"));
@@ -183,7 +183,7 @@ on_both_engines! {
 
     async fn an_owners_server_may_forward_what_is_encrypted(database) {
         let world = world(database).await;
-        let ticket = ticket(&world, false).await;
+        let ticket = ticket(&world).await;
         let forwarded = |body: &str, app_id: &str| {
             let sealed = encrypt(&key(), &[3; 16], body.as_bytes(), app_id);
             json!({ "xml": { "tousername": [ORIGINAL_ID], "encrypt": [sealed] } }).to_string().into_bytes()

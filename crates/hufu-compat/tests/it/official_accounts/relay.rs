@@ -4,8 +4,6 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::extract::{Request, State};
-use hufu_testkit::administration::{call, key as access_key};
-use hufu_types::AdminRole;
 use hufu_wechat::message::{Encryption, Receiver, Signed, open};
 use tokio::net::TcpListener;
 
@@ -81,7 +79,7 @@ on_both_engines! {
         }
         let app = &world.node.app;
         let owners_key = EncodingAesKey::parse(RELAY_KEY).unwrap();
-        let admin = access_key(&world, AdminRole::Auditor, Some(SHOP)).await;
+        let admin = access_key(&world, AdminRole::Manager, Some(SHOP)).await;
 
         for (number, text) in [(1, "one"), (2, "two"), (3, "three")] {
             acknowledged(&Push { nonce: ["", "1", "2", "3"][number], ..Push::text(text, u32::try_from(number).unwrap()) }.send(&world.nobody()).await);
@@ -127,7 +125,7 @@ on_both_engines! {
         let url = owner.start().await;
         let relay = format!(", relay = {{ url = \"{url}\", token = \"{RELAY_TOKEN}\" }}");
         let world = world_with(database, &relay).await;
-        let admin = access_key(&world, AdminRole::Auditor, Some(SHOP)).await;
+        let admin = access_key(&world, AdminRole::Manager, Some(SHOP)).await;
         owner.answers.lock().unwrap().extend([503; 8]);
         acknowledged(&Push::event("VIEW", "x").send(&world.nobody()).await);
         world.advance(Duration::from_millis(2));

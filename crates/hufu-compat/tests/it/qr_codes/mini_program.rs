@@ -6,7 +6,7 @@ use hufu_sandbox::{Fault, NewApp};
 use hufu_testkit::{TestDatabase, on_both_engines};
 use serde_json::{Value, json};
 
-use super::{Code, GENE, check, take};
+use super::{Code, GENE, bob, check, phone as phone_of_app, take};
 use crate::client::{Answer, Client, SIGNIN, signin};
 use crate::world::{FILE, MINI, Plan, SHOP, SHOP_WEB, World, secret_of};
 
@@ -153,8 +153,8 @@ on_both_engines! {
         let scene = own["url"].as_str().unwrap().rsplit('/').next().unwrap().strip_suffix(".png").unwrap().to_owned();
         grant(&phone, MINI, "mei", &scene).await.refused(2241);
         redirect(&phone, &scene, json!({})).await.refused(2241);
-        let bob = super::bob(&world).await;
-        super::phone(&world.client(), &bob, "scanned", &code.scene).await.refused(2241);
+        let bob = bob(&world).await;
+        phone_of_app(&world.client(), &bob, "scanned", &code.scene).await.refused(2241);
     }
 
     async fn the_mini_program_of_the_instance_joins_nobody_of_the_pool(database) {
@@ -191,8 +191,8 @@ on_both_engines! {
         browser.post(GENE, json!({ "scene": "WXAPP_AUTH" })).await.data();
         world.client().post(GENE, json!({ "scene": "WXAPP_AUTH" })).await.refused(2405);
         browser.post(GENE, json!({ "scene": "WECHATMP_AUTH" })).await.refused(2405);
-        let other = config.connections(&pool)[0].id.to_string();
-        browser.post(GENE, json!({ "scene": "WXAPP_AUTH", "extIdpConnId": other })).await.refused(2579);
+        browser.post(GENE, json!({ "scene": "WXAPP_AUTH", "extIdpConnId": "shop-mini" })).await.refused(2579);
+        browser.post(GENE, json!({ "scene": "WXAPP_AUTH", "extIdpConnId": "nonsense" })).await.refused(2402);
     }
 
     async fn a_browser_hears_why_the_login_is_refused(database) {

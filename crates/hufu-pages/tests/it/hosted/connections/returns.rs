@@ -5,7 +5,7 @@ use hufu_testkit::world::SHOP_WEB;
 use serde_json::{Value, json};
 
 use super::super::{BACK, has};
-use super::{Answer, Browser, Site, WEBSITE, back, site_with, value};
+use super::{Answer, Browser, Site, WEBSITE, back, is_refused, site_with, value};
 
 const CALLBACK: &str = "https://static.example.com/done?from=wechat";
 const EXTRAS: &str = "callback = [\"https://static.example.com/done?from=wechat\"]";
@@ -70,11 +70,13 @@ on_both_engines! {
         let data = read(&returned).user.unwrap();
         assert_eq!(data.as_object().unwrap().len(), 1, "a ticket alone: {data}");
         let ticket = data["ticket"].as_str().unwrap();
-        let redeem = || site.world.nobody().app(SHOP_WEB).post("/api/v2/qrcode/userinfo", json!({ "ticket": ticket }));
+        let redeem = async || {
+            site.world.nobody().app(SHOP_WEB).post("/api/v2/qrcode/userinfo", json!({ "ticket": ticket })).await
+        };
         let user = redeem().await;
         assert_eq!(user.data()["nickname"], "mei 小美 😀");
         let token = user.data()["token"].as_str().unwrap().to_owned();
-        let me = || site.world.nobody().app(SHOP_WEB).bearer(&token).get("/api/v2/users/me");
+        let me = async || site.world.nobody().app(SHOP_WEB).bearer(&token).get("/api/v2/users/me").await;
         assert_eq!(me().await.data()["id"], user.data()["id"]);
         let again = redeem().await;
         assert!(again.json()["code"] != 200, "{}", again.json());
@@ -98,13 +100,13 @@ on_both_engines! {
         for address in ["https://static.example.com/done", "https://evil.example.com/", &format!("{BACK}/"), "javascript:alert(1)"] {
             let mut browser = site.browser();
             let refused = browser.open(&format!("/connections/social/shop-pc?app_id={SHOP_WEB}{}", to(address))).await;
-            super::is_refused(&browser, &refused, "2554");
+            is_refused(&browser, &refused, "2554");
         }
         // People agree on a page to what the application gets, and a user's token is more than that.
         site.change(|application| application.login.consent = true).await;
         let mut browser = site.browser();
         let refused = browser.open(&format!("/connections/social/shop-pc?app_id={SHOP_WEB}{}", to(BACK))).await;
-        super::is_refused(&browser, &refused, "2497");
+        is_refused(&browser, &refused, "2497");
     }
 
     async fn a_window_tells_the_page_that_opened_it(database) {
