@@ -5,7 +5,7 @@ use serde::Serialize;
 use hufu_types::{ConnectionId, Identity, IdentityKey, IdentityKind, PoolId, Timestamp, UserId};
 
 use crate::batches::{batches, rows};
-use crate::{Row, StoreError, Tx, statements};
+use crate::{Read, Row, StoreError, Tx, statements};
 
 statements! {
     LIST = "
@@ -48,6 +48,7 @@ statements! {
         ON CONFLICT DO NOTHING";
     DELETE = "
         DELETE FROM identities WHERE pool_id = $1 AND realm = $2 AND kind = $3 AND value = $4";
+    ANY_IN_REALM = "SELECT 1 FROM identities WHERE pool_id = $1 AND realm = $2 LIMIT 1";
     DELETE_OF_ACCOUNT = "
         DELETE FROM identities
         WHERE pool_id = $1
@@ -59,6 +60,23 @@ batches! {
         INSERT INTO identities (pool_id, realm, kind, value, user_id, connection_id, created_at)
         SELECT $1, r.realm, r.kind, r.value, r.user_id, r.connection_id, r.created_at
         FROM " [realm TEXT, kind TEXT, value TEXT, user_id TEXT, connection_id TEXT, created_at BIGINT] "";
+}
+
+/// Whether anybody has an id that is unique in this realm.
+pub struct HasIdentities {
+    /// The pool.
+    pub pool: PoolId,
+    /// The realm.
+    pub realm: String,
+}
+
+impl Read for HasIdentities {
+    type Out = bool;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
+        let found = tx.optional(ANY_IN_REALM, &[(&self.pool).into(), (&self.realm).into()], |_| Ok(()));
+        Ok(found.await?.is_some())
+    }
 }
 
 /// An identity to insert.

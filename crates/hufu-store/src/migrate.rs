@@ -44,6 +44,7 @@ const MIGRATIONS: &[Migration] = migrations![
     15 "0015_dpop",
     16 "0016_resources",
     17 "0017_access",
+    20 "0020_app_tokens",
 ];
 
 const CREATE_LEDGER: &str = "

@@ -12,6 +12,7 @@ mod client;
 mod client_check;
 mod connection;
 mod custom_field;
+pub mod doctor;
 mod environment;
 mod event;
 mod facts;

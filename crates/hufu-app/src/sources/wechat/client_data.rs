@@ -49,9 +49,11 @@ impl App {
         ip: Option<&str>,
     ) -> Result<WechatPhone, Refusal> {
         check_code(code)?;
+        self.require_available(connection)?;
         let _place = self.enter_lane(&application.pool, ip).await;
         let budget = Budget::of(self.limits.request_budget);
         let result = self.wechat.phone_number(&credentials(connection), code, None, budget).await;
+        self.heard(connection, ip, &result).await;
         let number = result.map_err(|error| match error.class() {
             Class::User => Code::PhoneCodeInvalid.because(error),
             _ => wechat_refusal(error),

@@ -8,10 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::exchange::{Record, SpentCode, check_code, wechat_refusal};
 use super::{app_id_field, app_secret_field, credentials, identity, profile};
+use crate::doctor::checks::{self, Probe};
 use crate::failures::LoginFailure;
-use crate::sources::{
-    Attempt, Check, Evidence, Field, Finding, Kind, PhoneEvidence, Proved, SealedData, Start, Text,
-};
+use crate::sources::{Attempt, Evidence, Field, Kind, PhoneEvidence, Proved, SealedData, Start, Text};
 use crate::{App, Refusal};
 
 /// The definition of this kind.
@@ -26,7 +25,15 @@ pub(crate) const KIND: Kind = Kind {
     },
     realm: super::realm,
     prove: |app, attempt| Box::pin(prove(app, attempt)),
-    check: |app, connection| Box::pin(check(app, connection)),
+    probe: Probe::AppToken,
+    checks: &[
+        checks::connection,
+        checks::app_token,
+        checks::is_mini_program,
+        checks::server_domains,
+        checks::union_ids,
+        checks::phone_numbers,
+    ],
 };
 
 const HINT: Text = Text {
@@ -80,12 +87,6 @@ async fn prove<'a>(app: &'a App, attempt: Attempt<'a>) -> Result<Proved<'a>, Log
     Ok(Proved { proof, code })
 }
 
-async fn check(app: &App, connection: &Connection) -> Vec<Finding> {
-    let budget = Budget::of(app.limits.request_budget);
-    let outcome = app.wechat.stable_access_token(&credentials(connection), false, budget).await;
-    vec![Finding { check: Check::Credentials, fault: outcome.err().map(wechat_refusal) }]
-}
-
 impl App {
     /// Exchanges a `wx.login` code, or returns the result if it has been exchanged within the last minute.
     pub(crate) async fn mini_program_session(
@@ -121,6 +122,7 @@ impl App {
                 let openid = session.openid.as_str();
                 let credentials = credentials(attempt.connection);
                 let result = self.wechat.phone_number(&credentials, code, Some(openid), attempt.budget).await;
+                self.heard(attempt.connection, attempt.ip, &result).await;
                 match result {
                     Ok(number) => Ok(Some(self.fresh_phone(&number)?)),
                     // A retry of a login whose first answer was lost. The number was stored then.

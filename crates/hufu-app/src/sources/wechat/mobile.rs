@@ -4,10 +4,11 @@ use hufu_types::{Connection, Proof};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::exchange::{Record, wechat_refusal};
+use super::exchange::Record;
 use super::{app_id_field, app_secret_field, credentials, identity, profile};
+use crate::doctor::checks::{self, Probe};
 use crate::failures::LoginFailure;
-use crate::sources::{Attempt, Check, Field, Finding, Kind, Proved, Start, Text};
+use crate::sources::{Attempt, Field, Kind, Proved, Start, Text};
 use crate::{App, Refusal};
 
 /// The definition of this kind.
@@ -16,7 +17,8 @@ pub(crate) const KIND: Kind = Kind {
     start: Start::Code { client_names: &["wechat"] },
     realm: super::realm,
     prove: |app, attempt| Box::pin(prove(app, attempt)),
-    check: |app, connection| Box::pin(check(app, connection)),
+    probe: Probe::SnsCode,
+    checks: &[checks::connection, checks::sns_credentials, checks::union_ids],
 };
 
 const HINT: Text = Text {
@@ -79,14 +81,4 @@ async fn prove<'a>(app: &'a App, attempt: Attempt<'a>) -> Result<Proved<'a>, Log
         ..identity(connection, &person.openid, person.unionid.as_deref())
     };
     Ok(Proved { proof, code })
-}
-
-/// WeChat has no call that checks only a mobile app's secret. This sends an impossible code instead: WeChat
-/// checks the app before the code.
-async fn check(app: &App, connection: &Connection) -> Vec<Finding> {
-    const NO_CODE: &str = "hufu-check";
-    let budget = hufu_wechat::Budget::of(app.limits.request_budget);
-    let outcome = app.wechat.user_authorization(&credentials(connection), NO_CODE, budget).await;
-    let fault = outcome.err().filter(|error| error.class() != hufu_wechat::Class::User);
-    vec![Finding { check: Check::Credentials, fault: fault.map(wechat_refusal) }]
 }

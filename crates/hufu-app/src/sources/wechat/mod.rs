@@ -3,6 +3,7 @@
 //! Reading order: `exchange` (turns a client's code into ids), one module per mode (`mini_program`,
 //! `mobile`), and `client_data` (what a client can query without logging in).
 
+pub(crate) mod app_tokens;
 pub(crate) mod client_data;
 pub(crate) mod exchange;
 pub(crate) mod mini_program;
