@@ -6,23 +6,27 @@
 use std::{
     collections::HashMap,
     hash::{BuildHasher as _, RandomState},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicI64, Ordering},
+    },
     time::Duration,
 };
 
 use aws_lc_rs::digest;
 use futures::{
     FutureExt as _,
-    future::{BoxFuture, Shared},
+    future::{BoxFuture, Shared, ready},
 };
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::ExposeSecret as _;
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
+    api::{AccessToken, Api},
     class::Endpoint,
-    client::AccessToken,
     error::{Error, ErrorKind},
     settings::{AppCredentials, Budget},
+    tokens::{AppToken, AppTokens},
 };
 
 /// A token with less than this left is renewed in the background while it stays in use.
@@ -37,10 +41,41 @@ const UNUSABLE_BEFORE: Duration = Duration::from_secs(60);
 /// The maximum lifetime of an app token, whatever a response says.
 const LONGEST_LIFE: Duration = Duration::from_secs(2 * 60 * 60);
 
+/// The default source of app tokens: fetched from WeChat, kept in memory.
+pub(crate) struct TokensInMemory {
+    api: Api,
+    broker: Broker,
+}
+
+impl TokensInMemory {
+    pub(crate) fn new(api: Api) -> Self {
+        Self { api, broker: Broker::default() }
+    }
+}
+
+impl AppTokens for TokensInMemory {
+    fn get<'a>(&'a self, app: &'a AppCredentials, budget: Budget) -> BoxFuture<'a, Result<AppToken, Error>> {
+        let fetch = || {
+            let (api, app) = (self.api.clone(), app.clone());
+            async move {
+                let budget = Budget::of(api.call_timeout());
+                api.stable_access_token(&app, false, budget).await
+            }
+        };
+        async move { Ok(self.broker.token(app, budget, fetch).await?.token) }.boxed()
+    }
+
+    fn refused<'a>(&'a self, app: &'a AppCredentials, token: &'a AppToken) -> BoxFuture<'a, ()> {
+        self.broker.drop_refused(app, token);
+        ready(()).boxed()
+    }
+}
+
 /// Tokens of all apps that this client makes calls for.
 #[derive(Default)]
-pub(crate) struct Broker {
+struct Broker {
     slots: Mutex<HashMap<SlotId, Arc<Slot>>>,
+    fetches: Arc<AtomicI64>,
     /// Randomly seeded, so that each process renews at a different time.
     jitter: RandomState,
 }
@@ -64,10 +99,8 @@ type Flight = Shared<BoxFuture<'static, Result<CachedToken, Error>>>;
 
 /// A token, and until when it can be used and kept.
 #[derive(Clone)]
-pub(crate) struct CachedToken {
-    pub(crate) token: SecretString,
-    /// Distinguishes this fetch from another one, even if WeChat returned the same token.
-    fetched: Instant,
+struct CachedToken {
+    token: AppToken,
     renew_from: Instant,
     usable_until: Instant,
 }
@@ -76,7 +109,7 @@ impl Broker {
     /// Returns the token of `app`. A token that expires soon is renewed in the background. One that has
     /// expired or was dropped is fetched with `fetch`, once for all callers, each of which waits within its
     /// own budget.
-    pub(crate) async fn token<F>(
+    async fn token<F>(
         &self,
         app: &AppCredentials,
         budget: Budget,
@@ -112,10 +145,10 @@ impl Broker {
     }
 
     /// Drops a token that WeChat rejected, unless it has already been replaced.
-    pub(crate) fn drop_refused(&self, app: &AppCredentials, refused: &CachedToken) {
+    fn drop_refused(&self, app: &AppCredentials, refused: &AppToken) {
         let slot = self.slot(app);
         let mut state = slot.lock();
-        if state.held.as_ref().is_some_and(|held| held.fetched == refused.fetched) {
+        if state.held.as_ref().is_some_and(|held| held.token.fetch == refused.fetch) {
             state.held = None;
         }
     }
@@ -136,10 +169,13 @@ impl Broker {
     where
         F: Future<Output = Result<AccessToken, Error>> + Send + 'static,
     {
-        let slot = Arc::clone(slot);
+        let (slot, fetches) = (Arc::clone(slot), Arc::clone(&self.fetches));
         let jitter = self.jitter();
         let task = tokio::spawn(async move {
-            let outcome = fetch.await.map(|token| CachedToken::new(token, Instant::now(), jitter));
+            let outcome = fetch.await.map(|token| {
+                let fetch = fetches.fetch_add(1, Ordering::Relaxed);
+                CachedToken::new(token, fetch, Instant::now(), jitter)
+            });
             slot.store_outcome(&outcome);
             outcome
         });
@@ -185,14 +221,13 @@ impl Slot {
 }
 
 impl CachedToken {
-    fn new(token: AccessToken, now: Instant, jitter: Duration) -> Self {
+    fn new(token: AccessToken, fetch: i64, now: Instant, jitter: Duration) -> Self {
         let life = token.expires_in.min(LONGEST_LIFE);
         // A short-lived token, which only simulators issue, is still used for most of its lifetime.
         let unusable_before = UNUSABLE_BEFORE.min(life / 5);
         let renew_pause = RENEW_PAUSE.min(life / 2);
         Self {
-            token: token.token,
-            fetched: now,
+            token: AppToken { token: token.token, fetch },
             renew_from: now + life.saturating_sub(RENEW_BEFORE + jitter).max(renew_pause),
             usable_until: now + life - unusable_before,
         }
@@ -225,7 +260,7 @@ mod tests {
 
     fn held(expires_in: u64) -> (CachedToken, Instant) {
         let now = Instant::now();
-        (CachedToken::new(token("t", expires_in), now, Duration::from_secs(30)), now)
+        (CachedToken::new(token("t", expires_in), 0, now, Duration::from_secs(30)), now)
     }
 
     #[test]
@@ -260,7 +295,7 @@ mod tests {
 
         let refuse = || async { Err(Error::new(Endpoint::StableToken, ErrorKind::Timeout)) };
         let served = broker.token(&app, budget, refuse).await.unwrap();
-        assert_eq!(served.token.expose_secret(), "old");
+        assert_eq!(served.token.token.expose_secret(), "old");
         let renewal = broker.slot(&app).lock().flight.clone();
         if let Some(renewal) = renewal {
             renewal.await.map(|_| ()).unwrap_err();
@@ -268,7 +303,7 @@ mod tests {
 
         // The next renewal is not immediate: this fetch must not be called.
         let served = broker.token(&app, budget, || async { unreachable!("a renewal without pause") }).await;
-        assert_eq!(served.unwrap().token.expose_secret(), "old");
+        assert_eq!(served.unwrap().token.token.expose_secret(), "old");
         assert!(broker.slot(&app).lock().flight.is_none());
     }
 
@@ -278,11 +313,11 @@ mod tests {
         let budget = Budget::of(Duration::from_secs(5));
         let app = app("secret");
         let old = broker.token(&app, budget, || async { Ok(token("old", 7200)) }).await.unwrap();
-        broker.drop_refused(&app, &old);
+        broker.drop_refused(&app, &old.token);
         let new = broker.token(&app, budget, || async { Ok(token("new", 7200)) }).await.unwrap();
-        assert_eq!(new.token.expose_secret(), "new");
-        broker.drop_refused(&app, &old);
+        assert_eq!(new.token.token.expose_secret(), "new");
+        broker.drop_refused(&app, &old.token);
         let kept = broker.token(&app, budget, || async { Ok(token("newer", 7200)) }).await.unwrap();
-        assert_eq!(kept.token.expose_secret(), "new");
+        assert_eq!(kept.token.token.expose_secret(), "new");
     }
 }

@@ -63,6 +63,12 @@ pub enum Endpoint {
     SessionKey,
     /// `POST /wxa/generatescheme` and `/wxa/generate_urllink`.
     SchemeOrLink,
+    /// `POST /wxa/getwxacodeunlimit`.
+    CodeImage,
+    /// `POST /cgi-bin/qrcode/create`.
+    QrCode,
+    /// `GET /cgi-bin/user/info`.
+    Follower,
     /// Any other call with an app token.
     Business,
 }
@@ -80,6 +86,9 @@ impl Endpoint {
             Self::SnsUserInfo => "snsUserInfo",
             Self::SessionKey => "checkSessionKey",
             Self::SchemeOrLink => "generateScheme",
+            Self::CodeImage => "getUnlimitedQRCode",
+            Self::QrCode => "createQRCode",
+            Self::Follower => "getUserInfo",
             Self::Business => "business",
         }
     }
@@ -98,9 +107,13 @@ impl Endpoint {
             | Self::SnsAccessToken
             | Self::SnsRefreshToken => Credential::Secret,
             Self::SnsUserInfo => Credential::UserToken,
-            Self::PhoneNumber | Self::SessionKey | Self::SchemeOrLink | Self::Business => {
-                Credential::AppToken
-            }
+            Self::PhoneNumber
+            | Self::SessionKey
+            | Self::SchemeOrLink
+            | Self::CodeImage
+            | Self::QrCode
+            | Self::Follower
+            | Self::Business => Credential::AppToken,
         }
     }
 }

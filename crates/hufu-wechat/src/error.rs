@@ -90,6 +90,9 @@ pub enum ErrorKind {
     /// The caller's time budget was used up before the request was sent.
     #[error("the time budget was used up before the request was sent")]
     BudgetExhausted,
+    /// The source of app tokens failed, without WeChat being asked.
+    #[error("the source of app tokens failed")]
+    TokenSource(#[source] Arc<dyn std::error::Error + Send + Sync>),
     /// The shared fetch of the app token ended without a result, for example at shutdown.
     #[error("the fetch of the app token was abandoned")]
     Abandoned,
@@ -112,6 +115,17 @@ impl Error {
                 message: redact(errmsg, sent).into_boxed_str(),
             },
         )
+    }
+
+    /// The failure of an [`AppTokens`](crate::AppTokens), for example of its database. The text of `source`
+    /// ends up in logs, so it must not contain a token.
+    pub fn token_source(source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self::new(Endpoint::StableToken, ErrorKind::TokenSource(Arc::new(source)))
+    }
+
+    /// The caller's time ended before a token was there, for an [`AppTokens`](crate::AppTokens).
+    pub fn token_budget_exhausted() -> Self {
+        Self::new(Endpoint::StableToken, ErrorKind::BudgetExhausted)
     }
 
     /// The call that failed.
@@ -138,6 +152,7 @@ impl Error {
             | ErrorKind::WrongShape
             | ErrorKind::MissingField { .. }
             | ErrorKind::BudgetExhausted
+            | ErrorKind::TokenSource(_)
             | ErrorKind::Abandoned => Class::Retry,
         }
     }
@@ -188,6 +203,7 @@ impl ErrorKind {
             ErrorKind::Api { .. }
             | ErrorKind::Connect(_)
             | ErrorKind::BudgetExhausted
+            | ErrorKind::TokenSource(_)
             | ErrorKind::Abandoned => false,
         }
     }

@@ -9,27 +9,43 @@
 //!   resent then, and the error says so ([`Error::is_ambiguous`]).
 //! - Every error has one [`Class`], which says what the caller should do. WeChat's request id is kept; URLs,
 //!   secrets, codes and openids never appear in an error.
-//! - App tokens are fetched once for all waiting callers, and renewed before they expire.
+//! - App tokens are fetched once for all waiting callers, and renewed before they expire. Where they are kept
+//!   can be replaced: see [`AppTokens`].
 //!
+//! [`authorize`] writes the addresses of WeChat's authorize pages, and [`message`] reads what WeChat pushes.
 //! [`crypto`] contains the algorithms of mini programs (`encryptedData`, `rawData`) and of message pushes;
 //! [`wire`] contains the JSON types, which simulators can share.
 
+pub mod authorize;
 pub mod crypto;
+pub mod message;
 pub mod wire;
 
+mod api;
 mod broker;
+mod calls;
 mod class;
 mod client;
 mod data;
 mod error;
+mod fields;
 mod identity;
+mod image;
 mod settings;
+mod tokens;
 mod transport;
 
+pub use api::AccessToken;
+pub use calls::{
+    mini_program_links::{CodeImage, EnvVersion, LinkExpiry, LinkTarget},
+    official_account::{Follower, LONGEST_QR_LIFE, QrCode},
+};
 pub use class::{Class, Endpoint, classify};
-pub use client::{AccessToken, Client};
+pub use client::Client;
 pub use crypto::DecryptError;
 pub use data::{DataError, MAX_CLOCK_SKEW, is_fresh, open_user_data};
 pub use error::{BuildError, Error, ErrorKind};
 pub use identity::{CodeSession, InvalidSessionKey, PhoneNumber, SessionKey, UserAuthorization, UserInfo};
+pub use image::{Image, ImageFormat};
 pub use settings::{AppCredentials, Budget, Endpoints, Settings};
+pub use tokens::{AppToken, AppTokens};

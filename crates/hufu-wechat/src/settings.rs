@@ -50,6 +50,8 @@ pub struct Settings {
     pub idle_timeout: Duration,
     /// The maximum size of a body after decompression, in bytes.
     pub max_response_bytes: usize,
+    /// The same for an image: the code of a mini program, which is at most 1280 pixels wide.
+    pub max_image_bytes: usize,
     /// The maximum number of retries after "busy" or a failed connect.
     pub max_retries: u32,
     /// The pause before the first retry. It doubles with each retry, up to [`Settings::max_backoff`].
@@ -70,6 +72,7 @@ impl Default for Settings {
             max_calls: 256,
             idle_timeout: Duration::from_secs(20),
             max_response_bytes: 64 * 1024,
+            max_image_bytes: 1024 * 1024,
             max_retries: 2,
             backoff: Duration::from_millis(200),
             max_backoff: Duration::from_secs(1),

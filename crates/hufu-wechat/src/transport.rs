@@ -15,6 +15,7 @@ use url::Url;
 use crate::{
     class::Endpoint,
     error::{BuildError, Error, ErrorKind},
+    image::{Image, ImageFormat},
     settings::{Budget, Settings},
     wire::{Answer, ErrorBody, from_json},
 };
@@ -25,6 +26,7 @@ pub(crate) struct Transport {
     places: Semaphore,
     call_timeout: Duration,
     max_response_bytes: usize,
+    max_image_bytes: usize,
     max_retries: u32,
     backoff: Duration,
     max_backoff: Duration,
@@ -38,6 +40,35 @@ pub(crate) struct Call<'a> {
     pub(crate) body: Option<Vec<u8>>,
     /// Values that must never appear in the text of an error.
     pub(crate) sent: &'a [&'a str],
+}
+
+/// What a call returns: JSON, or an image with JSON in its place on failure.
+pub(crate) trait Reply: Sized {
+    /// Whether the body is held to the limit of images instead of that of JSON.
+    const IS_IMAGE: bool = false;
+
+    /// Judges the body of a successful HTTP response.
+    fn read(call: &Call<'_>, body: Vec<u8>) -> Result<Self, Error>;
+}
+
+impl<T: Answer> Reply for T {
+    fn read(call: &Call<'_>, body: Vec<u8>) -> Result<Self, Error> {
+        read(call, &body)
+    }
+}
+
+impl Reply for Image {
+    const IS_IMAGE: bool = true;
+
+    /// An image begins with the mark of its format, and a failure, which is JSON, with a brace. The content
+    /// type says nothing reliable.
+    fn read(call: &Call<'_>, bytes: Vec<u8>) -> Result<Self, Error> {
+        if let Some(format) = ImageFormat::of(&bytes) {
+            return Ok(Self { format, bytes });
+        }
+        read::<ErrorBody>(call, &bytes)
+            .and_then(|_| Err(Error::new(call.endpoint, ErrorKind::MissingField { field: "image" })))
+    }
 }
 
 impl Transport {
@@ -68,6 +99,7 @@ impl Transport {
             places: Semaphore::new(settings.max_calls),
             call_timeout: settings.call_timeout,
             max_response_bytes: settings.max_response_bytes,
+            max_image_bytes: settings.max_image_bytes,
             max_retries: settings.max_retries,
             backoff: settings.backoff,
             max_backoff: settings.max_backoff,
@@ -81,7 +113,7 @@ impl Transport {
 
     /// Performs the call. It is sent again only after `errcode` -1 or a failed connect, and only within the
     /// budget.
-    pub(crate) async fn call<T: Answer>(&self, call: &Call<'_>, budget: Budget) -> Result<T, Error> {
+    pub(crate) async fn call<T: Reply>(&self, call: &Call<'_>, budget: Budget) -> Result<T, Error> {
         let mut retries = 0;
         loop {
             let error = match self.attempt(call, budget).await {
@@ -104,7 +136,7 @@ impl Transport {
         }
     }
 
-    async fn attempt<T: Answer>(&self, call: &Call<'_>, budget: Budget) -> Result<T, Error> {
+    async fn attempt<T: Reply>(&self, call: &Call<'_>, budget: Budget) -> Result<T, Error> {
         let fail = |kind| Error::new(call.endpoint, kind);
         // If a caller gets no slot before the deadline, nothing was sent.
         let place = timeout_at(budget.deadline(), self.places.acquire()).await;
@@ -114,14 +146,15 @@ impl Transport {
             return Err(fail(ErrorKind::BudgetExhausted));
         }
         let deadline = budget.deadline().min(now + self.call_timeout);
-        let body = timeout_at(deadline, self.exchange(call))
+        let limit = if T::IS_IMAGE { self.max_image_bytes } else { self.max_response_bytes };
+        let body = timeout_at(deadline, self.exchange(call, limit))
             .await
             .map_err(|_| fail(ErrorKind::Timeout))?
             .map_err(fail)?;
-        read(call, &body)
+        T::read(call, body)
     }
 
-    async fn exchange(&self, call: &Call<'_>) -> Result<Vec<u8>, ErrorKind> {
+    async fn exchange(&self, call: &Call<'_>, limit: usize) -> Result<Vec<u8>, ErrorKind> {
         let request = match &call.body {
             None => self.http.get(call.url.clone()),
             Some(json) => self
@@ -138,24 +171,21 @@ impl Transport {
         if !response.status().is_success() {
             return Err(ErrorKind::Status { status: response.status().as_u16() });
         }
-        self.read_body(response).await
+        read_body(response, limit).await
     }
+}
 
-    /// Reads at most the allowed number of bytes, regardless of the headers.
-    async fn read_body(&self, mut response: Response) -> Result<Vec<u8>, ErrorKind> {
-        let limit = self.max_response_bytes;
-        let mut body = Vec::new();
-        loop {
-            let chunk = response
-                .chunk()
-                .await
-                .map_err(|error| ErrorKind::Interrupted(Arc::new(error.without_url())))?;
-            let Some(chunk) = chunk else { return Ok(body) };
-            if body.len() + chunk.len() > limit {
-                return Err(ErrorKind::TooLarge { limit });
-            }
-            body.extend_from_slice(&chunk);
+/// Reads at most the allowed number of bytes, regardless of the headers.
+async fn read_body(mut response: Response, limit: usize) -> Result<Vec<u8>, ErrorKind> {
+    let mut body = Vec::new();
+    loop {
+        let chunk =
+            response.chunk().await.map_err(|error| ErrorKind::Interrupted(Arc::new(error.without_url())))?;
+        let Some(chunk) = chunk else { return Ok(body) };
+        if body.len() + chunk.len() > limit {
+            return Err(ErrorKind::TooLarge { limit });
         }
+        body.extend_from_slice(&chunk);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use hufu_wechat::{Class, Endpoint, classify};
 
-const ENDPOINTS: [Endpoint; 10] = [
+const ENDPOINTS: [Endpoint; 13] = [
     Endpoint::CodeToSession,
     Endpoint::PhoneNumber,
     Endpoint::StableToken,
@@ -12,6 +12,9 @@ const ENDPOINTS: [Endpoint; 10] = [
     Endpoint::SnsUserInfo,
     Endpoint::SessionKey,
     Endpoint::SchemeOrLink,
+    Endpoint::CodeImage,
+    Endpoint::QrCode,
+    Endpoint::Follower,
     Endpoint::Business,
 ];
 
@@ -59,7 +62,15 @@ fn codes_that_mean_the_same_everywhere() {
 fn codes_that_depend_on_the_endpoint() {
     use Endpoint as E;
     for code in [40001, 40014, 42001, 48012] {
-        for endpoint in [E::PhoneNumber, E::SessionKey, E::SchemeOrLink, E::Business] {
+        for endpoint in [
+            E::PhoneNumber,
+            E::SessionKey,
+            E::SchemeOrLink,
+            E::CodeImage,
+            E::QrCode,
+            E::Follower,
+            E::Business,
+        ] {
             assert_eq!(classify(endpoint, code), Class::Token, "{code} at {}", endpoint.as_str());
         }
         for endpoint in [E::StableToken, E::Token, E::CodeToSession, E::SnsAccessToken, E::SnsRefreshToken] {

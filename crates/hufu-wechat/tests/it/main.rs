@@ -1,8 +1,10 @@
 //! Tests of the public interface: test vectors, error classes, and calls to a small server that plays WeChat
 //! on loopback.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod app_calls;
+mod authorize;
 mod calls;
 mod classes;
 mod data;
@@ -10,5 +12,6 @@ mod failures;
 mod fake;
 mod message;
 mod phone;
+mod push;
 mod retries;
 mod user;

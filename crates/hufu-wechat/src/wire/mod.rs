@@ -9,6 +9,33 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, de};
 
+macro_rules! answers {
+    ($($name:ident),+) => {
+        $(impl Answer for $name {
+            fn status(&self) -> (i64, &str) {
+                (self.errcode.unwrap_or(0), self.errmsg.as_deref().unwrap_or_default())
+            }
+        })+
+    };
+}
+
+macro_rules! redacted {
+    ($($name:ident),+) => {
+        $(impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct(stringify!($name)).finish_non_exhaustive()
+            }
+        })+
+    };
+}
+
+mod app_calls;
+
+pub use app_calls::{
+    CodeImageRequest, FollowerAnswer, JumpTarget, QrAction, QrAnswer, QrRequest, QrScene, SchemeAnswer,
+    SchemeRequest, UrlLinkAnswer, UrlLinkRequest,
+};
+
 /// A failure; with `errcode` 0, an explicit success.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorBody {
@@ -90,8 +117,9 @@ pub struct SnsUserInfoAnswer {
     /// The nickname.
     #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub nickname: Option<String>,
-    /// 1 male, 2 female, 0 unknown; since 2021 it is 0 for most apps.
-    #[serde(default, deserialize_with = "integer", skip_serializing_if = "Option::is_none")]
+    /// 1 male, 2 female, 0 unknown; since 2021 it is 0 for most apps. A number or text, and nothing else is worth
+    /// failing for.
+    #[serde(default, deserialize_with = "loose_integer", skip_serializing_if = "Option::is_none")]
     pub sex: Option<i64>,
     /// URL of the avatar.
     #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
@@ -223,15 +251,6 @@ pub(crate) trait Answer: de::DeserializeOwned {
     fn status(&self) -> (i64, &str);
 }
 
-macro_rules! answers {
-    ($($name:ident),+) => {
-        $(impl Answer for $name {
-            fn status(&self) -> (i64, &str) {
-                (self.errcode.unwrap_or(0), self.errmsg.as_deref().unwrap_or_default())
-            }
-        })+
-    };
-}
 answers!(
     ErrorBody,
     CodeSessionAnswer,
@@ -241,15 +260,6 @@ answers!(
     StableTokenAnswer
 );
 
-macro_rules! redacted {
-    ($($name:ident),+) => {
-        $(impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.debug_struct(stringify!($name)).finish_non_exhaustive()
-            }
-        })+
-    };
-}
 redacted!(
     CodeSessionAnswer,
     SnsAccessTokenAnswer,
@@ -294,6 +304,12 @@ fn integer<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> 
     }
 
     from.deserialize_any(Integer)
+}
+
+/// As [`integer`], but whatever is none counts as absent.
+fn loose_integer<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
+    let value = serde_json::Value::deserialize(from)?;
+    Ok(value.as_i64().or_else(|| value.as_str()?.trim().parse().ok()))
 }
 
 /// A string, or a number as its digits. An empty string counts as absent.
