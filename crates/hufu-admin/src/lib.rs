@@ -12,6 +12,7 @@ mod audit;
 mod caller;
 mod case;
 mod configuration;
+mod connections;
 mod listed;
 mod people;
 mod schema;
@@ -78,6 +79,8 @@ pub fn routes() -> Routes {
             configuration::change_connection,
             configuration::delete_connection
         ))
+        .routes(routes!(connections::app_token))
+        .routes(routes!(connections::check))
         .routes(routes!(users::search, users::create))
         .routes(routes!(users::get, users::update, users::delete))
         .routes(routes!(users::set_password))

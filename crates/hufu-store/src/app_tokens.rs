@@ -9,17 +9,17 @@ use crate::{Row, StoreError, Tx, statements};
 statements! {
     INSERT = "
         INSERT INTO app_tokens
-            (credential, app_id, expires_at, fetched_at, fetch, fence, held_until, retry_at, failures)
+            (credential, app_id, expires_at, fetched_at, token_of, fence, held_until, retry_at, failures)
         VALUES ($1, $2, 0, 0, 0, 0, 0, 0, 0)
         ON CONFLICT (credential) DO NOTHING";
     // Changes nothing, but locks the row until the unit ends.
     LOCK = "
         UPDATE app_tokens SET fence = fence WHERE credential = $1
-        RETURNING token, expires_at, fetch, fence, holder, held_until, retry_at, failures, errcode, rid";
+        RETURNING token, expires_at, token_of, fence, holder, held_until, retry_at, failures, errcode, rid";
     LEASE = "UPDATE app_tokens SET fence = $2, holder = $3, held_until = $4 WHERE credential = $1";
     PUT = "
         UPDATE app_tokens
-        SET token = $3, expires_at = $4, fetched_at = $5, fetch = fence, holder = NULL, held_until = 0,
+        SET token = $3, expires_at = $4, fetched_at = $5, token_of = fence, holder = NULL, held_until = 0,
             retry_at = 0, failures = 0, errcode = NULL, rid = NULL
         WHERE credential = $1 AND fence = $2";
     FAIL = "
@@ -31,7 +31,7 @@ statements! {
 }
 
 /// A row.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredAppToken {
     /// The token, sealed. `None` before the first fetch.
     pub token: Option<Vec<u8>>,

@@ -74,8 +74,8 @@ impl Read for HasIdentities {
     type Out = bool;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
-        let found = tx.optional(ANY_IN_REALM, &[(&self.pool).into(), (&self.realm).into()], |_| Ok(()));
-        Ok(found.await?.is_some())
+        let values = [(&self.pool).into(), (&self.realm).into()];
+        Ok(tx.optional(ANY_IN_REALM, &values, |_| Ok(())).await?.is_some())
     }
 }
 

@@ -231,8 +231,12 @@ impl Config {
 
     /// Since when a connection has been unavailable, and why. `None` if it is available.
     pub fn outage(&self, connection: &Connection) -> Option<&Outage> {
-        let outages = &self.pools.get(&connection.pool)?.outages;
-        outages.iter().find(|outage| outage.connection == connection.id)
+        self.outage_of(&connection.pool, &connection.id)
+    }
+
+    /// The same, of a connection that may be unusable.
+    pub(crate) fn outage_of(&self, pool: &PoolId, connection: &ConnectionId) -> Option<&Outage> {
+        self.pools.get(pool)?.outages.iter().find(|outage| outage.connection == *connection)
     }
 
     /// Whether logins through a connection can succeed: WeChat has not taken its app out of service.

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use futures::future::BoxFuture;
 use hufu_store::identities::HasIdentities;
 use hufu_types::{Connection, IdentityKind};
-use hufu_wechat::{Budget, Error};
+use hufu_wechat::{Budget, CodeImage, Endpoint, EnvVersion, Error};
 use url::{Host, Url};
 
 use super::finding::{Check, Finding, Severity};
@@ -79,7 +79,7 @@ pub(crate) fn connection<'a>(
         if let Some(outage) = config.outage(connection) {
             let finding = Finding::new(Check::Connection, Severity::Error, "out-of-service");
             let finding = finding.with("since", outage.since.to_iso());
-            findings.push(Finding { errcode: Some(outage.errcode), rid: outage.rid.clone(), ..finding });
+            findings.push(finding.from_kept_answer(outage.errcode, outage.rid.as_deref()));
         }
         Ok(findings)
     })
@@ -161,7 +161,7 @@ async fn other_kind(
     if !error.errcode().is_some_and(|code| OTHER_KIND.contains(&code)) {
         return Vec::new();
     }
-    if app.app_tokens.fetched(&credentials(connection), false, budget(app)).await.is_err() {
+    if app.app_tokens.held(&credentials(connection), budget(app)).await.is_err() {
         return Vec::new();
     }
     let finding = Finding::new(Check::KindOfApp, Severity::Error, "kind-of-app-wrong");
@@ -182,11 +182,39 @@ pub(crate) fn phone_numbers<'a>(
                 vec![finding.from_answer(&error)]
             }
             // There is no token, which another check says.
-            Err(error) if error.endpoint() != hufu_wechat::Endpoint::PhoneNumber => Vec::new(),
+            Err(error) if error.endpoint() != Endpoint::PhoneNumber => Vec::new(),
             Err(error) => vec![Finding::failed(app, Check::Phone, &error)],
         })
     })
 }
+
+/// Whether the mini program is published, by drawing a code of its first page.
+pub(crate) fn published<'a>(
+    app: &'a App,
+    connection: &'a Connection,
+) -> BoxFuture<'a, Result<Vec<Finding>, Refusal>> {
+    Box::pin(async move {
+        let (scene, page, env_version) = (NO_CODE, None, EnvVersion::Release);
+        let code = CodeImage { scene, page, env_version, width: SMALLEST_CODE };
+        Ok(match app.wechat.code_image(&credentials(connection), &code, budget(app)).await {
+            Ok(_) => vec![Finding::ok(Check::Published, "published-fine")],
+            Err(error) if error.errcode().is_some_and(|code| UNPUBLISHED.contains(&code)) => {
+                let finding = Finding::new(Check::Published, Severity::Warning, "published-not");
+                vec![finding.from_answer(&error)]
+            }
+            // There is no token, which another check says.
+            Err(error) if error.endpoint() != Endpoint::CodeImage => Vec::new(),
+            Err(error) => {
+                vec![Finding::failed(app, Check::Published, &error).at_most(Severity::Warning)]
+            }
+        })
+    })
+}
+
+/// WeChat's answers about a mini program without a published version.
+const UNPUBLISHED: [i64; 2] = [41030, 85079];
+/// The width of the smallest code, in pixels.
+const SMALLEST_CODE: u32 = 280;
 
 /// Whether logins have brought UnionIDs. WeChat has no call that says so.
 pub(crate) fn union_ids<'a>(

@@ -118,6 +118,21 @@ impl Finding {
         self
     }
 
+    /// Adds the answer of WeChat, as it was kept.
+    #[must_use]
+    pub(crate) fn from_kept_answer(mut self, errcode: i64, rid: Option<&str>) -> Self {
+        self.errcode = Some(errcode);
+        self.rid = rid.map(str::to_owned);
+        self
+    }
+
+    /// It matters so much at most.
+    #[must_use]
+    pub(crate) fn at_most(mut self, severity: Severity) -> Self {
+        self.severity = self.severity.min(severity);
+        self
+    }
+
     /// What a failed call of WeChat means.
     pub(crate) fn failed(app: &App, check: Check, error: &Error) -> Self {
         let Some(errcode) = error.errcode() else { return Self::without_answer(app, check, error) };

@@ -9,6 +9,7 @@ mod finding;
 use std::sync::Arc;
 
 use async_recursion::async_recursion as boxed;
+use hufu_store::rates::{self, Hit};
 use hufu_types::refusal::Code;
 use hufu_types::{Connection, Permission, PoolId};
 
@@ -67,7 +68,11 @@ impl App {
         let connection = self.connection_named(pool, name)?;
         let bucket = format!("connection_check:{}", connection.id);
         let (most, window) = (self.limits.connection_checks, self.limits.connection_check_window);
-        self.limit_calls(bucket, most, window).await?;
+        let hit = Hit { name: bucket, amount: 1, window, now: self.now() };
+        if self.write(hit).await? > most {
+            let wait = rates::wait(window, self.now());
+            return Err(Code::TooOften.retry_after(wait).because("checks of this connection"));
+        }
         self.check_connection(&connection).await
     }
 

@@ -1,13 +1,13 @@
 -- WeChat's app tokens: one row for an AppID with its AppSecret, whichever pools have it, so that all nodes fetch one
 -- token together. `credential` is a keyed hash of both, and the token is sealed. `fence` rises with each lease to fetch;
--- `fetch` is the fence of the lease that brought the token.
+-- `token_of` is the fence of the lease that brought the token.
 CREATE TABLE app_tokens (
     credential BLOB   NOT NULL PRIMARY KEY,
     app_id     TEXT   NOT NULL,
     token      BLOB,
     expires_at BIGINT NOT NULL,
     fetched_at BIGINT NOT NULL,
-    fetch      BIGINT NOT NULL,
+    token_of   BIGINT NOT NULL,
     fence      BIGINT NOT NULL,
     holder     TEXT,
     held_until BIGINT NOT NULL,

@@ -27,10 +27,11 @@ pub(crate) const KIND: Kind = Kind {
     prove: |app, attempt| Box::pin(prove(app, attempt)),
     probe: Probe::AppToken,
     checks: &[
-        checks::connection,
         checks::app_token,
+        checks::connection,
         checks::is_mini_program,
         checks::server_domains,
+        checks::published,
         checks::union_ids,
         checks::phone_numbers,
     ],

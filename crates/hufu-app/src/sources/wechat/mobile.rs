@@ -1,6 +1,6 @@
 //! `wechat:mobile`: login in a native app, with the code from WeChat's OpenSDK (`SendAuth`).
 
-use hufu_types::{Connection, Proof};
+use hufu_types::Proof;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -18,7 +18,7 @@ pub(crate) const KIND: Kind = Kind {
     realm: super::realm,
     prove: |app, attempt| Box::pin(prove(app, attempt)),
     probe: Probe::SnsCode,
-    checks: &[checks::connection, checks::sns_credentials, checks::union_ids],
+    checks: &[checks::sns_credentials, checks::connection, checks::union_ids],
 };
 
 const HINT: Text = Text {

@@ -91,7 +91,7 @@ struct State {
     /// The token that WeChat refused last.
     refused: Option<AppToken>,
     /// Until when refusals change nothing: WeChat has handed out the token that it refuses.
-    in_vain_until: Timestamp,
+    in_vain_until: Option<Timestamp>,
 }
 
 /// A fetch that is under way on this node. It does not end with the request that began it.
@@ -306,7 +306,7 @@ impl Slot {
                     refused.token.expose_secret() == held.token.token.expose_secret()
                 };
                 if state.refused.as_ref().is_some_and(is_same) {
-                    state.in_vain_until = now.plus(RENEW_PAUSE);
+                    state.in_vain_until = Some(now.plus(RENEW_PAUSE));
                 }
                 let is_older = |other: &HeldToken| other.token.fetch > held.token.fetch;
                 if !state.held.as_ref().is_some_and(is_older) {
@@ -323,7 +323,7 @@ impl Slot {
 
     fn drop_refused(&self, token: &AppToken, now: Timestamp) {
         let mut state = self.lock();
-        if now < state.in_vain_until {
+        if state.in_vain_until.is_some_and(|until| now < until) {
             return;
         }
         if state.held.as_ref().is_some_and(|held| held.token.fetch <= token.fetch) {

@@ -17,7 +17,7 @@ pub(super) struct Ask {
     pub(super) refused: i64,
     /// A new token, though the present one is good: it has leaked.
     pub(super) force: bool,
-    /// Does not wait for the end of a pause after a failure: an administrator has changed something.
+    /// An answer of WeChat, whatever is stored and whatever failed before: an administrator asks.
     pub(super) insist: bool,
 }
 
@@ -71,7 +71,7 @@ fn decide(row: StoredAppToken, ask: Ask, now: Timestamp) -> Answer {
     let old = token.filter(|_| is_usable).map(|token| SealedToken { token, expires_at, fetch });
     let is_due = expires_at <= now.plus(RENEW_BEFORE);
     match old {
-        Some(token) if !is_due && !ask.force => Answer::Token(token),
+        Some(token) if !is_due && !ask.force && !ask.insist => Answer::Token(token),
         old if row.held_until > now => Answer::Busy(old),
         old if row.retry_at > now && !ask.insist => {
             Answer::Paused { errcode: row.errcode, rid: row.rid, old }
@@ -129,7 +129,12 @@ mod tests {
             expires_at: NOW.plus(Duration::from_secs(seconds_left)),
             fetch: 3,
             fence: 3,
-            ..StoredAppToken::default()
+            holder: None,
+            held_until: Timestamp(0),
+            retry_at: Timestamp(0),
+            failures: 0,
+            errcode: None,
+            rid: None,
         }
     }
 
@@ -160,6 +165,8 @@ mod tests {
             assert_eq!(asked(row(left), plain), expected, "{left}");
         }
         assert_eq!(asked(row(7200), force), "fetch, with an old one");
+        let insist = Ask { insist: true, ..Ask::default() };
+        assert_eq!(asked(row(7200), insist), "fetch, with an old one");
         assert_eq!(asked(row(7200), Ask { refused: 3, ..plain }), "fetch");
         assert_eq!(asked(row(7200), Ask { refused: 2, ..plain }), "token");
     }
