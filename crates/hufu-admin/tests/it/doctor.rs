@@ -23,11 +23,18 @@ async fn check(world: &World, connection: &str) -> Value {
 #[track_caller]
 fn find<'f>(checked: &'f Value, name: &str) -> &'f Value {
     let all = checked["findings"].as_array().unwrap();
-    all.iter().find(|finding| finding["finding"] == name).unwrap_or_else(|| panic!("no {name} in {checked:#}"))
+    all.iter()
+        .find(|finding| finding["finding"] == name)
+        .unwrap_or_else(|| panic!("no {name} in {checked:#}"))
 }
 
 fn names(checked: &Value) -> Vec<&str> {
-    checked["findings"].as_array().unwrap().iter().map(|finding| finding["finding"].as_str().unwrap()).collect()
+    checked["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|finding| finding["finding"].as_str().unwrap())
+        .collect()
 }
 
 fn fault(world: &World, path: &str, errcode: i32) {

@@ -36,7 +36,9 @@ impl Probe {
     /// What WeChat has against the app.
     pub(crate) async fn ask(self, app: &App, connection: &Connection) -> Result<(), Error> {
         match self {
-            Self::AppToken => app.app_tokens.fetched(&credentials(connection), false, budget(app)).await.map(drop),
+            Self::AppToken => {
+                app.app_tokens.fetched(&credentials(connection), false, budget(app)).await.map(drop)
+            }
             Self::SnsCode => {
                 accepted(app.wechat.user_authorization(&credentials(connection), NO_CODE, budget(app)).await)
             }
@@ -79,7 +81,7 @@ pub(crate) fn connection<'a>(
         if let Some(outage) = config.outage(connection) {
             let finding = Finding::new(Check::Connection, Severity::Error, "out-of-service");
             let finding = finding.with("since", outage.since.to_iso());
-            findings.push(finding.from_kept_answer(outage.errcode, outage.rid.as_deref()));
+            findings.push(finding.answered_before(outage.errcode, outage.rid.as_deref()));
         }
         Ok(findings)
     })
@@ -152,12 +154,7 @@ const OTHER_KIND: [i64; 3] = [40013, 45063, 48001];
 
 /// Whether an answer means that the AppID is that of another kind of app: WeChat does not take it for this call, but
 /// issues an app token for it. Without a token, it is another check that says what is wrong.
-async fn other_kind(
-    app: &App,
-    connection: &Connection,
-    kind: &'static str,
-    error: &Error,
-) -> Vec<Finding> {
+async fn other_kind(app: &App, connection: &Connection, kind: &'static str, error: &Error) -> Vec<Finding> {
     if !error.errcode().is_some_and(|code| OTHER_KIND.contains(&code)) {
         return Vec::new();
     }
@@ -165,7 +162,7 @@ async fn other_kind(
         return Vec::new();
     }
     let finding = Finding::new(Check::KindOfApp, Severity::Error, "kind-of-app-wrong");
-    vec![finding.naming("kind", kind).from_answer(error)]
+    vec![finding.naming("kind", kind).answered(error)]
 }
 
 /// Whether the mini program may ask for phone numbers.
@@ -179,7 +176,7 @@ pub(crate) fn phone_numbers<'a>(
             Ok(()) => vec![Finding::ok(Check::Phone, "phone-fine")],
             Err(error) if error.errcode() == Some(48001) => {
                 let finding = Finding::new(Check::Phone, Severity::Warning, "phone-not-permitted");
-                vec![finding.from_answer(&error)]
+                vec![finding.answered(&error)]
             }
             // There is no token, which another check says.
             Err(error) if error.endpoint() != Endpoint::PhoneNumber => Vec::new(),
@@ -200,7 +197,7 @@ pub(crate) fn published<'a>(
             Ok(_) => vec![Finding::ok(Check::Published, "published-fine")],
             Err(error) if error.errcode().is_some_and(|code| UNPUBLISHED.contains(&code)) => {
                 let finding = Finding::new(Check::Published, Severity::Warning, "published-not");
-                vec![finding.from_answer(&error)]
+                vec![finding.answered(&error)]
             }
             // There is no token, which another check says.
             Err(error) if error.endpoint() != Endpoint::CodeImage => Vec::new(),
@@ -252,7 +249,8 @@ fn domains(public_url: &str) -> Vec<Finding> {
         Some(Host::Ipv6(address)) => Some(address.into()),
         _ => None,
     };
-    let is_local_name = matches!(url.host(), Some(Host::Domain(name)) if name == "localhost" || name.ends_with(".localhost"));
+    let is_local_name =
+        matches!(url.host(), Some(Host::Domain(name)) if name == "localhost" || name.ends_with(".localhost"));
     if is_local_name || address.is_some_and(|address| address.is_loopback()) {
         return vec![finding(Severity::Warning, "domain-is-local").with("url", shown)];
     }

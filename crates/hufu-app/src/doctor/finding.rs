@@ -112,7 +112,7 @@ impl Finding {
 
     /// Adds the answer of WeChat that it comes from.
     #[must_use]
-    pub(crate) fn from_answer(mut self, error: &Error) -> Self {
+    pub(crate) fn answered(mut self, error: &Error) -> Self {
         self.errcode = error.errcode();
         self.rid = error.rid().map(str::to_owned);
         self
@@ -120,7 +120,7 @@ impl Finding {
 
     /// Adds the answer of WeChat, as it was kept.
     #[must_use]
-    pub(crate) fn from_kept_answer(mut self, errcode: i64, rid: Option<&str>) -> Self {
+    pub(crate) fn answered_before(mut self, errcode: i64, rid: Option<&str>) -> Self {
         self.errcode = Some(errcode);
         self.rid = rid.map(str::to_owned);
         self
@@ -137,7 +137,8 @@ impl Finding {
     pub(crate) fn failed(app: &App, check: Check, error: &Error) -> Self {
         let Some(errcode) = error.errcode() else { return Self::without_answer(app, check, error) };
         let fetches_tokens = matches!(error.endpoint(), Endpoint::StableToken | Endpoint::Token);
-        let meaning = if fetches_tokens { meaning_when_fetching_tokens(errcode) } else { meaning_of(errcode) };
+        let meaning =
+            if fetches_tokens { meaning_when_fetching_tokens(errcode) } else { meaning_of(errcode) };
         let severity = match error.class() {
             Class::Retry | Class::Limit => Severity::Warning,
             _ => Severity::Error,
@@ -146,7 +147,7 @@ impl Finding {
         Self::new(check, severity, meaning.unwrap_or("unknown-error"))
             .with("ip", ip)
             .with("errcode", errcode)
-            .from_answer(error)
+            .answered(error)
     }
 
     /// The call did not lead to an answer of WeChat.

@@ -19,9 +19,9 @@ use hufu_wechat::Budget;
 use serde_json::{Value, json};
 
 use self::wechat::exchange::SpentCode;
+use crate::App;
 use crate::doctor::checks::{ConnectionCheck, Probe};
 use crate::failures::LoginFailure;
-use crate::App;
 
 pub(crate) use field::is_wechat_app_id;
 pub use field::{Field, Form, Text};

@@ -29,11 +29,7 @@ pub struct Explanation {
 }
 
 /// The sentences under a key. Placeholders are filled in with the arguments.
-pub fn explain(
-    key: &'static str,
-    arguments: &[(&'static str, Argument)],
-    language: Language,
-) -> Explanation {
+pub fn explain(key: &'static str, arguments: &[(&'static str, Argument)], language: Language) -> Explanation {
     let language = language.for_integrators();
     let attribute = |name| TEXTS.find(language, key, Some(name), arguments);
     Explanation {

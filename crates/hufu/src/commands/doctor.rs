@@ -202,7 +202,14 @@ fn explain_code(code: i64, language: Language) -> ExitCode {
     for (index, key) in [Some(usual), others].into_iter().flatten().enumerate() {
         if index > 0 {
             say!("");
-            say!("{}", if language == Language::English { "When a token is fetched:" } else { "获取 access_token 时：" });
+            say!(
+                "{}",
+                if language == Language::English {
+                    "When a token is fetched:"
+                } else {
+                    "获取 access_token 时："
+                }
+            );
         }
         let Explanation { message, breaks, mend } = explain(key, &[("ip", "<IP>".into())], language);
         say!("{code}: {message}");

@@ -53,8 +53,12 @@ async fn what_it_cannot_check_is_said() {
 #[test]
 fn docs_doctor_md_names_every_finding_and_error_code() {
     let page = include_str!("../../../../docs/doctor.md");
-    let (_, english) = FOR_ADMINISTRATORS.iter().find(|(language, _)| *language == Language::English).unwrap();
-    let keys = english.lines().filter(|line| !line.starts_with([' ', '#'])).filter_map(|line| line.split_once(" = "));
+    let (_, english) =
+        FOR_ADMINISTRATORS.iter().find(|(language, _)| *language == Language::English).unwrap();
+    let keys = english
+        .lines()
+        .filter(|line| !line.starts_with([' ', '#']))
+        .filter_map(|line| line.split_once(" = "));
     for (key, _) in keys.filter(|(key, _)| !key.starts_with("kind-m")) {
         assert!(page.contains(&format!("| `{key}` |")), "docs/doctor.md does not name {key}");
     }
@@ -68,7 +72,10 @@ fn docs_doctor_md_names_every_finding_and_error_code() {
 async fn error_codes_are_explained_without_an_instance() {
     let instance = Instance::empty(TestDatabase::sqlite()).await;
     let said = instance.run(&["doctor", "--explain", "40164", "--lang", "en"]).await.succeeded();
-    assert!(said.starts_with("40164: The address <IP> from which this machine calls WeChat is not on"), "{said}");
+    assert!(
+        said.starts_with("40164: The address <IP> from which this machine calls WeChat is not on"),
+        "{said}"
+    );
     assert!(said.contains("\n  mend     微信公众平台"), "{said}");
     let said = instance.run(&["doctor", "--explain", "40001", "--lang", "zh-CN"]).await.succeeded();
     assert!(said.contains("获取 access_token 时："), "{said}");

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use hufu_store::identities::HasIdentities;
 use hufu_store::jobs::Job;
-use hufu_store::outages::Outage;
+use hufu_store::outages::{Outage, OutagesOf};
 use hufu_types::refusal::Code;
 use hufu_types::{Connection, ConnectionId, IdentityKind, Timestamp};
 use hufu_wechat::{Class, Endpoint};
@@ -81,10 +81,7 @@ enum Verdict {
 }
 
 fn verdict<T>(outcome: &Result<T, hufu_wechat::Error>) -> Verdict {
-    let error = match outcome {
-        Ok(_) => return Verdict::Served,
-        Err(error) => error,
-    };
+    let Err(error) = outcome else { return Verdict::Served };
     // These calls can be taken from an app whose logins go on, or are about a person.
     let is_about_the_app = !matches!(
         error.endpoint(),
@@ -160,11 +157,10 @@ impl App {
         outcome: &Result<T, hufu_wechat::Error>,
     ) {
         let errcode = match verdict(outcome) {
-            Verdict::Nothing => return,
             Verdict::Served => return self.circuits.served(&connection.id, outcome.is_ok()),
             Verdict::OutOfService(code) => code,
             Verdict::Unknown if self.has_worked(connection).await => UNKNOWN_APP,
-            Verdict::Unknown => return,
+            Verdict::Unknown | Verdict::Nothing => return,
         };
         if self.circuits.out_of_service(&connection.id, ip.map(network_of), self.now()) {
             let rid = outcome.as_ref().err().and_then(hufu_wechat::Error::rid);
@@ -244,10 +240,7 @@ impl App {
         };
         let config = self.config();
         // A node that has not read the mark yet must not take it for gone.
-        let outages = match self.read(hufu_store::outages::OutagesOf(job.pool.clone())).await {
-            Ok(outages) => outages,
-            Err(_) => return again,
-        };
+        let Ok(outages) = self.read(OutagesOf(job.pool.clone())).await else { return again };
         if !outages.iter().any(|outage| outage.connection == id && outage.since.0 == since) {
             return JobOutcome::Done;
         }

@@ -158,11 +158,7 @@ async fn within(budget: Budget, flight: Flight) -> Result<HeldToken, Error> {
 }
 
 impl AppTokens for SharedTokens {
-    fn get<'a>(
-        &'a self,
-        app: &'a AppCredentials,
-        budget: Budget,
-    ) -> BoxFuture<'a, Result<AppToken, Error>> {
+    fn get<'a>(&'a self, app: &'a AppCredentials, budget: Budget) -> BoxFuture<'a, Result<AppToken, Error>> {
         async move { Ok(self.held(app, budget).await?.token) }.boxed()
     }
 
@@ -302,9 +298,8 @@ impl Slot {
         state.flight = None;
         match outcome {
             Ok(held) => {
-                let is_same = |refused: &AppToken| {
-                    refused.token.expose_secret() == held.token.token.expose_secret()
-                };
+                let is_same =
+                    |refused: &AppToken| refused.token.expose_secret() == held.token.token.expose_secret();
                 if state.refused.as_ref().is_some_and(is_same) {
                     state.in_vain_until = Some(now.plus(RENEW_PAUSE));
                 }
