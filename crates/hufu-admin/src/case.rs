@@ -8,7 +8,7 @@ use hufu_app::configuration::document::{self, Shape};
 use serde_json::{Map, Value};
 
 /// Members whose content is the operator's own: its names stay as they are.
-const OPAQUE: [&str; 3] = ["jwks", "title", "claims"];
+const OPAQUE: [&str; 4] = ["jwks", "title", "claims", "welcome"];
 
 /// Converts a name of the file: `redirect_uris` to `redirectUris`. `__` stands for `_`.
 pub(crate) fn camel(name: &str) -> String {

@@ -15,6 +15,7 @@ mod configuration;
 mod connections;
 mod listed;
 mod people;
+mod relay;
 mod schema;
 mod transfer;
 mod users;
@@ -81,6 +82,7 @@ pub fn routes() -> Routes {
         ))
         .routes(routes!(connections::app_token))
         .routes(routes!(connections::check))
+        .routes(routes!(relay::list))
         .routes(routes!(users::search, users::create))
         .routes(routes!(users::get, users::update, users::delete))
         .routes(routes!(users::set_password))

@@ -24,6 +24,7 @@ use crate::sources::availability::Circuits;
 use crate::sources::wechat::app_tokens::{SharedTokens, TokenParts};
 use crate::sources::wechat::exchange::Codes;
 use crate::subjects::{Subjects, SubjectsError};
+use crate::tickets::watch::Tickets;
 use crate::tokens::authentication::SessionCache;
 use crate::tokens::keys::{KeyError, Keys};
 use crate::transfer::Imports;
@@ -97,6 +98,8 @@ pub struct App {
     pub(crate) audit_turn: AtomicUsize,
     /// The imports that this node receives or runs.
     pub(crate) imports: Arc<Imports>,
+    /// The tickets of the browsers that wait on this node for a QR code.
+    pub(crate) tickets: Tickets,
 }
 
 /// Why an instance failed to start.
@@ -157,6 +160,7 @@ impl App {
             keys: ArcSwap::from_pointee(keys),
             password_keys: PasswordKeys::default(),
             imports: Arc::default(),
+            tickets: Tickets::new(&limits),
             client_keys: KeySets::default(),
             request_objects: RequestObjects::default(),
             subjects,
@@ -335,11 +339,14 @@ impl Write for Sweep {
         hufu_store::authorization_codes::sweep(tx, now.minus(kept)).await?;
         // Kept for a while, so that a device learns that its code has expired.
         hufu_store::device_codes::sweep(tx, now.minus(self.limits.device_code)).await?;
+        // Kept for a while, so that a browser learns that its code has expired.
+        hufu_store::qr_tickets::sweep(tx, now.minus(self.limits.qr_kept)).await?;
         hufu_store::refresh_tokens::sweep(tx, now).await?;
         hufu_store::sessions::sweep(tx, now).await?;
         hufu_store::browser_sessions::sweep(tx, now).await?;
         hufu_store::flows::sweep(tx, now).await?;
         hufu_store::passcodes::sweep(tx, now).await?;
+        hufu_store::source_logins::sweep(tx, now).await?;
         hufu_store::step_tokens::sweep(tx, now).await?;
         hufu_store::used_jtis::sweep(tx, now).await?;
         hufu_store::pushed_requests::sweep(tx, now).await?;
@@ -351,6 +358,9 @@ impl Write for Sweep {
         hufu_store::administration::sweep(tx, now).await?;
         let old = now.minus(self.limits.webhook_history);
         hufu_store::deliveries::sweep(tx, old, self.limits.deliveries_forgotten).await?;
+        let old = now.minus(self.limits.relay_history);
+        hufu_store::wechat_messages::sweep(tx, old, self.limits.deliveries_forgotten).await?;
+        hufu_store::wechat_followers::sweep(tx, now.minus(self.limits.unfollowed_kept)).await?;
         Ok(())
     }
 }

@@ -14,6 +14,7 @@ use async_recursion::async_recursion as boxed;
 use futures::FutureExt as _;
 use hufu_store::deliveries::WEBHOOK_JOB;
 use hufu_store::jobs::{Claim, End, EndJob, Job};
+use hufu_store::wechat_messages::RELAY_JOB;
 use hufu_types::{Random, Timestamp};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -71,6 +72,7 @@ impl App {
             lane(NOTICE_JOB, self.limits.message_jobs),
             lane(LOGOUT_JOB, self.limits.webhook_jobs),
             lane(PROBE_JOB, self.limits.webhook_at_once),
+            lane(RELAY_JOB, self.limits.webhook_jobs),
         ]
     }
 
@@ -81,6 +83,7 @@ impl App {
             NOTICE_JOB => self.send_notice(job).await,
             LOGOUT_JOB => self.tell_of_logout(job).await,
             PROBE_JOB => self.probe_connection(job).await,
+            RELAY_JOB => self.relay_message(job).await,
             // Only known kinds are claimed.
             _ => JobOutcome::Failed,
         }

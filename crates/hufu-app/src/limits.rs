@@ -76,6 +76,37 @@ limits! {
     device_codes_per_ip: i64 = 60,
     /// The window of the limit above.
     device_code_window: Duration = MINUTE * 5,
+    /// How long a login that a source was asked for can come back. WeChat's own codes live as long.
+    source_login: Duration = MINUTE * 10,
+    /// Logins that one network sends to sources per [`Limits::source_login_window`].
+    source_logins_per_ip: i64 = 600,
+    /// The window of the limit above.
+    source_login_window: Duration = MINUTE * 5,
+    /// How long a login page does not start a login through WeChat by itself once it did, or once the person logged out.
+    automatic_start_pause: Duration = MINUTE * 10,
+    /// How often a node asks which of the QR codes have changed whose browsers wait there.
+    qr_poll: Duration = Duration::from_millis(250),
+    /// How long a QR code is kept after it has expired, so that its browser learns that.
+    qr_kept: Duration = MINUTE * 10,
+    /// QR codes requested from one address per [`Limits::qr_code_window`].
+    qr_codes_per_ip: i64 = 3000,
+    /// The window of the limit above.
+    qr_code_window: Duration = MINUTE * 5,
+    /// Wrong codes that one follower of an official account sends per [`Limits::guess_window`]. Further ones are not looked
+    /// at.
+    short_code_tries: i64 = 10,
+    /// Questions about one QR code per [`Limits::qr_check_window`] that a node answers.
+    qr_checks_per_code: u32 = 300,
+    /// Questions from one address about QR codes that a node does not know, per [`Limits::qr_check_window`].
+    qr_unknown_per_ip: i64 = 600,
+    /// The window of the two limits above.
+    qr_check_window: Duration = MINUTE,
+    /// QR codes that a node keeps in memory for the browsers that wait there. It looks others up each time.
+    qr_watched: usize = 200_000,
+    /// How often a browser that waits for an event is told that the server is still there.
+    qr_keep_alive: Duration = SECOND * 15,
+    /// Pictures of QR codes from WeChat that a node keeps in memory.
+    qr_pictures: u64 = 500,
     /// How long a login page can be used that an authorization request led to.
     authorization_request_life: Duration = MINUTE * 30,
     /// Bytes of an authorization request: names and values of its parameters.
@@ -218,6 +249,22 @@ limits! {
     webhook_retry_longest: Duration = HOUR * 12,
     /// Webhooks: deliveries given up in a row before the log reports that a webhook is failing.
     webhook_give_up: i64 = 20,
+    /// Messages of official accounts: how long ago WeChat may have signed one.
+    wechat_push_age: Duration = MINUTE * 10,
+    /// Messages of official accounts: how long after the first time one may arrive again. WeChat sends it again within
+    /// seconds; later it is somebody else.
+    wechat_resend: Duration = MINUTE,
+    /// Messages of official accounts: how long WeChat is asked about a follower before the reply, which has five seconds.
+    wechat_reply: Duration = SECOND * 3,
+    /// Messages of official accounts: attempts to pass one on to the owner's server.
+    relay_attempts: i64 = 8,
+    /// Messages of official accounts: the longest wait between two of these attempts. Later messages of the same follower
+    /// wait as long.
+    relay_retry_longest: Duration = HOUR,
+    /// Messages of official accounts: how long the log of what was passed on is kept.
+    relay_history: Duration = HOUR * 24 * 7,
+    /// How long it is kept that somebody without an account ceased to follow an official account.
+    unfollowed_kept: Duration = HOUR * 24 * 30,
     /// Webhooks: how long deliveries can be viewed and resent.
     webhook_history: Duration = HOUR * 24 * 30,
     /// Webhooks: old deliveries that one sweep deletes.

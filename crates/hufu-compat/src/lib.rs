@@ -10,7 +10,9 @@ mod graphql;
 mod login_flow;
 mod mini_program;
 mod mobile;
+mod official_account;
 mod personal;
+mod qrcode;
 mod registration;
 mod session;
 mod upload;
@@ -23,9 +25,22 @@ use std::sync::Arc;
 
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
+use hufu_app::UserToken;
+use hufu_types::{Identity, User};
 use hufu_web::cors::open;
-use hufu_web::surface::{refusing, sdk, unserved_calls};
+use hufu_web::surface::{refusing, sdk, sdk_with_status, unserved_calls};
 use hufu_web::{Routes, envelope, oidc, request, server, surface};
+
+/// A user with a token, for a login that returns to a client in an address: without what is not there.
+pub fn user_object(user: User, identities: Vec<Identity>, token: &UserToken) -> serde_json::Value {
+    let user = user::UserV2::new(user, Some(token)).with_identities(identities);
+    let user = user::UserV2 { identities: None, ..user };
+    let mut written = serde_json::to_value(user).unwrap_or_default();
+    if let Some(written) = written.as_object_mut() {
+        written.retain(|_, value| !value.is_null());
+    }
+    written
+}
 
 /// Settings of this surface.
 #[derive(Clone, Debug, Default)]
@@ -59,6 +74,14 @@ pub fn routes(settings: &Settings) -> Routes {
         .route("/api/v2/sms/send", open(post(codes::send_sms)))
         .route("/api/v2/login/email-code", open(post(registration::login_by_email_code)))
         .route("/api/v2/register/email-code", open(post(registration::register_by_email_code)))
+        .route("/api/v2/qrcode/gene", open(post(qrcode::gene)))
+        .route("/api/v2/qrcode/check", open(get(qrcode::check)))
+        .route("/api/v2/qrcode/events", open(get(qrcode::events)))
+        .route("/api/v2/qrcode/userinfo", open(post(qrcode::userinfo)))
+        .route("/api/v2/qrcode/scanned", open(post(qrcode::scanned)))
+        .route("/api/v2/qrcode/confirm", open(post(qrcode::confirm)))
+        .route("/api/v2/qrcode/cancel", open(post(qrcode::cancel)))
+        .route("/api/v2/qrcode/{file}", open(get(qrcode::picture)))
         .route("/api/v2/users/me", open(get(users::me)))
         .route("/api/v2/users/me/security-level", open(get(users::security_level)))
         .route("/api/v2/users/me/applications/allowed", open(get(users::applications)))
@@ -71,5 +94,11 @@ pub fn routes(settings: &Settings) -> Routes {
         .merge(unserved_calls("/connections"))
         .merge(unserved_calls("/connection"));
     let pictures = refusing(Routes::new().route("/uploads/{name}", get(upload::serve)), upload::refused);
-    refusing(routes, sdk).merge(personal::routes()).merge(graphql).merge(pictures)
+    let events = || get(official_account::check).post(official_account::receive);
+    let messages = Routes::new()
+        .route("/connections/social/{identifier}/{pool}/events", events())
+        .route("/connection/social/{identifier}/{pool}/events", events());
+    // WeChat goes by the status: what is refused, it sends again.
+    let messages = refusing(messages, sdk_with_status);
+    refusing(routes, sdk).merge(messages).merge(personal::routes()).merge(graphql).merge(pictures)
 }

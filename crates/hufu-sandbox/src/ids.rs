@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use aws_lc_rs::{digest, hmac};
 use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
 /// A login code as `wx.login` returns it: `0` and 31 letters or digits.
 pub(crate) type LoginCode = [u8; 32];
@@ -101,6 +101,12 @@ impl Ids {
         WechatId::derive(&self.unionid, open_platform, person)
     }
 
+    /// The virtual person that an app sees of somebody who only previews its page.
+    pub(crate) fn snapshot_of(&self, app_id: &str, person: PersonKey) -> PersonKey {
+        let virtual_id = WechatId::derive(&self.openid, &format!("snapshot {app_id}"), person);
+        PersonKey(first_bytes(digest::digest(&digest::SHA256, &virtual_id.0).as_ref()))
+    }
+
     /// The session key that the exchange of this code returns. It is derived from the code. A client can
     /// therefore get data encrypted with it before the exchange, as from a real phone, without the sandbox
     /// storing the key.
@@ -152,6 +158,28 @@ impl Ids {
         text
     }
 
+    /// The ticket of an official account's QR code.
+    pub(crate) fn ticket(&self) -> String {
+        let bytes = [self.generate(), self.generate(), self.generate()].concat();
+        let text = STANDARD.encode(bytes.get(..67).unwrap_or_default());
+        format!("gQ{}", text.get(2..).unwrap_or_default())
+    }
+
+    /// `n` random letters and digits (at most 32).
+    pub(crate) fn letters(&self, n: usize) -> String {
+        self.generate().iter().take(n).map(|byte| char::from(base62(*byte))).collect()
+    }
+
+    /// A random decimal number with `n` digits (at most 32), the first not zero.
+    pub(crate) fn digits(&self, n: usize) -> String {
+        let generated = self.generate();
+        let digit = |(at, byte): (usize, &u8)| match at {
+            0 => char::from(b'1' + byte % 9),
+            _ => char::from(b'0' + byte % 10),
+        };
+        generated.iter().take(n).enumerate().map(digit).collect()
+    }
+
     pub(crate) fn iv(&self) -> [u8; 16] {
         first_bytes(&self.generate())
     }
@@ -171,6 +199,12 @@ impl Ids {
         let position = self.generated.fetch_add(1, Ordering::Relaxed);
         first_bytes(hmac::sign(&self.stream, &position.to_be_bytes()).as_ref())
     }
+}
+
+/// The original id (原始 ID) of an app that was not given one.
+pub(crate) fn original_id_of(app_id: &str) -> String {
+    let digest = digest::digest(&digest::SHA256, app_id.as_bytes());
+    format!("gh_{}", hex::encode(first_bytes::<6>(digest.as_ref())))
 }
 
 fn random_seed() -> [u8; 32] {

@@ -1,15 +1,22 @@
 //! A faithful WeChat for development and tests, in memory, listening on loopback.
 //!
-//! Under `/api` it implements the calls that a mini program's back end makes to `api.weixin.qq.com`, with
-//! WeChat's order of checks, error codes, content types and lifetimes. `/__sandbox` is the control API:
-//! create people and apps, generate codes, inject faults, advance the time. The page at `/` offers the same
-//! in the browser.
+//! `/api` stands for `api.weixin.qq.com`, `/open` for `open.weixin.qq.com` and `/mp` for `mp.weixin.qq.com`: what
+//! mini programs, official accounts, websites and mobile apps need for logins, with WeChat's order of checks,
+//! error codes, content types and lifetimes. Messages are pushed to the servers of official accounts.
+//! `/__sandbox` is the control API: create people and apps, generate codes, scan, follow, inject faults, advance
+//! the time. The page at `/` offers the same in the browser, and `/phone` is a phone with WeChat on it.
 //!
 //! ```text
 //! GET  /api/sns/jscode2session              POST /api/wxa/business/getuserphonenumber
 //! POST /api/cgi-bin/stable_token            GET  /api/cgi-bin/token
 //! GET  /api/wxa/checksession                GET  /api/wxa/resetusersessionkey
-//! GET  /api/sns/oauth2/access_token         GET  /api/sns/userinfo
+//! GET  /api/sns/oauth2/access_token         GET  /api/sns/oauth2/refresh_token
+//! GET  /api/sns/userinfo                    GET  /api/sns/auth
+//! POST /api/cgi-bin/qrcode/create           GET  /api/cgi-bin/user/info
+//! GET  /api/cgi-bin/getcallbackip           POST /api/cgi-bin/clear_quota
+//! POST /api/wxa/getwxacodeunlimit           POST /api/wxa/generatescheme
+//! POST /api/wxa/generate_urllink            GET  /mp/cgi-bin/showqrcode
+//! GET  /open/connect/qrconnect              GET  /open/connect/oauth2/authorize
 //! ```
 //!
 //! Three rules always apply. Openids and unionids are derived, never chosen. Everything stored is bounded.
@@ -20,14 +27,22 @@
     reason = "no product code is used here, and axum's own limit of 2 MB is enough for a sandbox on loopback"
 )]
 
+mod acts;
 mod api;
+mod caller;
 mod clock;
 mod control;
 mod ids;
+mod in_process;
+mod mp;
+mod open;
 mod page;
+mod phone;
+mod picture;
 mod reply;
 mod state;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,13 +54,18 @@ use axum::serve::ListenerExt as _;
 use control::seal::SealRequest;
 use tokio::net::TcpListener;
 
+pub use acts::mini::{MiniLogin, PhoneChoice, Step};
+pub use acts::push::Delivery;
 pub use clock::ClockStart;
 pub use control::ControlError;
 pub use control::seal::{DataKind, Sealed};
 pub use state::apps::{AppKind, AppPatch, AppSecret, AppState, AppView, NewApp};
 pub use state::calls::Call;
 pub use state::faults::{Fault, WrongJson};
+pub use state::messages::{MessageMode, Messages};
 pub use state::people::{AppIds, NewUser, UserPatch, UserView};
+pub use state::pushes::{Attempt, Push, Verdict};
+pub use state::settings::{Settings, SettingsPatch};
 
 pub(crate) const MAX_APPS: usize = 1_000;
 pub(crate) const MAX_PEOPLE: usize = 10_000;
@@ -72,6 +92,8 @@ pub struct Options {
     pub max_sessions: usize,
     /// The number of calls that the log keeps.
     pub log_capacity: usize,
+    /// What can be changed later as well.
+    pub settings: Settings,
 }
 
 impl Default for Options {
@@ -85,6 +107,7 @@ impl Default for Options {
             max_codes: 2_000_000,
             max_sessions: 100_000,
             log_capacity: 1_000,
+            settings: Settings::default(),
         }
     }
 }
@@ -107,9 +130,13 @@ impl Sandbox {
         Sandbox { state: Arc::new(state::State::new(options)) }
     }
 
-    /// WeChat's API under `/api`, the control API under `/__sandbox`, the page at `/`.
+    /// WeChat's hosts under `/api`, `/open` and `/mp`, the control API under `/__sandbox`, the page at `/` and the
+    /// phone at `/phone`.
     pub fn router(&self) -> Router {
         api::router()
+            .merge(open::router(&self.state))
+            .merge(mp::router())
+            .merge(phone::router(&self.state))
             .merge(control::http::router(&self.state))
             .merge(page::router(&self.state))
             .layer(map_response(no_sniffing))
@@ -132,7 +159,8 @@ impl Sandbox {
                 tracing::debug!(%error, "TCP_NODELAY was refused");
             }
         });
-        axum::serve(listener, self.router()).with_graceful_shutdown(shutdown).await
+        let service = self.router().into_make_service_with_connect_info::<SocketAddr>();
+        axum::serve(listener, service).with_graceful_shutdown(shutdown).await
     }
 
     /// Registers an app, or replaces the settings of the one with this AppID.

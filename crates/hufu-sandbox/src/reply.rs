@@ -1,5 +1,8 @@
 //! WeChat's responses: JSON with HTTP 200. Failures have an `errcode` and a text that ends in a request id.
 
+use std::borrow::Cow;
+use std::net::IpAddr;
+
 use axum::http::HeaderValue;
 
 /// The error codes of WeChat that the sandbox returns on its own.
@@ -14,25 +17,46 @@ pub(crate) mod code {
     pub(crate) const INVALID_CODE: i32 = 40029;
     pub(crate) const INVALID_URL: i32 = 40066;
     pub(crate) const INVALID_APPSECRET: i32 = 40125;
+    pub(crate) const INVALID_REFRESH_TOKEN: i32 = 40030;
+    pub(crate) const INVALID_ARGS: i32 = 40035;
+    pub(crate) const INVALID_ACTION_NAME: i32 = 40052;
+    pub(crate) const INVALID_ACTION_INFO: i32 = 40053;
+    pub(crate) const INVALID_ARG: i32 = 40097;
+    pub(crate) const INVALID_SCENE: i32 = 40129;
     pub(crate) const CODE_USED: i32 = 40163;
+    pub(crate) const INVALID_IP: i32 = 40164;
+    pub(crate) const INVALID_PATH: i32 = 40165;
+    pub(crate) const INVALID_SCENE_LENGTH: i32 = 40169;
+    pub(crate) const INVALID_QUERY: i32 = 40212;
     pub(crate) const CODE_BLOCKED: i32 = 40226;
     pub(crate) const APPSECRET_FROZEN: i32 = 40243;
     pub(crate) const ACCESS_TOKEN_MISSING: i32 = 41001;
     pub(crate) const APPID_MISSING: i32 = 41002;
+    pub(crate) const REFRESH_TOKEN_MISSING: i32 = 41003;
     pub(crate) const APPSECRET_MISSING: i32 = 41004;
     pub(crate) const CODE_MISSING: i32 = 41008;
+    pub(crate) const OPENID_MISSING: i32 = 41009;
+    pub(crate) const INVALID_PAGE: i32 = 41030;
     pub(crate) const ACCESS_TOKEN_EXPIRED: i32 = 42001;
+    pub(crate) const REFRESH_TOKEN_EXPIRED: i32 = 42002;
     pub(crate) const REQUIRE_GET: i32 = 43001;
     pub(crate) const REQUIRE_POST: i32 = 43002;
     pub(crate) const EMPTY_POST_DATA: i32 = 44002;
     pub(crate) const DAILY_QUOTA: i32 = 45009;
     pub(crate) const MINUTE_QUOTA: i32 = 45011;
+    pub(crate) const TOO_MANY_QR_CODES: i32 = 45029;
+    pub(crate) const NOT_A_MINI_PROGRAM: i32 = 45063;
     pub(crate) const DATA_FORMAT: i32 = 47001;
     pub(crate) const API_UNAUTHORIZED: i32 = 48001;
     pub(crate) const API_FORBIDDEN: i32 = 48004;
+    pub(crate) const CLEAR_QUOTA_LIMIT: i32 = 48006;
     pub(crate) const USER_LIMITED: i32 = 50002;
     pub(crate) const TOKEN_FORBIDDEN: i32 = 50004;
     pub(crate) const ACCOUNT_FROZEN: i32 = 50007;
+    pub(crate) const NO_RELEASE: i32 = 85079;
+    pub(crate) const SCANCODE_TIME: i32 = 85096;
+    pub(crate) const INVALID_EXPIRY: i32 = 85401;
+    pub(crate) const INVALID_ENV: i32 = 85402;
     pub(crate) const SESSION_KEY_GONE: i32 = 87007;
     pub(crate) const INVALID_SIG_METHOD: i32 = 87008;
     pub(crate) const INVALID_SIGNATURE: i32 = 87009;
@@ -50,6 +74,8 @@ pub(crate) type Answer = Result<String, WechatError>;
 pub(crate) enum Label {
     Text,
     Json,
+    /// A page for people; failures are pages too.
+    Page,
 }
 
 impl Label {
@@ -57,13 +83,24 @@ impl Label {
         HeaderValue::from_static(match self {
             Label::Text => "text/plain",
             Label::Json => "application/json; encoding=utf-8",
+            Label::Page => "text/html; charset=utf-8",
         })
     }
 }
 
 impl WechatError {
-    pub(crate) fn body(self, rid: &str) -> String {
-        format!(r#"{{"errcode":{},"errmsg":"{}, rid: {rid}"}}"#, self.0, self.text())
+    /// The body of the failure for a caller at this address.
+    pub(crate) fn body(self, rid: &str, caller: IpAddr) -> String {
+        let text = match caller.to_canonical() {
+            IpAddr::V4(ip) if self.0 == code::INVALID_IP => {
+                Cow::Owned(format!("invalid ip {ip} ipv6 ::ffff:{ip}, not in whitelist"))
+            }
+            IpAddr::V6(ip) if self.0 == code::INVALID_IP => {
+                Cow::Owned(format!("invalid ip {ip}, not in whitelist"))
+            }
+            _ => Cow::Borrowed(self.text()),
+        };
+        format!(r#"{{"errcode":{},"errmsg":"{text}, rid: {rid}"}}"#, self.0)
     }
 
     pub(crate) fn text(self) -> &'static str {
@@ -76,12 +113,31 @@ impl WechatError {
             code::INVALID_CODE => "invalid code",
             code::INVALID_URL => "invalid url",
             code::INVALID_APPSECRET => "invalid appsecret",
+            code::INVALID_REFRESH_TOKEN => "invalid refresh_token",
+            code::INVALID_ARGS | code::INVALID_ARG => "invalid args",
+            code::INVALID_ACTION_NAME => "invalid action name",
+            code::INVALID_ACTION_INFO => "invalid action info",
+            code::INVALID_SCENE => "invalid scene",
+            code::INVALID_PATH => "invalid weapp pagepath",
+            code::INVALID_SCENE_LENGTH => "invalid length for scene, or the data is not json string",
+            code::INVALID_QUERY => "invalid query",
             code::CODE_USED => "code been used",
-            40164 => "invalid ip 127.0.0.1 ipv6 ::ffff:127.0.0.1, not in whitelist",
+            code::INVALID_IP => "invalid ip 127.0.0.1 ipv6 ::ffff:127.0.0.1, not in whitelist",
             code::CODE_BLOCKED => "code blocked",
             code::APPSECRET_FROZEN => "appsecret is frozen by the administrator",
             code::ACCESS_TOKEN_MISSING => "access_token missing",
             code::APPID_MISSING => "appid missing",
+            code::REFRESH_TOKEN_MISSING => "missing refresh_token",
+            code::OPENID_MISSING => "missing openid",
+            code::INVALID_PAGE => "invalid page",
+            code::REFRESH_TOKEN_EXPIRED => "refresh_token expired",
+            code::TOO_MANY_QR_CODES => "qrcode count out of limit",
+            code::NOT_A_MINI_PROGRAM => "the token is not a mini program's",
+            code::CLEAR_QUOTA_LIMIT => "forbid to clear quota because of reaching the limit",
+            code::NO_RELEASE => "the mini program has no online release",
+            code::SCANCODE_TIME => "scancode_time is a reserved parameter name",
+            code::INVALID_EXPIRY => "invalid expire time",
+            code::INVALID_ENV => "invalid env_version",
             code::APPSECRET_MISSING => "appsecret missing",
             code::CODE_MISSING => "missing code",
             code::ACCESS_TOKEN_EXPIRED => "access_token expired",

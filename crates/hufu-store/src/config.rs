@@ -1,9 +1,9 @@
 //! Pools, connections and applications: small tables that every node caches in memory.
 
 use hufu_types::{
-    Application, ApplicationId, ApplicationKind, Association, ClientSecret, ConnectionId, ConnectionKind,
-    Identifier, OpenPlatform, Pool, PoolId, SigningAlgorithm, Timestamp, TokenHash, TokenLifetimes,
-    WebhookId,
+    Application, ApplicationId, ApplicationKind, Association, ClientSecret, ConnectionExtras, ConnectionId,
+    ConnectionKind, Identifier, OpenPlatform, Pool, PoolId, SigningAlgorithm, Timestamp, TokenHash,
+    TokenLifetimes, WebhookId,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -23,27 +23,31 @@ statements! {
     POOL_NAMES = "SELECT id, name FROM pools ORDER BY created_at, id";
     LIST_CONNECTIONS = "
         SELECT pool_id, id, identifier, kind, display_name, login_only, enabled, open_platform, association,
-               settings, app_id, app_secret, own_realm, shared_realm
+               settings, app_id, app_secret, own_realm, shared_realm, extras
         FROM connections ORDER BY created_at, id";
     OF_POOL_CONNECTIONS = "
         SELECT pool_id, id, identifier, kind, display_name, login_only, enabled, open_platform, association,
-               settings, app_id, app_secret, own_realm, shared_realm, revision
+               settings, app_id, app_secret, own_realm, shared_realm, extras, revision
         FROM connections WHERE pool_id = $1 ORDER BY created_at, id";
     GET_CONNECTION = "
         SELECT pool_id, id, identifier, kind, display_name, login_only, enabled, open_platform, association,
-               settings, app_id, app_secret, own_realm, shared_realm, revision
+               settings, app_id, app_secret, own_realm, shared_realm, extras, revision
         FROM connections WHERE pool_id = $1 AND id = $2";
     IDENTIFIER_HOLDER = "SELECT id FROM connections WHERE pool_id = $1 AND identifier = $2";
     INSERT_CONNECTION = "
         INSERT INTO connections
             (pool_id, id, identifier, kind, display_name, login_only, enabled, open_platform, association,
-             settings, app_id, app_secret, own_realm, shared_realm, created_at, updated_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15)";
+             settings, app_id, app_secret, own_realm, shared_realm, extras, verification_file, created_at, updated_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $17)";
     UPDATE_CONNECTION = "
         UPDATE connections
         SET display_name = $3, login_only = $4, enabled = $5, open_platform = $6, association = $7, settings = $8,
-            own_realm = $9, shared_realm = $10, updated_at = $11, revision = revision + 1
+            own_realm = $9, shared_realm = $10, extras = $11, verification_file = $12, updated_at = $13,
+            revision = revision + 1
         WHERE pool_id = $1 AND id = $2";
+    // The host is that of all pools.
+    FILE_HOLDER = "SELECT pool_id, id FROM connections WHERE verification_file = $1";
+    FREE_FILE = "UPDATE connections SET verification_file = NULL WHERE pool_id = $1 AND id = $2";
     SEAL_SETTINGS = "
         UPDATE connections SET settings = $3, own_realm = $4, shared_realm = $5
         WHERE pool_id = $1 AND id = $2 AND settings IS NULL";
@@ -152,6 +156,14 @@ pub struct StoredConnection {
     pub settings: StoredSettings,
     /// The realms of its ids.
     pub realms: Realms,
+    /// What it has besides the fields of its kind.
+    pub extras: ConnectionExtras,
+}
+
+impl StoredConnection {
+    fn file_name(&self) -> Option<&str> {
+        self.extras.verification_file.as_ref().map(|file| file.name.as_str())
+    }
 }
 
 /// An object of the configuration with its revision number.
@@ -276,7 +288,7 @@ pub async fn connection(
 ) -> Result<Option<Revised<StoredConnection>>, StoreError> {
     let values = [pool.into(), id.into()];
     let found = tx.optional(GET_CONNECTION, &values, |row| {
-        Ok(Revised { revision: row.get(14)?, value: decode_connection(row)? })
+        Ok(Revised { revision: row.get(15)?, value: decode_connection(row)? })
     });
     found.await
 }
@@ -292,12 +304,31 @@ pub async fn connection_of(
     Ok(id.map(|id| ConnectionId::parse(&id)).transpose()?)
 }
 
+/// The connection, in whichever pool, that has the verification file of this name.
+pub async fn verification_file_holder(
+    tx: &mut Tx<'_>,
+    name: &str,
+) -> Result<Option<(PoolId, ConnectionId)>, StoreError> {
+    let decode = |row: &Row<'_>| Ok((pool_id(row, 0)?, ConnectionId::parse(&row.get::<String>(1)?)?));
+    tx.optional(FILE_HOLDER, &[name.into()], decode).await
+}
+
+/// Lets go of the name of a connection's verification file, which another connection gets in the same unit. This one is
+/// written after that.
+pub async fn free_verification_file(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    id: &ConnectionId,
+) -> Result<(), StoreError> {
+    tx.execute(FREE_FILE, &[pool.into(), id.into()]).await.map(drop)
+}
+
 /// The connections of a pool, in the order of creation.
 pub async fn connections_of(
     tx: &mut Tx<'_>,
     pool: &PoolId,
 ) -> Result<Vec<Revised<StoredConnection>>, StoreError> {
-    let decode = |row: &Row<'_>| Ok(Revised { revision: row.get(14)?, value: decode_connection(row)? });
+    let decode = |row: &Row<'_>| Ok(Revised { revision: row.get(15)?, value: decode_connection(row)? });
     tx.all(OF_POOL_CONNECTIONS, &[pool.into()], decode).await
 }
 
@@ -400,6 +431,7 @@ pub async fn insert_connection(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let association = serde_json::to_string(&new.association)?;
+    let extras = serde_json::to_string(&new.extras)?;
     let values = [
         (&new.pool).into(),
         (&new.id).into(),
@@ -416,6 +448,8 @@ pub async fn insert_connection(
         [].as_slice().into(),
         new.realms.own.as_deref().into(),
         new.realms.shared.as_deref().into(),
+        (&extras).into(),
+        new.file_name().into(),
         now.into(),
     ];
     tx.execute(INSERT_CONNECTION, &values).await.map(drop)
@@ -428,6 +462,7 @@ pub async fn update_connection(
     now: Timestamp,
 ) -> Result<u64, StoreError> {
     let association = serde_json::to_string(&new.association)?;
+    let extras = serde_json::to_string(&new.extras)?;
     let values = [
         (&new.pool).into(),
         (&new.id).into(),
@@ -439,6 +474,8 @@ pub async fn update_connection(
         new.settings.sealed().into(),
         new.realms.own.as_deref().into(),
         new.realms.shared.as_deref().into(),
+        (&extras).into(),
+        new.file_name().into(),
         now.into(),
     ];
     tx.execute(UPDATE_CONNECTION, &values).await
@@ -583,6 +620,7 @@ fn decode_connection(row: &Row<'_>) -> Result<StoredConnection, StoreError> {
             None => StoredSettings::Columns { app_id: row.get(10)?, app_secret: row.get(11)? },
         },
         realms: Realms { own: row.get(12)?, shared: row.get(13)? },
+        extras: of_any_version(row, 14)?,
     })
 }
 

@@ -5,9 +5,10 @@ use serde::Serialize;
 use hufu_types::{ConnectionId, Identity, IdentityKey, IdentityKind, PoolId, Timestamp, UserId};
 
 use crate::batches::{batches, rows};
-use crate::{Read, Row, StoreError, Tx, statements};
+use crate::{Read, Row, StoreError, Tx, statements, wechat_followers};
 
 statements! {
+    ANY_IN_REALM = "SELECT 1 FROM identities WHERE pool_id = $1 AND realm = $2 LIMIT 1";
     LIST = "
         SELECT realm, kind, value, user_id, connection_id, created_at
         FROM identities
@@ -48,7 +49,6 @@ statements! {
         ON CONFLICT DO NOTHING";
     DELETE = "
         DELETE FROM identities WHERE pool_id = $1 AND realm = $2 AND kind = $3 AND value = $4";
-    ANY_IN_REALM = "SELECT 1 FROM identities WHERE pool_id = $1 AND realm = $2 LIMIT 1";
     DELETE_OF_ACCOUNT = "
         DELETE FROM identities
         WHERE pool_id = $1
@@ -60,6 +60,11 @@ batches! {
         INSERT INTO identities (pool_id, realm, kind, value, user_id, connection_id, created_at)
         SELECT $1, r.realm, r.kind, r.value, r.user_id, r.connection_id, r.created_at
         FROM " [realm TEXT, kind TEXT, value TEXT, user_id TEXT, connection_id TEXT, created_at BIGINT] "";
+}
+
+/// Whether anybody has an id of this realm.
+pub async fn is_realm_used(tx: &mut Tx<'_>, pool: &PoolId, realm: &str) -> Result<bool, StoreError> {
+    Ok(tx.optional(ANY_IN_REALM, &[pool.into(), realm.into()], |_| Ok(())).await?.is_some())
 }
 
 /// Whether anybody has an id that is unique in this realm.
@@ -74,8 +79,7 @@ impl Read for HasIdentities {
     type Out = bool;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
-        let values = [(&self.pool).into(), (&self.realm).into()];
-        Ok(tx.optional(ANY_IN_REALM, &values, |_| Ok(())).await?.is_some())
+        is_realm_used(tx, &self.pool, &self.realm).await
     }
 }
 
@@ -204,6 +208,8 @@ pub async fn delete(tx: &mut Tx<'_>, pool: &PoolId, key: &IdentityKey) -> Result
 
 /// Deletes all identities of an account and of those merged into it.
 pub async fn delete_of_account(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result<(), StoreError> {
+    // They are found by its identities.
+    wechat_followers::delete_of_account(tx, pool, user).await?;
     tx.execute(DELETE_OF_ACCOUNT, &[pool.into(), user.into()]).await.map(drop)
 }
 

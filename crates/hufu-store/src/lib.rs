@@ -57,6 +57,7 @@ pub mod outages;
 pub mod passcodes;
 pub mod passwords;
 pub mod pushed_requests;
+pub mod qr_tickets;
 pub mod rates;
 pub mod refresh_tokens;
 pub mod registrations;
@@ -64,12 +65,15 @@ pub mod removal;
 pub mod search;
 pub mod senders;
 pub mod sessions;
+pub mod source_logins;
 pub mod step_tokens;
 pub mod uploads;
 pub mod used_jtis;
 pub mod users;
 pub mod versions;
 pub mod webhooks;
+pub mod wechat_followers;
+pub mod wechat_messages;
 
 pub use engine::{DatabaseUrl, DatabaseUrlError, Store};
 pub use error::StoreError;
@@ -108,6 +112,7 @@ pub fn all_statements() -> Vec<(&'static str, &'static str)> {
         passcodes::STATEMENTS,
         passwords::STATEMENTS,
         pushed_requests::STATEMENTS,
+        qr_tickets::STATEMENTS,
         rates::STATEMENTS,
         refresh_tokens::STATEMENTS,
         registrations::STATEMENTS,
@@ -115,12 +120,15 @@ pub fn all_statements() -> Vec<(&'static str, &'static str)> {
         search::STATEMENTS,
         senders::STATEMENTS,
         sessions::STATEMENTS,
+        source_logins::STATEMENTS,
         step_tokens::STATEMENTS,
         uploads::STATEMENTS,
         used_jtis::STATEMENTS,
         users::STATEMENTS,
         versions::STATEMENTS,
         webhooks::STATEMENTS,
+        wechat_followers::STATEMENTS,
+        wechat_messages::STATEMENTS,
     ]
     .concat()
 }

@@ -44,7 +44,10 @@ const MIGRATIONS: &[Migration] = migrations![
     15 "0015_dpop",
     16 "0016_resources",
     17 "0017_access",
+    18 "0018_redirect_logins",
+    19 "0019_qr_tickets",
     20 "0020_app_tokens",
+    21 "0021_wechat_messages",
 ];
 
 const CREATE_LEDGER: &str = "

@@ -15,11 +15,14 @@ statements! {
     DEVICES_OF_APPLICATION = "DELETE FROM device_codes WHERE pool_id = $1 AND application_id = $2";
     REQUESTS_OF_APPLICATION = "DELETE FROM pushed_requests WHERE pool_id = $1 AND application_id = $2";
     JTIS_OF_APPLICATION = "DELETE FROM used_jtis WHERE pool_id = $1 AND application_id = $2";
+    STARTS_OF_APPLICATION = "DELETE FROM source_logins WHERE pool_id = $1 AND application_id = $2";
     EXCHANGES_OF_APPLICATION = "DELETE FROM exchanges WHERE pool_id = $1 AND application_id = $2";
     TOKENS_OF_CONNECTION = "
         DELETE FROM refresh_tokens
         WHERE pool_id = $1 AND session_id IN (SELECT id FROM sessions WHERE pool_id = $1 AND connection_id = $2)";
     SESSIONS_OF_CONNECTION = "DELETE FROM sessions WHERE pool_id = $1 AND connection_id = $2";
+    STARTS_OF_CONNECTION = "DELETE FROM source_logins WHERE pool_id = $1 AND connection_id = $2";
+    MESSAGES_OF_CONNECTION = "DELETE FROM wechat_messages WHERE pool_id = $1 AND connection_id = $2";
     FLOWS_OF_CONNECTION = "DELETE FROM login_flows WHERE pool_id = $1 AND connection_id = $2";
     // Its applications change with it.
     USERS_OF_CONNECTION = "
@@ -41,6 +44,7 @@ pub async fn application(tx: &mut Tx<'_>, pool: &PoolId, id: &ApplicationId) -> 
         DEVICES_OF_APPLICATION,
         REQUESTS_OF_APPLICATION,
         JTIS_OF_APPLICATION,
+        STARTS_OF_APPLICATION,
         EXCHANGES_OF_APPLICATION,
     ] {
         tx.execute(statement, &[pool.into(), id.into()]).await?;
@@ -61,9 +65,15 @@ pub async fn connection(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     tx.execute(USERS_OF_CONNECTION, &[pool.into(), id.into(), now.into()]).await?;
-    for statement in
-        [TOKENS_OF_CONNECTION, SESSIONS_OF_CONNECTION, FLOWS_OF_CONNECTION, LINKS_OF_CONNECTION, CONNECTION]
-    {
+    for statement in [
+        TOKENS_OF_CONNECTION,
+        SESSIONS_OF_CONNECTION,
+        FLOWS_OF_CONNECTION,
+        STARTS_OF_CONNECTION,
+        MESSAGES_OF_CONNECTION,
+        LINKS_OF_CONNECTION,
+        CONNECTION,
+    ] {
         tx.execute(statement, &[pool.into(), id.into()]).await?;
     }
     outages::delete(tx, pool, id).await?;

@@ -59,7 +59,7 @@ impl Base {
 
     /// What applying a file would do.
     pub async fn plan(&self, text: &str) -> Plan {
-        self.apply_through(&self.store, text, Options { prune: false, dry_run: true }).await
+        self.apply_through(&self.store, text, Options { prune: false, new_apps: false, dry_run: true }).await
     }
 
     async fn apply_through(&self, store: &Store, text: &str, options: Options) -> Plan {

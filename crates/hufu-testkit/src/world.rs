@@ -153,6 +153,11 @@ pub fn file_without(text: &str) -> String {
     others.join("[[")
 }
 
+/// The settings of the web surfaces, as `hufu serve` has them.
+pub fn web_settings() -> WebSettings {
+    WebSettings { user_object: Some(hufu_compat::user_object), ..WebSettings::default() }
+}
+
 /// How to build a world that differs from the standard one.
 #[must_use]
 pub struct Plan {
@@ -174,7 +179,7 @@ impl Plan {
             per_minute_code_limit: None,
             ..hufu_sandbox::Options::default()
         };
-        Self { file: FILE, limits: Limits::default(), web: WebSettings::default(), wechat, sandbox }
+        Self { file: FILE, limits: Limits::default(), web: web_settings(), wechat, sandbox }
     }
 
     /// Applies another file than the standard one: pools, once made, stay.
@@ -248,7 +253,7 @@ pub fn secret_of(app_id: &str) -> String {
 }
 
 /// The file describes its pools completely.
-const PRUNE: Options = Options { prune: true, dry_run: false };
+const PRUNE: Options = Options { prune: true, new_apps: false, dry_run: false };
 
 struct Setup {
     limits: Limits,

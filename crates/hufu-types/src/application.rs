@@ -199,15 +199,16 @@ mod tests {
 
     #[test]
     fn what_an_application_of_a_kind_may_use() {
-        for (kind, mini_program, mobile) in [
-            (ApplicationKind::Web, true, false),
-            (ApplicationKind::Spa, true, false),
-            (ApplicationKind::Native, true, true),
-            (ApplicationKind::MiniProgram, true, false),
-            (ApplicationKind::Api, false, false),
+        for (kind, mini_program, mobile, official_account) in [
+            (ApplicationKind::Web, true, false, true),
+            (ApplicationKind::Spa, true, false, true),
+            (ApplicationKind::Native, true, true, true),
+            (ApplicationKind::MiniProgram, true, false, false),
+            (ApplicationKind::Api, false, false, false),
         ] {
             assert_eq!(kind.may_use(ConnectionKind::WechatMiniProgram), mini_program, "{kind:?}");
             assert_eq!(kind.may_use(ConnectionKind::WechatMobile), mobile, "{kind:?}");
+            assert_eq!(kind.may_use(ConnectionKind::WechatOfficialAccount), official_account, "{kind:?}");
         }
         assert_eq!(ApplicationKind::ALL.len(), 5, "the table above names every kind");
         assert_eq!(ConnectionKind::ALL.len(), 2, "the table above names every connection");

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::application::text_enum;
-use crate::{ScopeSet, Thumbprint, Timestamp};
+use crate::{ConnectionId, ScopeSet, Thumbprint, Timestamp};
 
 text_enum! {
     /// How the parameters of an authorization response reach the client.
@@ -210,6 +210,19 @@ pub struct AuthorizationRequest {
     /// to the page where the person answers it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device: Option<String>,
+    /// How the login returns, if a published client began it at a connection. There is no authorization response then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub social: Option<SocialReturn>,
+}
+
+/// How a login returns that a published client began at a connection: with `code`, `message` and `data`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SocialReturn {
+    /// The connection.
+    pub connection: ConnectionId,
+    /// Whether the result is a message to the page that opened this window. Otherwise it is in the query of the redirect
+    /// URI, which may also be one of the connection's callbacks.
+    pub to_opener: bool,
 }
 
 /// A PKCE challenge (RFC 7636 4.2). Only the method `S256` is supported.

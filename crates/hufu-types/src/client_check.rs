@@ -73,7 +73,7 @@ impl ClientSettings {
             ("tos_uri", &self.tos_uri),
             ("sector_identifier_uri", &self.sector_identifier_uri),
         ] {
-            check_address(&mut problems, path, address.as_deref());
+            check_optional_address(&mut problems, path, address.as_deref());
         }
         check_list(&mut problems, "contacts", &self.contacts, line_problem);
         check_list(&mut problems, "default_acr_values", &self.default_acr_values, word_problem);
@@ -149,7 +149,7 @@ impl Branding {
     pub fn problems(&self) -> Vec<SettingProblem> {
         let mut problems = Problems::default();
         check_texts(&mut problems, "title", &self.title);
-        check_address(&mut problems, "logo", self.logo.as_deref());
+        check_optional_address(&mut problems, "logo", self.logo.as_deref());
         if self.primary_color.as_deref().is_some_and(|color| !is_color(color)) {
             problems.add(
                 "primary_color",
@@ -255,7 +255,7 @@ fn is_tag(text: &str) -> bool {
     Language::ALL.iter().any(|language| language.tag() == text)
 }
 
-fn check_list(
+pub(crate) fn check_list(
     problems: &mut Problems,
     path: &str,
     addresses: &[String],
@@ -276,7 +276,7 @@ fn check_list(
     }
 }
 
-fn redirect_problem(address: &str) -> Option<String> {
+pub(crate) fn redirect_problem(address: &str) -> Option<String> {
     if is_too_long(address) {
         return Some(too_long());
     }
@@ -311,7 +311,20 @@ fn origin_problem(origin: &str) -> Option<String> {
     (!is_origin || is_too_long(origin)).then(|| format!("not an origin — {ORIGIN_RULE}"))
 }
 
-fn check_address(problems: &mut Problems, path: &str, address: Option<&str>) {
+/// Checks the address of a page, a server or a picture: https, or http on this machine.
+///
+/// # Errors
+/// The rule. It does not quote the address.
+pub fn check_address(address: &str) -> Result<(), String> {
+    let is_short = address.len() <= ClientSettings::LONGEST_ADDRESS;
+    if is_short && address_problem(address, address).is_none() {
+        Ok(())
+    } else {
+        Err(ADDRESS_RULE.to_owned())
+    }
+}
+
+pub(crate) fn check_optional_address(problems: &mut Problems, path: &str, address: Option<&str>) {
     if let Some(problem) = address.and_then(|address| address_problem(address, address)) {
         problems.add(path, problem);
     }

@@ -7,7 +7,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::application::text_enum;
-use crate::{ApplicationKind, Association, ConnectionId, Identifier, MatchField, PoolId, PoolSettings};
+use crate::{
+    ApplicationKind, Association, ConnectionExtras, ConnectionId, Identifier, MatchField, PoolId,
+    PoolSettings,
+};
 
 /// A user pool: users, connections and applications, isolated from other pools.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,12 +24,13 @@ pub struct Pool {
 }
 
 /// The table of login modes: the name in files and database tables, the application kinds that may use the
-/// mode, and the fields that its source can prove and that can therefore be used to find accounts. Everything
-/// else about a mode is in its own module.
+/// mode, the fields that its source can prove and that can therefore be used to find accounts, and whether a login may
+/// return to an address with its result. Everything else about a mode is in its own module.
 macro_rules! connection_kinds {
     ($(
         $(#[$doc:meta])*
-        $kind:ident = $name:literal, for [$($application:ident),*], proves [$($field:ident),*];
+        $kind:ident = $name:literal, for [$($application:ident),*], proves [$($field:ident),*],
+        callback $callback:literal;
     )*) => {
         text_enum! {
             /// A login mode. Each connection has one mode, with its own credentials.
@@ -43,6 +47,12 @@ macro_rules! connection_kinds {
             pub const fn proves(self) -> &'static [MatchField] {
                 match self { $(Self::$kind => &[$(MatchField::$field),*]),* }
             }
+
+            /// Whether a login in a browser may return to an address with its result, so that connections of this kind
+            /// may have [`ConnectionExtras::callback`].
+            pub const fn has_callback(self) -> bool {
+                match self { $(Self::$kind => $callback),* }
+            }
         }
     };
 }
@@ -52,9 +62,16 @@ macro_rules! connection_kinds {
 // nor external ids.
 connection_kinds! {
     /// Inside a WeChat mini program, with `wx.login`.
-    WechatMiniProgram = "wechat:miniprogram:default", for [Web, Spa, Native, MiniProgram], proves [Phone];
+    WechatMiniProgram = "wechat:miniprogram:default", for [Web, Spa, Native, MiniProgram], proves [Phone],
+        callback false;
     /// In a native app, with the code from WeChat's OpenSDK.
-    WechatMobile = "wechat:mobile", for [Native], proves [];
+    WechatMobile = "wechat:mobile", for [Native], proves [], callback false;
+    /// On a website, by scanning a QR code of WeChat's.
+    WechatPc = "wechat:pc", for [Web, Spa], proves [], callback true;
+    /// On a web page in WeChat's own browser.
+    WechatWebpage = "wechat:webpage-authorization", for [Web, Spa], proves [], callback true;
+    /// By following an official account, or by scanning its QR code as a follower.
+    WechatOfficialAccount = "wechatmp-qrcode", for [Web, Spa, Native], proves [], callback false;
 }
 
 /// The name of a WeChat Open Platform account within a pool. UnionIDs are unique within one such account.
@@ -83,9 +100,25 @@ impl ConnectionSettings {
         self.get(field)?.as_str()
     }
 
+    /// The values of all fields, by name.
+    pub const fn values(&self) -> &Map<String, Value> {
+        &self.0
+    }
+
+    /// The values of all fields, by name.
+    pub const fn values_mut(&mut self) -> &mut Map<String, Value> {
+        &mut self.0
+    }
+
     /// Sets a field.
     pub fn set(&mut self, field: &str, value: impl Into<Value>) {
         self.0.insert(field.to_owned(), value.into());
+    }
+}
+
+impl From<Map<String, Value>> for ConnectionSettings {
+    fn from(values: Map<String, Value>) -> Self {
+        Self(values)
     }
 }
 
@@ -133,6 +166,8 @@ pub struct Connection {
     pub association: Association,
     /// The values of the fields of its kind.
     pub settings: ConnectionSettings,
+    /// What a connection of any kind may have besides.
+    pub extras: ConnectionExtras,
 }
 
 #[cfg(test)]

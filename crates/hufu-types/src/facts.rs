@@ -14,6 +14,8 @@ pub enum Method {
     PhoneCode,
     /// A code sent by e-mail.
     EmailCode,
+    /// A QR code, confirmed in the pool's own app by whoever is logged in there.
+    AppQrCode,
     /// An identity source, reached through a connection of this kind.
     Source(ConnectionKind),
 }
@@ -25,6 +27,7 @@ impl Method {
             Self::Password => "password",
             Self::PhoneCode => "phone-code",
             Self::EmailCode => "email-code",
+            Self::AppQrCode => "app-qrcode",
             Self::Source(kind) => kind.as_str(),
         }
     }
@@ -35,6 +38,8 @@ impl Method {
             Self::Password => "pwd",
             Self::PhoneCode => "sms",
             Self::EmailCode => "otp",
+            // Another channel than the browser that logs in.
+            Self::AppQrCode => "mca",
             Self::Source(kind) => kind.as_str(),
         }
     }
@@ -49,7 +54,7 @@ impl TryFrom<String> for Method {
     type Error = UnknownMethod;
 
     fn try_from(text: String) -> Result<Self, UnknownMethod> {
-        let own = [Self::Password, Self::PhoneCode, Self::EmailCode];
+        let own = [Self::Password, Self::PhoneCode, Self::EmailCode, Self::AppQrCode];
         let own = own.into_iter().find(|method| method.as_str() == text);
         own.or_else(|| ConnectionKind::parse(&text).map(Self::Source)).ok_or(UnknownMethod)
     }

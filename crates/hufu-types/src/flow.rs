@@ -257,6 +257,7 @@ mod tests {
             ui_locales: None,
             is_own: false,
             device: None,
+            social: None,
         };
         let requested = RequestedTokens::Authorization(Box::new(request));
         let json = serde_json::to_string(&requested).unwrap();

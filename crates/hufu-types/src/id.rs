@@ -107,6 +107,8 @@ id!(/// A webhook of a pool.
     WebhookId);
 id!(/// The delivery of one event to one webhook.
     DeliveryId);
+id!(/// A message that WeChat pushed to an official account.
+    PushedMessageId);
 id!(/// A background job.
     JobId);
 id!(/// The public part of an access key.

@@ -11,6 +11,7 @@ mod authorization;
 mod client;
 mod client_check;
 mod connection;
+mod connection_extras;
 mod custom_field;
 pub mod doctor;
 mod environment;
@@ -36,6 +37,7 @@ mod settings;
 mod settings_check;
 mod texts;
 mod thumbprint;
+mod ticket;
 mod time;
 mod user;
 
@@ -44,20 +46,23 @@ pub use application::{ANY_ORIGIN, Application, ApplicationKind, SigningAlgorithm
 pub use association::{Association, AssociationMode, BindMethod, ConflictRule, MatchField};
 pub use authorization::{
     AuthorizationRequest, CodeChallenge, CodeChallengeMethod, Prompt, Prompts, ResponseMode, ResponseType,
+    SocialReturn,
 };
 pub use client::{
     Access, Branding, ClientAlgorithm, ClientSecret, ClientSettings, Grant, LoginControl, LoginMethod,
     PageTheme, RedirectUriError, RegistrationMethod, Sector, SubjectType, TokenAuth, check_redirect_uri,
     check_resource, origin_of, without_fragment,
 };
+pub use client_check::check_address;
 pub use connection::{Connection, ConnectionKind, ConnectionSettings, OpenPlatform, Pool};
+pub use connection_extras::{ConnectionExtras, VerificationFile};
 pub use environment::{Clock, Random, SystemClock, SystemRandom, TestClock, TestRandom};
 pub use event::{Action, ActorKind, EventName};
 pub use facts::{Fact, Facts, Method, UnknownMethod};
 pub use failure::chain;
 pub use id::{
     AccessKeyId, ApplicationId, BrowserSessionId, ConnectionId, DeliveryId, EventId, FlowId, IdError,
-    ImportId, JobId, MergeId, PoolId, RegistrationTokenId, SessionId, UserId, WebhookId,
+    ImportId, JobId, MergeId, PoolId, PushedMessageId, RegistrationTokenId, SessionId, UserId, WebhookId,
 };
 pub use language::Language;
 pub use mask::masked;
@@ -74,6 +79,7 @@ pub use settings::{Agreement, CustomField, CustomFieldType, PoolSettings};
 pub use settings_check::SettingProblem;
 pub use texts::Texts;
 pub use thumbprint::{NotAThumbprint, Thumbprint};
+pub use ticket::{QrRules, TicketKind, TicketState};
 pub use time::Timestamp;
 pub use user::{
     Gender, Identity, IdentityKey, IdentityKind, PhoneProof, Profile, User, UserStatus, camel_case, realm,

@@ -31,14 +31,21 @@ pub enum TokenPurpose {
     DeviceCode,
     /// The reference of a pushed authorization request.
     PushedRequest,
+    /// The state of a login at a source, of letters and digits alone.
+    SourceLogin,
     /// The secret part of a token with which clients register: an initial access token (RFC 7591 section 3).
     Registration,
     /// With which a registered client reads, changes and removes its registration (RFC 7592 section 1.3).
     RegisteredClient,
+    /// The secret of a browser that shows a QR code.
+    QrCode,
+    /// What such a browser logs in with, once a phone has confirmed it.
+    LoginTicket,
 }
 
 impl TokenPurpose {
-    const fn prefix(self) -> &'static str {
+    /// What its tokens begin with.
+    pub const fn prefix(self) -> &'static str {
         match self {
             Self::Refresh => "hfr_",
             Self::Upload => "",
@@ -51,8 +58,11 @@ impl TokenPurpose {
             Self::ClientSecret => "hfc_",
             Self::DeviceCode => "hfd_",
             Self::PushedRequest => "hfp_",
+            Self::SourceLogin => "",
             Self::Registration => "hfi_",
             Self::RegisteredClient => "hfg_",
+            Self::QrCode => "hfq_",
+            Self::LoginTicket => "hft_",
         }
     }
 
@@ -69,8 +79,11 @@ impl TokenPurpose {
             | Self::ClientSecret
             | Self::DeviceCode
             | Self::PushedRequest
+            | Self::SourceLogin
             | Self::Registration
-            | Self::RegisteredClient => 32,
+            | Self::RegisteredClient
+            | Self::QrCode
+            | Self::LoginTicket => 32,
         }
     }
 }
@@ -85,6 +98,11 @@ impl OpaqueToken {
         let mut bytes = [0_u8; 32];
         let bytes = bytes.get_mut(..purpose.bytes()).unwrap_or_default();
         random.fill(bytes);
+        Self(format!("{}{}", purpose.prefix(), hex::encode(bytes)))
+    }
+
+    /// The token of these bytes, which were derived from another secret.
+    pub fn derived(purpose: TokenPurpose, bytes: &[u8]) -> Self {
         Self(format!("{}{}", purpose.prefix(), hex::encode(bytes)))
     }
 

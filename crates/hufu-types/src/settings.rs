@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::application::text_enum;
-use crate::{PasswordPolicy, Phone, PoolScope, SessionRules};
+use crate::{PasswordPolicy, Phone, PoolScope, QrRules, SessionRules};
 
 text_enum! {
     /// The type of a custom field.
@@ -102,6 +102,8 @@ pub struct PoolSettings {
     pub agreements: Vec<Agreement>,
     /// How long sessions live, whatever renews them.
     pub session: SessionRules,
+    /// How long QR codes and the tickets of their logins hold.
+    pub qr: QrRules,
     /// For how many days an account deleted by its owner can be restored.
     pub deletion_grace_days: u32,
     /// For how many days audit log entries are kept.
@@ -141,6 +143,7 @@ impl Default for PoolSettings {
             required_fields: Vec::new(),
             agreements: Vec::new(),
             session: SessionRules::default(),
+            qr: QrRules::default(),
             deletion_grace_days: 7,
             audit_days: 180,
             scopes: Vec::new(),

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use crate::{
     Association, AssociationMode, BindMethod, ConnectionKind, CustomFieldType, MatchField, PasswordPolicy,
-    PoolScope, PoolSettings, Profile, lifetime,
+    PoolScope, PoolSettings, Profile, QrRules, lifetime,
 };
 
 /// A setting that makes no sense.
@@ -102,6 +102,12 @@ impl PoolSettings {
         if self.session.idle > self.session.life {
             let life = lifetime::print(self.session.life);
             problems.add("session.idle", format!("longer than `life` — write at most \"{life}\""));
+        }
+        for (name, time) in [("qr.life", self.qr.life), ("qr.ticket", self.qr.ticket)] {
+            if time > QrRules::LONGEST {
+                let most = lifetime::print(QrRules::LONGEST);
+                problems.add(name, format!("too long — write at most \"{most}\""));
+            }
         }
         if self.deletion_grace_days > MAX_DAYS {
             problems.add("deletion_grace_days", format!("too long — write 0 to {MAX_DAYS}"));

@@ -8,7 +8,7 @@
 //! - [`cors`]: which routes scripts of other origins may call.
 //! - [`oidc`]: OAuth 2 and OpenID Connect.
 //! - [`page`]: the page kernel, which hufu-pages builds on.
-//! - `operations`: health, readiness and metrics.
+//! - `operations`: health, readiness and metrics. `verification`: the verification files of connections.
 //!
 //! The other surfaces are separate crates, which pass their [`Routes`] to [`router`].
 
@@ -31,8 +31,9 @@ pub mod server;
 mod shares;
 pub mod surface;
 pub mod tls;
+mod verification;
 
 pub use axum::Router;
 pub use operations::metrics_router;
-pub use server::{Listener, Routes, WebSettings, router};
+pub use server::{Listener, Routes, UserObject, WebSettings, router};
 pub use tls::{AcmeSettings, Certificates, ExternalAccount, plain_router};

@@ -5,8 +5,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::Router;
-use hufu_app::{App, Limits};
-use hufu_types::refusal::Code;
+use hufu_app::{App, Limits, UserToken};
+use hufu_types::{Identity, User};
 use ipnet::IpNet;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
@@ -14,9 +14,8 @@ use tokio::sync::{Semaphore, watch};
 use crate::connection::{Connections, Peer};
 use crate::peer::is_trusted;
 use crate::shares::Shares;
-use crate::surface::Refused;
 use crate::tls::Certificates;
-use crate::{middleware, oidc, operations, page};
+use crate::{middleware, oidc, operations, page, verification};
 
 /// Settings of the web surfaces.
 #[derive(Clone, Debug, Default)]
@@ -30,7 +29,13 @@ pub struct WebSettings {
     pub warnings: Vec<String>,
     /// The certificate, if the server speaks TLS.
     pub certificates: Option<Certificates>,
+    /// How a user is written for the published clients, with a token. The surface that does so is another crate's; without
+    /// it no login returns to them with a user.
+    pub user_object: Option<UserObject>,
 }
+
+/// Writes a user with identities and a token, as the published clients read them.
+pub type UserObject = fn(User, Vec<Identity>, &UserToken) -> serde_json::Value;
 
 /// State that every handler has access to.
 pub struct Shared {
@@ -64,7 +69,7 @@ pub fn router(app: Arc<App>, settings: WebSettings, surfaces: impl IntoIterator<
         .layer(axum::middleware::from_fn(middleware::finish))
         .merge(operations::routes())
         .merge(page::routes())
-        .fallback(async || Refused::from(Code::PathUnknown))
+        .fallback(verification::serve)
         .layer(axum::middleware::from_fn_with_state(shared.clone(), middleware::around))
         .with_state(shared)
 }

@@ -12,16 +12,17 @@
 //! - App tokens are fetched once for all waiting callers, and renewed before they expire. Where they are kept
 //!   can be replaced: see [`AppTokens`].
 //!
-//! [`authorize`] writes the addresses of WeChat's authorize pages, and [`message`] reads what WeChat pushes.
+//! [`website_page`] and [`official_account_page`] are the addresses of WeChat's authorize pages, and [`message`] reads
+//! what WeChat pushes.
 //! [`crypto`] contains the algorithms of mini programs (`encryptedData`, `rawData`) and of message pushes;
 //! [`wire`] contains the JSON types, which simulators can share.
 
-pub mod authorize;
 pub mod crypto;
 pub mod message;
 pub mod wire;
 
 mod api;
+mod authorize;
 mod broker;
 mod calls;
 mod class;
@@ -36,6 +37,9 @@ mod tokens;
 mod transport;
 
 pub use api::AccessToken;
+pub use authorize::{
+    InvalidState, LONGEST_STATE, PageLanguage, State, WebScope, official_account_page, qr_image, website_page,
+};
 pub use calls::{
     mini_program_links::{CodeImage, EnvVersion, LinkExpiry, LinkTarget},
     official_account::{Follower, LONGEST_QR_LIFE, QrCode},

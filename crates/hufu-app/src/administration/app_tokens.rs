@@ -13,7 +13,6 @@ use secrecy::SecretString;
 use serde_json::json;
 
 use super::AdminCaller;
-use crate::doctor::checks::Probe;
 use crate::events::{Event, Trace};
 use crate::sources::wechat::credentials;
 use crate::sources::wechat::exchange::wechat_refusal;
@@ -47,7 +46,7 @@ impl App {
     ) -> Result<AppTokenView, Refusal> {
         self.permit(by, Permission::WriteConfiguration, pool).await?;
         let connection = self.connection_named(pool, name)?;
-        if !matches!(sources::kind(connection.kind).probe, Probe::AppToken) {
+        if !sources::kind(connection.kind).has_app_tokens {
             return Err(Code::NoAppTokens.with("connection", connection.identifier.to_string()));
         }
         let (app, budget) = (credentials(&connection), Budget::of(self.limits.request_budget));

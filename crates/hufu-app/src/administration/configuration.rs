@@ -319,7 +319,7 @@ impl App {
     }
 
     /// Checks a permission. The pool of the administrators is not configured, so here there is none.
-    async fn permit_configuration(
+    pub(crate) async fn permit_configuration(
         &self,
         by: &AdminCaller,
         permission: Permission,
@@ -354,11 +354,13 @@ impl App {
         pool: &PoolId,
         id: ConnectionId,
         name: String,
-        edit: Edit,
+        mut edit: Edit,
         expected: Option<i64>,
     ) -> Result<Document, Refusal> {
         let (sealing, random) = (self.sealing.clone(), self.random.clone());
-        let operation = EditConnection { pool: pool.clone(), id, name, edit, expected, sealing, random };
+        let knows_of_new_app = edit.take_confirmation();
+        let pool = pool.clone();
+        let operation = EditConnection { pool, id, name, edit, expected, knows_of_new_app, sealing, random };
         let show = |now: &_| self.show_connection(now);
         let now = self.reconfigure(by, operation).await?.unless_changed(show)?;
         Ok(now.as_ref().map(show).unwrap_or_default())
@@ -428,7 +430,7 @@ impl App {
     fn show_connection(&self, found: &Revised<StoredConnection>) -> Document {
         let shown = connection::show(&found.value, &self.sealing);
         let mut document = shown.document;
-        let secrets = shown.secrets.into_iter().map(|(name, is_set)| (name.to_owned(), is_set.into()));
+        let secrets = shown.secrets.into_iter().map(|(name, is_set)| (name, is_set.into()));
         document.insert("secrets".to_owned(), Json::Object(secrets.collect()));
         document.insert(AVAILABILITY.to_owned(), self.availability(&found.value));
         identified(document, found.value.id.as_str(), found.revision)
@@ -541,6 +543,11 @@ fn refusal_of(rejection: Rejection) -> Refusal {
         Rejection::OnlySecret => Code::OnlySecret.into(),
         // Which pool has it is nobody's business here.
         Rejection::ApplicationIdTaken(_) | Rejection::PoolIdTaken => Code::ObjectTaken.with("field", "id"),
+        Rejection::AppInUse => {
+            let reason = format!("{rejection} — send confirm = true to go on");
+            at("fields.app_id", reason)
+        }
+        Rejection::VerificationFileTaken => Code::ObjectTaken.with("field", "verification_file.name"),
         Rejection::IdentifierTaken => Code::ObjectTaken.with("field", "identifier"),
         Rejection::PublicClient => {
             let advice = "write client_secret_basic or client_secret_post first";
@@ -552,7 +559,6 @@ fn refusal_of(rejection: Rejection) -> Refusal {
         // The reader of the document has already found these.
         Rejection::NoName => at("name", rejection.to_string()),
         Rejection::Fixed(..) => at("type", rejection.to_string()),
-        Rejection::Field(name, rule) => at(&format!("fields.{name}"), format!("not valid — {rule}")),
         Rejection::NoConnection(_) | Rejection::ConnectionUnusable(..) => {
             at("connections", rejection.to_string())
         }

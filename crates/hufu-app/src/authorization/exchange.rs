@@ -58,7 +58,7 @@ impl App {
             pool: application.pool.clone(),
             application: application.id.clone(),
             code: hash_token(code),
-            redirect_uri: redirect_uri.to_owned(),
+            redirect_uri: Some(redirect_uri.to_owned()),
             verifier: verifier.map(str::to_owned),
             key: binding.key().cloned(),
             resources: asked.clone(),
@@ -121,8 +121,8 @@ pub struct ExchangeCode {
     pub application: ApplicationId,
     /// The hash of the code.
     pub code: TokenHash,
-    /// The redirect URI of the token request.
-    pub redirect_uri: String,
+    /// The redirect URI of the token request. None: the code is a ticket, which brings nothing else.
+    pub redirect_uri: Option<String>,
     /// The PKCE verifier of the token request.
     pub verifier: Option<String>,
     /// The key whose proof the token request brought.
@@ -156,9 +156,9 @@ pub enum Exchanged {
 /// What a code opened.
 #[derive(Debug)]
 pub struct Opened {
-    session: SessionId,
+    pub(super) session: SessionId,
     /// The account, with the id that the tokens name.
-    user: User,
+    pub(super) user: User,
     facts: Facts,
     scopes: ScopeSet,
     /// The resources that were granted.
@@ -166,7 +166,7 @@ pub struct Opened {
     nonce: Option<String>,
     claims: Map<String, Value>,
     asks_for_acr: bool,
-    auth_time: Timestamp,
+    pub(super) auth_time: Timestamp,
     /// Whether a refresh token was issued.
     renews: bool,
 }
@@ -219,7 +219,11 @@ impl ExchangeCode {
             (Some(_), None) | (None, Some(_)) => false,
         };
         let has_key = code.request.dpop_jkt.is_none() || code.request.dpop_jkt == self.key;
-        answers && has_key && code.request.redirect_uri == self.redirect_uri
+        let is_asked_so = match &self.redirect_uri {
+            Some(uri) => code.request.social.is_none() && code.request.redirect_uri == *uri,
+            None => code.request.social.is_some(),
+        };
+        answers && has_key && is_asked_so
     }
 
     /// Ends what the code opened.

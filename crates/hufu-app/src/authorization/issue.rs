@@ -23,6 +23,7 @@ use super::decision::{Given, Need, decide};
 use super::dpop::BEARER;
 use super::request::OpenRequest;
 use super::response::{AuthorizationResponse, OAuthError};
+use super::social::SocialResponse;
 use crate::digest::hash_token;
 use crate::events::{Event, Trace};
 use crate::login::Admission;
@@ -57,6 +58,8 @@ pub enum Next {
     Device(Box<BrowserAccount>),
     /// Nobody asked for the login: the browser goes to the application.
     Application(Box<BrowserAccount>),
+    /// A published client that began the login at a connection receives this.
+    Return(Box<SocialResponse>),
 }
 
 impl App {
@@ -74,10 +77,7 @@ impl App {
     ) -> Result<Next, Refusal> {
         let OpenRequest { application, request } = open;
         let may_ask = !request.prompts.has(Prompt::None);
-        let refuse = |error, description: &str| {
-            let refused = AuthorizationResponse::refused(request, &self.issuer, error, description);
-            Ok(Next::Respond(Box::new(refused)))
-        };
+        let refuse = |error, description: &str| Ok(self.answer_with_error(open, error, description));
         // The configuration may have changed since the request was read.
         if self.check_resources(&application.pool, &request.resources).is_err() {
             return refuse(OAuthError::InvalidTarget, "resource is not an API of the user pool any more");
@@ -114,6 +114,9 @@ impl App {
         let code = OpaqueToken::generate(TokenPurpose::AuthorizationCode, &*self.random);
         let unit = self.issue_unit(open, &account, given, &code, settings, origin);
         match self.write(unit).await? {
+            Issued::Done { user, session, facts } if request.social.is_some() => {
+                Ok(Next::Return(Box::new(self.social_response(open, &user, &session, &facts, &code).await?)))
+            }
             Issued::Done { user, session, facts } => {
                 let response = self.granted(open, &user, &session, &facts, &code)?;
                 Ok(Next::Respond(Box::new(response)))
@@ -139,9 +142,23 @@ impl App {
     }
 
     /// The answer of a person who does not want the application to have what it asks for, or gave up the login.
-    pub fn deny(&self, open: &OpenRequest) -> AuthorizationResponse {
-        let description = "the person did not agree";
-        AuthorizationResponse::refused(&open.request, &self.issuer, OAuthError::AccessDenied, description)
+    pub fn deny(&self, open: &OpenRequest) -> Next {
+        self.answer_with_error(open, OAuthError::AccessDenied, "the person did not agree")
+    }
+
+    fn answer_with_error(&self, open: &OpenRequest, error: OAuthError, description: &str) -> Next {
+        if open.request.social.is_some() {
+            let code = match error {
+                OAuthError::AccessDenied => Code::LoginGivenUp,
+                _ => Code::LoginRequestExpired,
+            };
+            return Next::Return(Box::new(SocialResponse::refused(
+                open,
+                code.because(description.to_owned()),
+            )));
+        }
+        let refused = AuthorizationResponse::refused(&open.request, &self.issuer, error, description);
+        Next::Respond(Box::new(refused))
     }
 
     fn issue_unit(
@@ -158,7 +175,9 @@ impl App {
         let code_ends = now.plus(self.limits.authorization_code);
         let full = now.plus(application.lifetimes.session);
         // A session that only a code opens ends with the code, unless somebody brings it.
-        let expires_at = if request.response_type.has_tokens() { full } else { code_ends };
+        let hands_user_over = self.hands_user_over(request);
+        let has_tokens = request.response_type.has_tokens() || hands_user_over;
+        let expires_at = if has_tokens { full } else { code_ends };
         let session = NewSession {
             id: SessionId::generate(now, &*self.random),
             application: application.id.clone(),
@@ -176,7 +195,7 @@ impl App {
         IssueCode {
             pool: application.pool.clone(),
             browser: account.session.id.clone(),
-            code: request.response_type.code.then(|| NewAuthorizationCode {
+            code: (request.response_type.code && !hands_user_over).then(|| NewAuthorizationCode {
                 hash: hash_token(code.expose()),
                 application: application.id.clone(),
                 session: session.id.clone(),

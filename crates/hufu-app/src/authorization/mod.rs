@@ -4,7 +4,8 @@
 //! to happen next, a pure function), `issue` (the unit that answers the request), `exchange` (the code becomes tokens),
 //! `client` (how clients authenticate), `device` (logins of devices without a browser), `logout`. `client_keys` are the
 //! public keys of clients, with which they sign their `assertion`s and `request_object`s, which may be behind a
-//! `request_uri`; `pushed` are requests that came ahead of the browser; `sector` is which clients share pairwise subjects.
+//! `request_uri`; `pushed` are requests that came ahead of the browser; `sector` is which clients share pairwise subjects; `social` is
+//! what published clients get that began a login at a connection.
 //! What clients have on their own servers is kept as `remote` says. `dpop` binds tokens
 //! to keys. `resources` are the APIs that tokens are for.
 //!
@@ -31,6 +32,7 @@ pub(crate) mod request_uri;
 pub(crate) mod resources;
 mod response;
 mod sector;
+mod social;
 
 pub use browser::{Browser, BrowserAccount, FindBrowserAccounts, TakeOverBrowserSession};
 pub use client::ClientCredentials;
@@ -47,3 +49,5 @@ pub use logout::{LogoutAsked, LogoutRequest, SignedOut};
 pub use pushed::PushedRequest;
 pub use request::{AuthorizationRefused, OpenRequest, Parameters};
 pub use response::{AuthorizationResponse, OAuthError};
+pub(crate) use social::HandedTicket;
+pub use social::{SocialReceiver, SocialResponse, SocialResult};

@@ -292,6 +292,7 @@ impl App {
             ui_locales: parameters.get("ui_locales").map(str::to_owned),
             is_own: false,
             device: None,
+            social: None,
         })
     }
 
@@ -330,6 +331,7 @@ impl App {
             ui_locales: None,
             is_own: true,
             device: None,
+            social: None,
         }
     }
 
@@ -358,7 +360,7 @@ impl App {
         let config = self.config();
         let application = config.application(application.as_str()).ok_or_else(expired)?;
         // The configuration may have changed meanwhile.
-        if !request.is_own && !application.has_redirect_uri(&request.redirect_uri) {
+        if !self.may_return(application, &request) {
             return Err(Code::RedirectUriUnknown.into());
         }
         Ok(OpenRequest { application: application.clone(), request })

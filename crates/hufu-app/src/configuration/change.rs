@@ -60,6 +60,10 @@ pub enum Outcome<T> {
     Rejected(Rejection),
 }
 
+/// What becomes of the people if a connection gets another app.
+pub(in crate::configuration) const NEW_APP: &str = "people have logged in through this app, and another app knows them by other OpenIDs: whoever has no UnionID of the \
+     same Open Platform account gets a new account, or none with login_only";
+
 /// Why a requested state is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
@@ -78,9 +82,12 @@ pub enum Rejection {
     /// The identifier and kind of a connection cannot be changed after creation.
     #[error("identifier and kind of a connection are fixed once it is made: {0}, {1:?}")]
     Fixed(Identifier, ConnectionKind),
-    /// A field of the connection's kind is missing or malformed: its name, and the rule.
-    #[error("{0}: {1}")]
-    Field(&'static str, &'static str),
+    /// People have logged in through the connection, and it would get another app.
+    #[error("{NEW_APP}")]
+    AppInUse,
+    /// Another connection of the instance has the verification file.
+    #[error("another connection has a verification file of this name")]
+    VerificationFileTaken,
     /// The application id is taken in another pool.
     #[error("the application id is taken in the user pool {0}")]
     ApplicationIdTaken(PoolId),

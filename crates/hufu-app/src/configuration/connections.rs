@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use hufu_protocol::sealing::SealingKey;
 use hufu_store::config::{self, Realms, Revised, StoredConnection, StoredSettings};
-use hufu_store::{StoreError, Tx, removal, versions};
+use hufu_store::{StoreError, Tx, identities, removal, versions};
 use hufu_types::{
-    Association, ConnectionId, ConnectionKind, ConnectionSettings, Identifier, OpenPlatform, PoolId, Random,
-    Timestamp,
+    Association, ConnectionExtras, ConnectionId, ConnectionKind, ConnectionSettings, Identifier,
+    OpenPlatform, PoolId, Random, Timestamp,
 };
 
 use super::change::{Operation, Outcome, Rejection, created, is_expected, names_of, owned, removed};
-use crate::sources::{self, Field};
+use crate::sources::{self, Field, field};
 
 /// Creates a connection, or changes it.
 #[derive(Clone)]
@@ -25,6 +25,9 @@ pub struct PutConnection {
     /// The revision that the caller last saw, to detect concurrent changes. 0 for a new connection, `None` to
     /// skip the check.
     pub expected: Option<i64>,
+    /// Whether the caller knows what becomes of the people who have logged in through the connection if it gets another
+    /// app.
+    pub knows_of_new_app: bool,
     /// The key that seals the settings.
     pub sealing: Arc<SealingKey>,
     /// The source of randomness for sealing.
@@ -50,6 +53,8 @@ pub struct WantedConnection {
     pub association: Association,
     /// The values of the kind's fields. `None` leaves them unchanged; so does an absent secret.
     pub settings: Option<ConnectionSettings>,
+    /// What it has besides the fields of its kind.
+    pub extras: ConnectionExtras,
 }
 
 impl WantedConnection {
@@ -64,6 +69,7 @@ impl WantedConnection {
             open_platform: present.open_platform.clone(),
             association: present.association.clone(),
             settings: None,
+            extras: present.extras.clone(),
         }
     }
 
@@ -75,46 +81,68 @@ impl WantedConnection {
             ("login_only", self.login_only != present.login_only),
             ("open_platform", self.open_platform != present.open_platform),
             ("association", self.association != present.association),
+            ("logo", self.extras.logo != present.extras.logo),
+            ("verification_file", self.extras.verification_file != present.extras.verification_file),
+            ("callback", self.extras.callback != present.extras.callback),
+            ("return_user", self.extras.return_user != present.extras.return_user),
         ]);
         names.extend(self.changed_fields(present, sealing));
         names
     }
 
     fn changed_fields(&self, present: &StoredConnection, sealing: &SealingKey) -> Vec<&'static str> {
-        let Some(settings) = &self.settings else { return Vec::new() };
+        if self.settings.is_none() {
+            return Vec::new();
+        }
         let opened = sources::settings::open(present, sealing);
-        let differs = |field: &&Field| match (&opened, settings.get(field.name)) {
-            (Err(_), _) => field.secret,
-            (Ok(_), None) if field.secret => false,
-            (Ok(opened), wanted) => opened.get(field.name) != wanted,
+        let wanted = self.settings_over(opened.as_ref().ok());
+        let differs = |field: &&Field| match &opened {
+            Err(_) => field.holds_secrets(),
+            Ok(opened) => opened.get(field.name) != wanted.get(field.name),
         };
         sources::fields(self.kind).iter().filter(differs).map(|field| field.name).collect()
     }
 
+    /// The realms of a changed connection. If its settings cannot be unsealed, its realms remain unchanged.
+    fn realms_over(&self, present: &StoredConnection, sealing: &SealingKey) -> Realms {
+        let opened = sources::settings::open(present, sealing).ok();
+        let settings = match &self.settings {
+            Some(_) => Some(self.settings_over(opened.as_ref())),
+            None => opened,
+        };
+        settings.map_or_else(
+            || present.realms.clone(),
+            |settings| sources::realms(self.kind, &settings, &self.open_platform),
+        )
+    }
+
+    /// The realm of the ids that lead to no account through this connection any more, because it gets another app.
+    pub(super) fn left_realm<'p>(
+        &self,
+        present: &'p StoredConnection,
+        sealing: &SealingKey,
+    ) -> Option<&'p str> {
+        let own = present.realms.own.as_deref()?;
+        (self.realms_over(present, sealing).own.as_deref() != Some(own)).then_some(own)
+    }
+
     /// The settings to store: the wanted ones, plus the present secrets that they leave unchanged.
-    fn settings_over(&self, present: &StoredConnection, sealing: &SealingKey) -> ConnectionSettings {
+    fn settings_over(&self, present: Option<&ConnectionSettings>) -> ConnectionSettings {
+        let fields = sources::fields(self.kind);
         let mut settings = self.settings.clone().unwrap_or_default();
-        let opened = sources::settings::open(present, sealing).unwrap_or_default();
-        for field in sources::fields(self.kind).iter().filter(|field| field.secret) {
-            if let (None, Some(value)) = (settings.get(field.name), opened.get(field.name)) {
-                settings.set(field.name, value.clone());
-            }
+        field::complete(fields, settings.values_mut());
+        if let Some(present) = present {
+            field::keep_secrets(fields, settings.values_mut(), present.values());
         }
         settings
     }
 }
 
-/// The first field that is missing or malformed.
-fn invalid_field(kind: ConnectionKind, settings: &ConnectionSettings) -> Option<Rejection> {
-    if let Some(missing) = sources::missing_field(kind, settings) {
-        return Some(Rejection::Field(missing, "it is needed"));
-    }
-    let mut of_kind = sources::fields(kind).iter();
-    of_kind.find_map(|field| {
-        let value = settings.get(field.name)?;
-        let checked = value.as_str().map_or(Err(field.form.rule()), |text| field.form.check(text));
-        checked.err().map(|rule| Rejection::Field(field.name, rule))
-    })
+/// What is wrong with the values of the kind's fields.
+fn invalid_fields(kind: ConnectionKind, settings: &ConnectionSettings) -> Option<Rejection> {
+    let problems = sources::problems(kind, settings.values(), &|_| false);
+    let problems: Vec<_> = problems.into_iter().map(|problem| problem.within("fields")).collect();
+    (!problems.is_empty()).then_some(Rejection::Settings(problems))
 }
 
 impl Operation for PutConnection {
@@ -134,9 +162,16 @@ impl Operation for PutConnection {
         if let (false, Some(expected)) = (is_expected(self.expected, present.as_ref()), self.expected) {
             return Ok(Outcome::Conflict { expected, now: present });
         }
-        let problems = wanted.association.problems(wanted.kind);
+        let mut problems = wanted.association.problems(wanted.kind);
+        problems.extend(wanted.extras.problems(wanted.kind));
         if !problems.is_empty() {
             return Ok(Outcome::Rejected(Rejection::Settings(problems)));
+        }
+        if let Some(file) = &wanted.extras.verification_file
+            && let Some((pool, holder)) = config::verification_file_holder(tx, &file.name).await?
+            && (pool != self.pool || holder != self.id)
+        {
+            return Ok(Outcome::Rejected(Rejection::VerificationFileTaken));
         }
         let Some(present) = present else { return self.insert(tx, now).await };
         if present.value.identifier != wanted.identifier || present.value.kind != wanted.kind {
@@ -153,13 +188,20 @@ impl Operation for PutConnection {
         let settings = if wanted.changed_fields(&present.value, &self.sealing).is_empty() {
             present.value.settings.clone()
         } else {
-            let settings = wanted.settings_over(&present.value, &self.sealing);
-            if let Some(rejection) = invalid_field(wanted.kind, &settings) {
+            let opened = sources::settings::open(&present.value, &self.sealing).ok();
+            let settings = wanted.settings_over(opened.as_ref());
+            if let Some(rejection) = invalid_fields(wanted.kind, &settings) {
                 return Ok(Outcome::Rejected(rejection));
             }
             self.seal(&settings)
         };
-        let realms = self.realms(&present.value);
+        let realms = wanted.realms_over(&present.value, &self.sealing);
+        if !self.knows_of_new_app
+            && let Some(left) = wanted.left_realm(&present.value, &self.sealing)
+            && identities::is_realm_used(tx, &self.pool, left).await?
+        {
+            return Ok(Outcome::Rejected(Rejection::AppInUse));
+        }
         let stored = StoredConnection {
             display_name: wanted.display_name.clone(),
             login_only: wanted.login_only,
@@ -168,6 +210,7 @@ impl Operation for PutConnection {
             association: wanted.association.clone(),
             settings,
             realms,
+            extras: wanted.extras.clone(),
             ..present.value
         };
         config::update_connection(tx, &stored, now).await?;
@@ -185,8 +228,8 @@ impl PutConnection {
         if config::connection_of(tx, &self.pool, &wanted.identifier).await?.is_some() {
             return Ok(Outcome::Rejected(Rejection::IdentifierTaken));
         }
-        let settings = wanted.settings.unwrap_or_default();
-        if let Some(rejection) = invalid_field(wanted.kind, &settings) {
+        let settings = wanted.settings_over(None);
+        if let Some(rejection) = invalid_fields(wanted.kind, &settings) {
             return Ok(Outcome::Rejected(rejection));
         }
         let realms = sources::realms(wanted.kind, &settings, &wanted.open_platform);
@@ -202,22 +245,10 @@ impl PutConnection {
             open_platform: wanted.open_platform,
             association: wanted.association,
             settings: self.seal(&settings),
+            extras: wanted.extras,
         };
         config::insert_connection(tx, &stored, now).await?;
         Ok(Outcome::Done { now: Some(Revised { revision: 1, value: stored }), changed: created() })
-    }
-
-    /// The realms of a changed connection. If its settings cannot be unsealed, its realms remain unchanged.
-    fn realms(&self, present: &StoredConnection) -> Realms {
-        let wanted = &self.connection;
-        let settings = match &wanted.settings {
-            Some(_) => Some(wanted.settings_over(present, &self.sealing)),
-            None => sources::settings::open(present, &self.sealing).ok(),
-        };
-        settings.map_or_else(
-            || present.realms.clone(),
-            |settings| sources::realms(wanted.kind, &settings, &wanted.open_platform),
-        )
     }
 
     fn seal(&self, settings: &ConnectionSettings) -> StoredSettings {

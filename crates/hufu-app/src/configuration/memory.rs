@@ -10,7 +10,7 @@ use hufu_store::webhooks::Subscriber;
 use hufu_types::refusal::Code;
 use hufu_types::{
     ANY_ORIGIN, Application, ApplicationId, ApplicationKind, Connection, ConnectionId, ConnectionKind,
-    Identifier, Pool, PoolId, PoolSettings,
+    Identifier, Pool, PoolId, PoolSettings, VerificationFile,
 };
 
 use super::shards::Shards;
@@ -30,6 +30,11 @@ impl<'a> ApplicationHint<'a> {
     /// Takes the values of the application header (or `client_id`) and of the pool header.
     pub fn new(application: Option<&'a str>, pool: Option<&'a str>) -> Self {
         Self { application: application.and_then(named), pool: pool.and_then(named) }
+    }
+
+    /// The id of the application, if it is named.
+    pub(crate) const fn application(&self) -> Option<&'a str> {
+        self.application
     }
 
     /// Whether neither is named.
@@ -59,6 +64,8 @@ pub struct Config {
     connections: Shards<ConnectionId, Arc<Connection>>,
     /// How many enabled applications have each origin.
     origins: Shards<String, usize>,
+    /// The connections with a verification file, by its name.
+    files: Shards<String, Arc<Connection>>,
 }
 
 /// A pool with everything in it, as last read from the database.
@@ -142,6 +149,9 @@ impl Config {
         }
         for connection in &pool.connections {
             self.connections.insert(connection.id.clone(), connection.clone());
+            if let Some(file) = &connection.extras.verification_file {
+                self.files.insert(file.name.clone(), connection.clone());
+            }
         }
         for origin in pool.origins() {
             let count = self.origins.get(&origin).copied().unwrap_or_default();
@@ -152,6 +162,17 @@ impl Config {
             match self.origins.get(&origin).copied() {
                 Some(count @ 2..) => drop(self.origins.insert(origin, count - 1)),
                 _ => self.origins.remove(&origin),
+            }
+        }
+        for old in &before.connections {
+            let Some(file) = &old.extras.verification_file else { continue };
+            let has_it = |connection: &Arc<Connection>| {
+                connection.extras.verification_file.as_ref().is_some_and(|own| own.name == file.name)
+            };
+            // A connection of another pool may have it by now.
+            let is_its = self.files.get(&file.name).is_some_and(|of| of.pool == old.pool);
+            if is_its && !pool.connections.iter().any(has_it) {
+                self.files.remove(&file.name);
             }
         }
         // A connection may also be gone because its secret can no longer be unsealed.
@@ -192,6 +213,11 @@ impl Config {
     /// A connection by its id.
     pub fn connection(&self, id: &ConnectionId) -> Option<&Arc<Connection>> {
         self.connections.get(id)
+    }
+
+    /// The verification file with this name.
+    pub fn verification_file(&self, name: &str) -> Option<&VerificationFile> {
+        self.files.get(name)?.extras.verification_file.as_ref()
     }
 
     /// The connections of a pool.
@@ -418,6 +444,7 @@ fn unseal(stored: StoredConnection, key: &SealingKey) -> Result<Connection, Sett
         open_platform: stored.open_platform,
         association: stored.association,
         settings,
+        extras: stored.extras,
     })
 }
 

@@ -45,6 +45,10 @@ pub enum Check {
     AppToken,
     /// The domains that have to be set at WeChat.
     Domains,
+    /// Whether the file is served by which WeChat recognizes the owner of the domain.
+    VerificationFile,
+    /// Whether messages of an official account can arrive.
+    Messages,
     /// Whether WeChat sends UnionIDs.
     UnionId,
     /// Whether the mini program is published.
@@ -62,6 +66,8 @@ impl Check {
             Self::KindOfApp => "kind-of-app",
             Self::AppToken => "app-token",
             Self::Domains => "domains",
+            Self::VerificationFile => "verification",
+            Self::Messages => "messages",
             Self::UnionId => "unionid",
             Self::Published => "published",
             Self::Phone => "phone",

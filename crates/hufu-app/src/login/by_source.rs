@@ -18,6 +18,7 @@ use crate::failures::LoginFailure;
 use crate::origin::Origin;
 use crate::people::identities::bind::{Bind, BindOutcome};
 use crate::refusal::deletion_pending;
+use crate::sources::wechat::exchange::SpentCode;
 use crate::sources::wechat::{log_refusal, wechat_error};
 use crate::sources::{self, Attempt, Evidence, Permit, Proved};
 use crate::tokens::authentication::Authenticated;
@@ -44,23 +45,57 @@ impl App {
     /// Logs in a user through a source.
     #[boxed]
     pub async fn log_in(&self, login: &SourceLogin<'_>) -> Result<LoginAnswer, Refusal> {
-        let failure = match self.try_log_in(login).await {
-            Ok(answer) => return Ok(answer),
-            Err(failure) => failure,
-        };
+        match self.try_log_in(login).await {
+            Ok(answer) => Ok(answer),
+            Err(failure) => {
+                let (application, connection) = (&login.application, &login.connection);
+                Err(self.refuse_source_login(application, connection, &login.origin, failure).await)
+            }
+        }
+    }
+
+    /// Logs in a user whom a source has proved before: a phone that scanned a QR code, or a browser that went there and
+    /// came back.
+    ///
+    /// # Errors
+    /// As [`Self::log_in`], but for what concerns the source itself.
+    #[boxed]
+    pub async fn log_in_proved(
+        &self,
+        application: &Arc<Application>,
+        connection: &Arc<Connection>,
+        proof: Proof,
+        options: LoginOptions,
+        origin: &Origin,
+    ) -> Result<LoginAnswer, Refusal> {
+        let rules = self.rules(application, connection);
+        match self.finish_proved(application, connection, (proof, rules), None, options, origin).await {
+            Ok(answer) => Ok(answer),
+            Err(failure) => Err(self.refuse_source_login(application, connection, origin, failure).await),
+        }
+    }
+
+    /// Logs, counts and records why a login through a source failed.
+    pub(crate) async fn refuse_source_login(
+        &self,
+        application: &Application,
+        connection: &Connection,
+        origin: &Origin,
+        failure: LoginFailure,
+    ) -> Refusal {
         metrics::counter!("hufu_logins_total", "outcome" => "refused").increment(1);
-        let (application, connection) = (&login.application, &login.connection);
         log_refusal(application, connection, &failure.refusal);
         let pool = &application.pool;
-        let trace = self.trace(pool, None, Some(&application.id), Some(&connection.id), &login.origin);
-        Err(self.refuse_login(pool, trace, connection.kind.as_str(), failure).await)
+        let trace = self.trace(pool, None, Some(&application.id), Some(&connection.id), origin);
+        self.refuse_login(pool, trace, connection.kind.as_str(), failure).await
     }
 
     async fn try_log_in(&self, login: &SourceLogin<'_>) -> Result<LoginAnswer, LoginFailure> {
         let (application, connection) = (&*login.application, &*login.connection);
         Self::check_surface(application, &login.options.requested)?;
         let rules = Rules { phone_use: login.phone_use, ..self.rules(application, connection) };
-        let patch = self.custom_data_patch(&application.pool, login.options.custom_data.clone())?;
+        // Before a single-use code is spent.
+        self.custom_data_patch(&application.pool, login.options.custom_data.clone())?;
         let _place = self.enter_lane(&application.pool, login.origin.ip.as_deref()).await;
         let permitted_by = rules.clone();
         let permit = |proof| -> BoxFuture<'_, Result<(), LoginFailure>> {
@@ -70,17 +105,36 @@ impl App {
         };
         let attempt = self.attempt(application, connection, login.evidence, &login.origin, &permit);
         let Proved { proof, code } = (sources::kind(connection.kind).prove)(self, attempt).await?;
+        let (application, connection) = (&login.application, &login.connection);
+        let (options, origin) = (login.options.clone(), &login.origin);
+        self.finish_proved(application, connection, (proof, rules), Some(&code), options, origin).await
+    }
+
+    /// Logs in whom a source has proved. `code` is the code that was spent for that.
+    async fn finish_proved(
+        &self,
+        application: &Arc<Application>,
+        connection: &Connection,
+        (proof, rules): (Proof, Rules),
+        code: Option<&SpentCode<'_>>,
+        options: LoginOptions,
+        origin: &Origin,
+    ) -> Result<LoginAnswer, LoginFailure> {
+        let LoginOptions { requested, custom_data } = options;
+        Self::check_surface(application, &requested)?;
+        let patch = self.custom_data_patch(&application.pool, custom_data)?;
+        let before = code.map(|code| code.before.clone()).unwrap_or_default();
         // The same code again while its login waits goes on with that one.
-        let flow = code.before.flow.clone().unwrap_or_else(|| self.new_flow_id());
+        let flow = before.flow.clone().unwrap_or_else(|| self.new_flow_id());
         let kept = self.seal_proof(&proof, &flow)?;
         let prepared = self.prepare_login(LoginParameters {
-            application: &login.application,
+            application,
             connection: connection.id.clone(),
             method: connection.kind.as_str(),
             facts: Facts::of(Method::Source(connection.kind), self.now()),
-            requested: login.options.requested.clone(),
+            requested,
             patch,
-            origin: &login.origin,
+            origin,
             proof: kept,
             flow,
         });
@@ -90,8 +144,8 @@ impl App {
             candidate: UserId::generate(self.now(), &*self.random),
             register_source: connection.kind.as_str().to_owned(),
             plan: prepared.plan.clone(),
-            before: code.before.clone(),
-            exchange: Some((code.hash.clone(), code.sealed.clone())),
+            before,
+            exchange: code.map(|code| (code.hash.clone(), code.sealed.clone())),
         };
         let outcome = self.write(unit).await?;
         let answer = self.conclude(application, &prepared.plan, prepared.secrets, outcome);

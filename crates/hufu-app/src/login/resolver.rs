@@ -5,16 +5,20 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use hufu_connect::templates::AddedWay;
 use hufu_store::identities::{self, NewIdentity};
 use hufu_store::passcodes::Target;
-use hufu_store::{Read, StoreError, Tx, Write, choices, exchanges, flows, refresh_tokens, sessions, users};
+use hufu_store::{
+    Read, StoreError, Tx, Write, browser_sessions, choices, exchanges, flows, refresh_tokens, sessions, users,
+};
 use hufu_types::flow::FlowState;
 use hufu_types::resolution::{Denial, KnownOwners, Owner, Resolution, Rules, resolve};
 use hufu_types::{
-    Action, ConnectionId, FlowId, IdentityKey, MatchField, PoolId, Proof, SessionId, Timestamp, TokenHash,
-    User, UserId,
+    Action, BrowserSessionId, ConnectionId, FlowId, IdentityKey, MatchField, PoolId, Proof, SessionId,
+    Timestamp, TokenHash, User, UserId,
 };
 use serde_json::json;
 
-use super::finish::{LoginOutcome, LoginPlan, LoginProgress, finish, record_login, refuse, wait};
+use super::finish::{
+    BrowserBinding, LoginOutcome, LoginPlan, LoginProgress, finish, record_login, refuse, wait,
+};
 use crate::address::network_of;
 use crate::events::{Event, Recorder, Trace};
 use crate::people::accounts::{self, NewAccount};
@@ -115,8 +119,10 @@ impl Write for Login {
                     return refuse(tx, plan, &mut events, pool, Some(&user.id), refused.into()).await;
                 }
                 // The same code again is the same login, and counts once.
-                let resumed_session = match self.resumed(tx, &user.id).await? {
-                    Resumed::Nothing => None,
+                let resumed = self.resumed(tx, &user.id).await?;
+                let is_first = matches!(resumed, Resumed::Nothing) && self.before.flow.is_none();
+                let resumed_session = match resumed {
+                    Resumed::Nothing | Resumed::InBrowser => None,
                     Resumed::Active(session, since) if self.replaces_refresh_token(tx).await? => {
                         Some((session, since))
                     }
@@ -138,7 +144,7 @@ impl Write for Login {
                     let details = json!({ "by": plan.method, "after": after });
                     events.record(tx, pool, Event::of(Action::IdentityBound, &user.id).with(details)).await?;
                 }
-                let counts = i64::from(resumed_session.is_none() && self.before.flow.is_none());
+                let counts = i64::from(is_first);
                 let fill = Fill { phone: fill_phone, email: fill_email };
                 let user = self.record_login(tx, &mut events, &user.id, fill, counts).await?;
                 let mut progress = LoginProgress { resumed_session, conflict, ..LoginProgress::default() };
@@ -163,7 +169,7 @@ impl Write for Login {
             let (login, flow, refresh) = match &outcome {
                 LoginOutcome::LoggedIn(done) => {
                     let refresh = plan.refresh_token.as_ref().map(|token| token.hash.as_bytes().to_vec());
-                    (Some((done.user.id.clone(), done.session.clone())), None, refresh)
+                    (Some((done.user.id.clone(), self.began(&done.session))), None, refresh)
                 }
                 LoginOutcome::Waiting(_) => (None, Some(plan.flow.id.clone()), None),
                 _ => return Ok(outcome),
@@ -239,11 +245,28 @@ impl Login {
         }
     }
 
+    /// What the record of the code names: the session; or that of the browser, which a login for an authorization request
+    /// begins in its place.
+    fn began(&self, session: &SessionId) -> SessionId {
+        let of_browser = match &self.plan.browser {
+            Some(BrowserBinding::New(new)) => SessionId::parse(new.id.as_str()).ok(),
+            _ => None,
+        };
+        of_browser.unwrap_or_else(|| session.clone())
+    }
+
     /// The state of the session that the same code started before, if it is this user's.
     async fn resumed(&self, tx: &mut Tx<'_>, user: &UserId) -> Result<Resumed, StoreError> {
         let Some((_, session)) = self.before.login.as_ref().filter(|(owner, _)| owner == user) else {
             return Ok(Resumed::Nothing);
         };
+        if let Some(BrowserBinding::New(_)) = &self.plan.browser {
+            let id = BrowserSessionId::parse(session.as_str());
+            let id = id.map_err(|_| StoreError::Corrupt { column: "session_id" })?;
+            let found = browser_sessions::get_locked(tx, &self.resolver.pool, &id).await?;
+            let is_alive = found.is_some_and(|found| found.expires_at > self.plan.trace.at);
+            return Ok(if is_alive { Resumed::InBrowser } else { Resumed::Ended });
+        }
         let found = sessions::get(tx, &self.resolver.pool, session).await?;
         let rules = self.plan.settings.session;
         let ends = |s: &sessions::Session| rules.end(s.created_at, s.last_used_at, s.expires_at);
@@ -267,6 +290,8 @@ enum Resumed {
     Nothing,
     /// It is active; it started at this time.
     Active(SessionId, Timestamp),
+    /// It began a session of the browser, which is still there. Its secret is not, so this login begins another one.
+    InBrowser,
     /// It has ended.
     Ended,
 }

@@ -3,25 +3,23 @@
 //! be checked. Which applications may use a kind is in the table of [`ConnectionKind`].
 
 pub(crate) mod availability;
-mod field;
+pub(crate) mod field;
 pub(crate) mod settings;
 pub(crate) mod wechat;
-
-use std::fmt::Write as _;
 
 use futures::future::BoxFuture;
 use hufu_store::config::Realms;
 use hufu_types::{
-    Application, Connection, ConnectionKind, ConnectionSettings, IdentityKey, IdentityKind, OpenPlatform,
-    Proof,
+    Application, Connection, ConnectionKind, ConnectionSettings, IdentityKey, IdentityKind, Language,
+    OpaqueToken, OpenPlatform, Proof, SettingProblem,
 };
 use hufu_wechat::Budget;
 use serde_json::{Value, json};
 
 use self::wechat::exchange::SpentCode;
-use crate::App;
 use crate::doctor::checks::{ConnectionCheck, Probe};
 use crate::failures::LoginFailure;
+use crate::{App, Refusal};
 
 pub(crate) use field::is_wechat_app_id;
 pub use field::{Field, Form, Text};
@@ -38,6 +36,8 @@ pub(crate) struct Kind {
     pub(crate) prove: for<'a> fn(&'a App, Attempt<'a>) -> BoxFuture<'a, Result<Proved<'a>, LoginFailure>>,
     /// How the source is asked whether it serves the app at all.
     pub(crate) probe: Probe,
+    /// Whether its apps have app tokens.
+    pub(crate) has_app_tokens: bool,
     /// What can be checked about a connection, in the order in which it is read.
     pub(crate) checks: &'static [ConnectionCheck],
 }
@@ -49,6 +49,51 @@ pub(crate) enum Start {
         /// The names that the published clients use for such logins.
         client_names: &'static [&'static str],
     },
+    /// The browser is sent to a page of the source, and comes back with a code.
+    Redirect {
+        /// The address of that page.
+        page: fn(&App, &Departure<'_>) -> Result<String, Refusal>,
+        /// The browsers in which it is of use.
+        browsers: &'static [BrowserKind],
+    },
+    /// A QR code is shown, and a phone proves who its person is: see [`crate::tickets`].
+    QrCode,
+}
+
+/// A login for which the browser is about to be sent to a source.
+pub(crate) struct Departure<'a> {
+    pub(crate) connection: &'a Connection,
+    /// What the source brings back, unchanged: letters and digits.
+    pub(crate) state: &'a OpaqueToken,
+    /// Where the source sends the browser back to.
+    pub(crate) callback: &'a str,
+    /// The person's language.
+    pub(crate) language: Language,
+}
+
+/// What kind of browser somebody logs in with, as far as that says which logins work there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BrowserKind {
+    /// WeChat's own, on a phone or a computer.
+    Wechat,
+    /// Any other on a phone or a tablet.
+    Phone,
+    /// Any other.
+    Desktop,
+}
+
+impl BrowserKind {
+    /// Reads a `User-Agent`. `WeCom` names WeChat too, and is another app.
+    pub fn of(user_agent: &str) -> Self {
+        let has = |mark: &str| user_agent.contains(mark);
+        if has("MicroMessenger") && !has("wxwork") {
+            Self::Wechat
+        } else if ["Mobile", "Android", "iPhone", "iPad", "HarmonyOS"].iter().any(|mark| has(mark)) {
+            Self::Phone
+        } else {
+            Self::Desktop
+        }
+    }
 }
 
 /// The definition of a kind.
@@ -56,6 +101,9 @@ pub(crate) const fn kind(kind: ConnectionKind) -> &'static Kind {
     match kind {
         ConnectionKind::WechatMiniProgram => &wechat::mini_program::KIND,
         ConnectionKind::WechatMobile => &wechat::mobile::KIND,
+        ConnectionKind::WechatPc => &wechat::pc::KIND,
+        ConnectionKind::WechatWebpage => &wechat::webpage::KIND,
+        ConnectionKind::WechatOfficialAccount => &wechat::official_account::KIND,
     }
 }
 
@@ -123,22 +171,44 @@ pub fn fields(of: ConnectionKind) -> &'static [Field] {
     kind(of).fields
 }
 
+/// What is wrong with the values of a kind's fields. `stays` says whether a secret without a value keeps the one that is
+/// set.
+pub(crate) fn problems(
+    of: ConnectionKind,
+    values: &field::Values,
+    stays: &field::Stays<'_>,
+) -> Vec<SettingProblem> {
+    let mut found = field::problems(fields(of), values, stays);
+    if of == ConnectionKind::WechatOfficialAccount {
+        found.extend(wechat::official_account::problem(values, stays));
+    }
+    found
+}
+
 /// The kind whose logins the published clients call by this name, for example `wechat`.
 pub fn kind_by_client_name(client_name: &str) -> Option<ConnectionKind> {
-    let is_called = |of: &&ConnectionKind| match kind(**of).start {
-        Start::Code { client_names } => client_names.contains(&client_name),
-    };
+    let is_called = |of: &&ConnectionKind| names_of(**of).contains(&client_name);
     ConnectionKind::ALL.iter().find(is_called).copied()
 }
 
 /// The names that the published clients use for logins of all kinds.
 pub fn client_names_of_kinds() -> impl Iterator<Item = &'static str> {
-    ConnectionKind::ALL
-        .iter()
-        .flat_map(|of| match kind(*of).start {
-            Start::Code { client_names } => client_names,
-        })
-        .copied()
+    ConnectionKind::ALL.iter().flat_map(|of| names_of(*of)).copied()
+}
+
+const fn names_of(of: ConnectionKind) -> &'static [&'static str] {
+    match kind(of).start {
+        Start::Code { client_names } => client_names,
+        Start::Redirect { .. } | Start::QrCode => &[],
+    }
+}
+
+/// The browsers in which a login through a connection of this kind starts by a redirect. None: it starts in another way.
+pub const fn redirecting_browsers(of: ConnectionKind) -> &'static [BrowserKind] {
+    match kind(of).start {
+        Start::Redirect { browsers, .. } => browsers,
+        Start::Code { .. } | Start::QrCode => &[],
+    }
 }
 
 /// The JSON Schema (draft 2020-12) of the parts of `[[user_pool.connection]]` in `hufu apply` that depend on
@@ -162,29 +232,9 @@ pub fn json_schema() -> Value {
 pub fn markdown() -> String {
     let mut table = String::from("| type | field | label | where to find it |\n|---|---|---|---|\n");
     for of in ConnectionKind::ALL {
-        for Field { name, form, secret, required, label, hint } in fields(*of) {
-            let name = if *required { format!("**`{name}`**") } else { format!("`{name}`") };
-            let secret = if *secret { ", a secret" } else { "" };
-            let _ = writeln!(
-                table,
-                "| `{}` | {name}{secret}: {} | {} | {} ({}) |",
-                of.as_str(),
-                form.rule(),
-                label.en,
-                hint.en,
-                hint.zh
-            );
-        }
+        field::markdown(of.as_str(), "", fields(*of), &mut table);
     }
     table
-}
-
-/// The name of the first required field that the settings lack.
-pub(crate) fn missing_field(of: ConnectionKind, settings: &ConnectionSettings) -> Option<&'static str> {
-    fields(of)
-        .iter()
-        .find(|field| field.required && settings.get(field.name).is_none())
-        .map(|field| field.name)
 }
 
 /// The key of an id that a connection's source issued.

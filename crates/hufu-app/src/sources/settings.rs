@@ -6,7 +6,7 @@ use hufu_store::{Store, StoreError, Tx, Write};
 use hufu_types::{ConnectionId, ConnectionSettings, PoolId, Random};
 use zeroize::Zeroizing;
 
-use super::{missing_field, realms};
+use super::{field, fields, realms};
 
 /// Why the settings of a connection cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -19,7 +19,7 @@ pub(crate) enum SettingsError {
     Malformed,
     /// A field that the kind requires is missing.
     #[error("the settings lack `{0}`")]
-    Missing(&'static str),
+    Missing(String),
 }
 
 /// The context that settings are sealed under.
@@ -46,7 +46,7 @@ pub(crate) fn seal(
 
 /// Opens the settings of a row.
 pub(crate) fn open(stored: &StoredConnection, key: &SealingKey) -> Result<ConnectionSettings, SettingsError> {
-    let settings = match &stored.settings {
+    let mut settings: ConnectionSettings = match &stored.settings {
         StoredSettings::Sealed(sealed) => {
             let opened = key.open(&context(&stored.id), sealed)?;
             serde_json::from_slice(opened.expose()).map_err(|_| SettingsError::Malformed)?
@@ -60,7 +60,8 @@ pub(crate) fn open(stored: &StoredConnection, key: &SealingKey) -> Result<Connec
             settings
         }
     };
-    match missing_field(stored.kind, &settings) {
+    field::complete(fields(stored.kind), settings.values_mut());
+    match field::missing(fields(stored.kind), settings.values()) {
         Some(field) => Err(SettingsError::Missing(field)),
         None => Ok(settings),
     }

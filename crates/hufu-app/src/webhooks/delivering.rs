@@ -18,12 +18,13 @@ use crate::{App, Refusal};
 /// How much of a response body is stored, in bytes.
 const KEPT_ANSWER: usize = 1024;
 /// The `User-Agent` of deliveries.
-const USER_AGENT: &str = concat!("Hufu/", env!("CARGO_PKG_VERSION"));
+pub(crate) const USER_AGENT: &str = concat!("Hufu/", env!("CARGO_PKG_VERSION"));
 
-/// What this node knows about receivers. A slow or silent receiver must not take every slot of the lane,
+/// What this node knows about receivers: webhooks, and the servers that messages of official accounts are passed on to,
+/// each by its id. A slow or silent receiver must not take every slot of the lane,
 /// because it would hold up all others.
 #[derive(Debug, Default)]
-pub(crate) struct Receivers(Mutex<HashMap<WebhookId, Receiver>>);
+pub(crate) struct Receivers(Mutex<HashMap<String, Receiver>>);
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Receiver {
@@ -36,12 +37,12 @@ struct Receiver {
 }
 
 impl Receivers {
-    fn with<T>(&self, webhook: &WebhookId, work: impl FnOnce(&mut Receiver) -> T) -> T {
+    fn with<T>(&self, receiver: &str, work: impl FnOnce(&mut Receiver) -> T) -> T {
         let mut receivers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let receiver = receivers.entry(webhook.clone()).or_default();
-        let out = work(receiver);
-        if receiver.under_way == 0 && receiver.consecutive_timeouts == 0 {
-            receivers.remove(webhook);
+        let state = receivers.entry(receiver.to_owned()).or_default();
+        let out = work(state);
+        if state.under_way == 0 && state.consecutive_timeouts == 0 {
+            receivers.remove(receiver);
         }
         out
     }
@@ -50,35 +51,34 @@ impl Receivers {
     ///
     /// # Errors
     /// The time until which the receiver is paused, or none if `at_once` deliveries are already in progress.
-    fn enter(
+    pub(crate) fn enter(
         &self,
-        webhook: &WebhookId,
+        receiver: &str,
         at_once: usize,
         now: Timestamp,
     ) -> Result<DeliveryPermit<'_>, Option<Timestamp>> {
-        self.with(webhook, |receiver| {
-            if let Some(until) = receiver.paused_until.filter(|until| *until > now) {
+        self.with(receiver, |state| {
+            if let Some(until) = state.paused_until.filter(|until| *until > now) {
                 return Err(Some(until));
             }
-            if receiver.under_way >= at_once {
+            if state.under_way >= at_once {
                 return Err(None);
             }
-            receiver.under_way += 1;
-            Ok(DeliveryPermit { receivers: self, webhook: webhook.clone() })
+            state.under_way += 1;
+            Ok(DeliveryPermit { receivers: self, receiver: receiver.to_owned() })
         })
     }
 }
 
 /// A delivery in progress.
-struct DeliveryPermit<'a> {
+pub(crate) struct DeliveryPermit<'a> {
     receivers: &'a Receivers,
-    webhook: WebhookId,
+    receiver: String,
 }
 
 impl Drop for DeliveryPermit<'_> {
     fn drop(&mut self) {
-        self.receivers
-            .with(&self.webhook, |receiver| receiver.under_way = receiver.under_way.saturating_sub(1));
+        self.receivers.with(&self.receiver, |state| state.under_way = state.under_way.saturating_sub(1));
     }
 }
 
@@ -110,7 +110,7 @@ impl App {
             Err(why) => given_up(why),
             Ok((destination, secrets)) => {
                 let now = self.now();
-                let place = self.receivers.enter(&outgoing.webhook, self.limits.webhook_at_once, now);
+                let place = self.receivers.enter(outgoing.webhook.as_str(), self.limits.webhook_at_once, now);
                 let Ok(place) = place else {
                     let rest = place.err().flatten();
                     return Ok(JobOutcome::Postponed(rest.unwrap_or_else(|| now.plus(self.limits.job_poll))));
@@ -188,7 +188,7 @@ impl App {
                 | OutgoingError::Http(_)
                 | OutgoingError::Resolve)
         );
-        self.receivers.with(webhook, |receiver| {
+        self.receivers.with(webhook.as_str(), |receiver| {
             receiver.consecutive_timeouts = if silent { receiver.consecutive_timeouts + 1 } else { 0 };
             let rest = |n: i64| {
                 self.limits.webhook_retry_first * (1 << u32::try_from(n.clamp(1, 6) - 1).unwrap_or(0))
@@ -254,7 +254,7 @@ fn given_up(why: &str) -> Attempt {
 }
 
 /// The beginning of a response as text. Control characters except line feeds are replaced by spaces.
-fn start_of(body: &[u8]) -> String {
+pub(crate) fn start_of(body: &[u8]) -> String {
     let start = body.get(..KEPT_ANSWER).unwrap_or(body);
     let mut text = String::from_utf8_lossy(start).replace(|c: char| c.is_control() && c != '\n', " ");
     while text.len() > KEPT_ANSWER {
@@ -279,19 +279,19 @@ mod tests {
     #[test]
     fn a_receiver_that_rests_takes_no_place() {
         let receivers = Receivers::default();
-        let webhook = WebhookId::parse("w").unwrap();
+        let webhook = "w";
         let now = Timestamp(1000);
-        let one = receivers.enter(&webhook, 2, now).ok().unwrap();
-        let two = receivers.enter(&webhook, 2, now).ok().unwrap();
-        assert_eq!(receivers.enter(&webhook, 2, now).err(), Some(None));
-        receivers.with(&webhook, |receiver| {
+        let one = receivers.enter(webhook, 2, now).ok().unwrap();
+        let two = receivers.enter(webhook, 2, now).ok().unwrap();
+        assert_eq!(receivers.enter(webhook, 2, now).err(), Some(None));
+        receivers.with(webhook, |receiver| {
             receiver.consecutive_timeouts = 1;
             receiver.paused_until = Some(Timestamp(2000));
         });
         drop((one, two));
-        assert_eq!(receivers.enter(&webhook, 2, now).err(), Some(Some(Timestamp(2000))));
-        drop(receivers.enter(&webhook, 2, Timestamp(2000)).ok().unwrap());
-        receivers.with(&webhook, |receiver| receiver.consecutive_timeouts = 0);
+        assert_eq!(receivers.enter(webhook, 2, now).err(), Some(Some(Timestamp(2000))));
+        drop(receivers.enter(webhook, 2, Timestamp(2000)).ok().unwrap());
+        receivers.with(webhook, |receiver| receiver.consecutive_timeouts = 0);
         assert!(receivers.0.lock().unwrap().is_empty(), "nothing is kept of who answers");
     }
 }

@@ -24,7 +24,7 @@ use crate::administration::AdminCaller;
 use crate::{App, Refusal};
 
 pub use self::deliveries::{Ping, RecordAttempt, Replay, ReplayFailed, Replayed};
-pub(crate) use self::delivering::Receivers;
+pub(crate) use self::delivering::{Receivers, USER_AGENT, start_of};
 pub use self::unit::{CreateWebhook, DeleteWebhook, UpdateWebhook, WebhookUpdate};
 pub use hufu_store::deliveries::{Delivery, DeliveryState, PING};
 pub use hufu_store::webhooks::Webhook;

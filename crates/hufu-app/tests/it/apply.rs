@@ -80,7 +80,7 @@ on_both_engines! {
         let web = application("web", "connections = [\"other\"]");
         let text = pool(&[connection("other"), web, user("username = \"bob\"")]);
         let before = world.everything().await;
-        let planned = world.apply_with(&text, Options { prune: true, dry_run: true }).await;
+        let planned = world.apply_with(&text, Options { prune: true, new_apps: false, dry_run: true }).await;
         assert_eq!(world.everything().await, before);
         assert_eq!(world.prune(&text).await, planned);
         assert_ne!(world.everything().await, before);

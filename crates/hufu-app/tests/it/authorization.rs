@@ -89,6 +89,7 @@ fn request() -> AuthorizationRequest {
         ui_locales: None,
         is_own: false,
         device: None,
+        social: None,
     }
 }
 

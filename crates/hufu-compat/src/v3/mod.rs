@@ -6,6 +6,7 @@ mod credentials;
 mod helpers;
 mod identities;
 pub(crate) mod profile;
+mod qrcode;
 mod signin;
 mod system;
 
@@ -38,6 +39,13 @@ pub(crate) fn routes() -> Routes {
         .route("/api/v3/get-application-enabled-extidps", open(get(identities::enabled_sources)))
         .route("/api/v3/unlink-extidp", open(post(identities::unlink)))
         .route("/api/v3/get-security-info", open(get(identities::security_info)))
+        .route("/api/v3/gene-qrcode", open(post(qrcode::gene)))
+        .route("/api/v3/get-qrcode-status", open(get(qrcode::get_status)))
+        .route("/api/v3/check-qrcode-status", open(get(qrcode::get_status)))
+        .route("/api/v3/exchange-tokenset-with-qrcode-ticket", open(post(qrcode::exchange)))
+        .route("/api/v3/set-qrcode-status", open(post(qrcode::set_status)))
+        .route("/api/v3/change-qrcode-status", open(post(qrcode::set_status)))
+        .route("/api/v3/qrcode-app-login", open(post(qrcode::app_login)))
         .route("/api/v3/get-wechat-miniprogram-phone", open(post(helpers::phone)))
         .route("/api/v3/decrypt-wechat-miniprogram-data", open(post(helpers::decrypt)))
 }

@@ -19,6 +19,7 @@ mod people;
 mod personal;
 mod phones;
 mod profiles;
+mod qr_codes;
 mod refusals;
 mod replays;
 mod routing;

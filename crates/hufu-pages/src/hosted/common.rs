@@ -4,16 +4,17 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
-use axum::http::StatusCode;
 use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use hufu_app::authorization::{Browser, Given, OpenRequest};
+use hufu_app::sources::BrowserKind;
 use hufu_app::{App, LoginAnswer, LoginDone, Origin, Refusal};
 use hufu_types::flow::RequestedTokens;
 use hufu_types::refusal::{Code, Reason};
 use hufu_types::{Agreement, Application, Email, Language, PageTheme, PoolSettings, User};
 use hufu_web::oidc::{browser, outcome};
-use hufu_web::page::{FieldErrors, Page, Policy, Theme, View, Viewer, respond};
+use hufu_web::page::{FieldErrors, Page, Policy, Theme, View, Viewer, pause, respond};
 use hufu_web::request::Head;
 use hufu_web::server::Shared;
 use hufu_web::surface;
@@ -72,9 +73,12 @@ impl Words {
 
 /// The browser of a request, and where that comes from.
 pub(super) struct Caller {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     browser: Browser,
-    origin: Origin,
+    pub(super) origin: Origin,
+    kind: BrowserKind,
+    /// Whether no login starts by itself for now.
+    is_paused: bool,
 }
 
 impl FromRequestParts<Arc<Shared>> for Caller {
@@ -83,7 +87,10 @@ impl FromRequestParts<Arc<Shared>> for Caller {
     async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Self, Infallible> {
         let Ok(head) = Head::from_request_parts(parts, shared).await;
         let browser = browser::read(&parts.headers, shared);
-        Ok(Self { shared: shared.clone(), browser, origin: head.origin() })
+        let user_agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+        let kind = BrowserKind::of(user_agent.unwrap_or_default());
+        let is_paused = pause::is_on(&parts.headers);
+        Ok(Self { shared: shared.clone(), browser, origin: head.origin(), kind, is_paused })
     }
 }
 
@@ -94,6 +101,10 @@ pub(super) struct Visit {
     pub(super) open: OpenRequest,
     pub(super) browser: Browser,
     pub(super) origin: Origin,
+    /// What kind of browser it is.
+    pub(super) kind: BrowserKind,
+    /// Whether no login starts by itself for now.
+    pub(super) is_paused: bool,
     /// The request, sealed for the next page.
     sealed: String,
 }
@@ -101,14 +112,25 @@ pub(super) struct Visit {
 impl Visit {
     /// Opens the request that a query or a form carries (`request`), or one of our own (`app_id`).
     pub(super) fn begin(caller: Caller, viewer: &Viewer, words: &Words) -> Result<Self, Refusal> {
-        let Caller { shared, browser, origin } = caller;
+        let app = &caller.shared.app;
         let (open, sealed) = if let Some(sealed) = words.get("request") {
-            (shared.app.open_request(sealed)?, sealed.to_owned())
+            (app.open_request(sealed)?, sealed.to_owned())
         } else {
-            let open = shared.app.own_request(words.get("app_id"))?;
-            let sealed = shared.app.seal_request(&open)?;
+            let open = app.own_request(words.get("app_id"))?;
+            let sealed = app.seal_request(&open)?;
             (open, sealed)
         };
+        Ok(Self::sealed(caller, viewer, open, sealed))
+    }
+
+    /// A visit for a request that is open already.
+    pub(super) fn of(caller: Caller, viewer: &Viewer, open: OpenRequest) -> Result<Self, Refusal> {
+        let sealed = caller.shared.app.seal_request(&open)?;
+        Ok(Self::sealed(caller, viewer, open, sealed))
+    }
+
+    fn sealed(caller: Caller, viewer: &Viewer, open: OpenRequest, sealed: String) -> Self {
+        let Caller { shared, browser, origin, kind, is_paused } = caller;
         let branding = &open.application.branding;
         let asked = open.request.ui_locales.as_deref().unwrap_or_default();
         let language = asked.split_whitespace().find_map(Language::of_tag);
@@ -120,7 +142,7 @@ impl Visit {
         });
         let viewer = viewer.clone().on_page_of(language, theme);
         let origin = Origin { browser: Some(viewer.browser_mark()), ..origin };
-        Ok(Self { shared, viewer, open, browser, origin, sealed })
+        Self { shared, viewer, open, browser, origin, kind, is_paused, sealed }
     }
 
     pub(super) fn app(&self) -> &App {
@@ -159,6 +181,12 @@ impl Visit {
         let id = self.application().id.as_str();
         let of = if self.is_own() { ("app_id", id) } else { ("request", self.sealed.as_str()) };
         let pairs: Vec<_> = std::iter::once(&of).chain(more).collect();
+        format!("{path}?{}", serde_urlencoded::to_string(pairs).unwrap_or_default())
+    }
+
+    /// The address of what goes on with this very request, also if it is one of our own.
+    pub(super) fn address_of_request(&self, path: &str) -> String {
+        let pairs = [("request", self.sealed.as_str())];
         format!("{path}?{}", serde_urlencoded::to_string(pairs).unwrap_or_default())
     }
 

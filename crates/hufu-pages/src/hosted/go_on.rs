@@ -188,8 +188,8 @@ impl At<'_> {
             // The code is still good, if the person wants to begin anew.
             Ok(FlowAnswer::GivenUp) if self.visit.is_for_device() => Ok(outcome::redirect("/device")),
             Ok(FlowAnswer::GivenUp) => {
-                let denied = self.visit.app().deny(&self.visit.open);
-                Ok(outcome::respond(&self.visit.viewer, &denied))
+                let Visit { shared, viewer, open, .. } = self.visit;
+                outcome::next(shared, viewer, open, shared.app.deny(open))
             }
             // Some of it is there now. What was not asked yet comes next.
             Err(StepRefused { refusal, waiting: Some(view) })

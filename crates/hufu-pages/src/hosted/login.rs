@@ -15,6 +15,7 @@ use hufu_web::server::Routes;
 use secrecy::SecretString;
 
 use super::common::{Banner, Caller, Frame, Person, Said, Visit, Words, show};
+use super::connections::{self, Link};
 use super::fields::{self, Input};
 
 pub(super) fn routes() -> Routes {
@@ -43,6 +44,10 @@ struct LoginPage {
     merged: bool,
     agreements: Vec<Agreement>,
     register: Option<String>,
+    /// The connections through which a login starts by sending the browser there.
+    connections: Vec<Link>,
+    /// What is possible elsewhere, or with another browser.
+    notes: Vec<String>,
     /// Logs in to an account that is not logged in yet.
     another: String,
 }
@@ -75,6 +80,9 @@ async fn open(viewer: Viewer, caller: Caller, Query(words): Query<Words>) -> Res
         Ok(people) => people,
         Err(refusal) => return refused_page(&refusal, &viewer),
     };
+    if let Some(started) = connections::start_at_once(&visit, &people, &words) {
+        return started;
+    }
     let said = if words.has("reset") {
         let text = visit.text("password-was-reset");
         Said { banner: Some(Banner { kind: "ok", icon: "ok", text }), ..Said::default() }
@@ -192,6 +200,14 @@ async fn log_in(visit: &Visit, method: Option<LoginMethod>, words: &Words) -> Re
     visit.answer(answer, visit.keeps(words)).await
 }
 
+/// The page after a login at a source came to nothing: what happened, and what else there is.
+pub(super) fn refused(visit: &Visit, refusal: &Refusal) -> Response {
+    if refusal.code().is_internal() {
+        return refused_page(refusal, &visit.viewer);
+    }
+    page(visit, Vec::new(), &Words::default(), visit.refused(refusal, &[]))
+}
+
 pub(super) fn missing(name: &'static str) -> Refusal {
     Refusal::invalid(name, hufu_types::refusal::Reason::Missing)
 }
@@ -214,7 +230,9 @@ fn page(visit: &Visit, people: Vec<Person>, words: &Words, said: Said) -> Respon
     let here = method.map_or_else(Vec::new, |method| vec![("method", method.as_str())]);
     let here = if people.is_empty() { here } else { Vec::new() };
     let form_was_sent = words.has("form_token");
-    let frame = visit.frame();
+    let connections = if people.is_empty() { connections::links(visit) } else { Vec::new() };
+    let mut frame = visit.frame();
+    frame.policy.img_origins.extend(connections.iter().filter_map(Link::img_origin));
     show(
         &LoginPage {
             view: visit.view(&visit.address("/login", &here)),
@@ -232,6 +250,8 @@ fn page(visit: &Visit, people: Vec<Person>, words: &Words, said: Said) -> Respon
             merged: login.merged && method.is_some_and(|method| channel(method).is_some()),
             agreements: visit.agreements(),
             register: visit.may_register().then(|| visit.address("/register", &[])),
+            notes: connections::notes(visit, &connections),
+            connections,
             another: visit.address("/login", &[("another", "1")]),
             banner: said.banner,
         },

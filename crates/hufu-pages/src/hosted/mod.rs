@@ -2,10 +2,12 @@
 //!
 //! - `common`: a visit of such a page, and how a login ends. `fields`: what forms are made of. `brand`: an
 //!   application's own color.
-//! - `login`, `register`, `forgot`, and `go_on`: a login that waits for a step.
+//! - `login`, `register`, `forgot`, and `go_on`: a login that waits for a step. `connections`: a login that
+//!   sends the browser to a source and back.
 
 mod brand;
 mod common;
+mod connections;
 mod fields;
 mod forgot;
 mod go_on;
@@ -35,4 +37,5 @@ pub fn routes() -> Routes {
         .merge(register::routes())
         .merge(forgot::routes())
         .merge(go_on::routes())
+        .merge(connections::routes())
 }

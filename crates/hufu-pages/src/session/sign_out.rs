@@ -9,7 +9,7 @@ use hufu_app::authorization::{BrowserAccount, LogoutAsked, LogoutRequest, Parame
 use hufu_types::origin_of;
 use hufu_types::refusal::{Code, Reason};
 use hufu_web::oidc::{browser, outcome};
-use hufu_web::page::{Page, Policy, Submitted, View, Viewer, refused_page, respond};
+use hufu_web::page::{Page, Policy, Submitted, View, Viewer, pause, refused_page, respond};
 use hufu_web::request::{self, Head};
 use hufu_web::server::Shared;
 use serde::Deserialize;
@@ -153,6 +153,7 @@ async fn end(
         }),
     };
     browser::write(&mut response, shared, &done.browser);
+    pause::begin(&mut response, shared);
     Ok(response)
 }
 

@@ -78,7 +78,7 @@ impl Site {
 
     async fn with(database: TestDatabase, change: impl FnOnce(&mut Limits)) -> Self {
         let base = Base::new(database, NOW, SystemRandom).await;
-        base.apply(FILE, Options { prune: true, dry_run: false }).await;
+        base.apply(FILE, Options { prune: true, new_apps: false, dry_run: false }).await;
         let mut parts = base.parts();
         change(&mut parts.limits);
         let app = App::start(parts).await.unwrap();

@@ -2,6 +2,7 @@
 
 mod access;
 mod attacks;
+mod connections;
 mod consent;
 mod forms;
 mod looks;
@@ -18,9 +19,8 @@ use axum::http::Request;
 use axum::routing::get;
 use hufu_app::{Origin, Registration};
 use hufu_testkit::TestDatabase;
-use hufu_testkit::world::{SHOP_WEB, World};
+use hufu_testkit::world::{SHOP_WEB, World, web_settings};
 use hufu_types::{Application, TokenHash, Username};
-use hufu_web::WebSettings;
 use hufu_web::page::Viewer;
 use hufu_web::server::Routes;
 use secrecy::SecretString;
@@ -46,7 +46,7 @@ impl Site {
     pub(crate) async fn of(world: World) -> Self {
         let app = world.node.app.clone();
         let mark = Routes::new().route("/mark", get(async |viewer: Viewer| hex(&viewer.browser_mark())));
-        let router = hufu_web::router(app, WebSettings::default(), [hufu_pages::routes(None), mark]);
+        let router = hufu_web::router(app, web_settings(), [hufu_pages::routes(None), mark]);
         let site = Self { world, router };
         site.change(|application| application.client.redirect_uris = vec![BACK.to_owned()]).await;
         site
@@ -79,7 +79,12 @@ impl Site {
     }
 
     pub(crate) fn browser(&self) -> Browser<'_> {
-        Browser { site: self, cookies: BTreeMap::new(), language: "en" }
+        Browser {
+            site: self,
+            cookies: BTreeMap::new(),
+            language: "en",
+            user_agent: "Mozilla/5.0 (X11; Linux x86_64)",
+        }
     }
 }
 
@@ -88,6 +93,7 @@ pub(crate) struct Browser<'s> {
     site: &'s Site,
     cookies: BTreeMap<String, String>,
     pub(crate) language: &'static str,
+    pub(crate) user_agent: &'static str,
 }
 
 impl Browser<'_> {
@@ -100,6 +106,7 @@ impl Browser<'_> {
             .header("host", HOST)
             .header("accept", "text/html")
             .header("accept-language", self.language)
+            .header("user-agent", self.user_agent)
             .header("cookie", cookies.join("; "))
             .body(Body::from(body))
             .unwrap();
@@ -116,6 +123,20 @@ impl Browser<'_> {
 
     pub(crate) async fn open(&mut self, address: &str) -> Answer {
         self.send("GET", address, String::new()).await
+    }
+
+    pub(crate) async fn head(&mut self, address: &str) -> Answer {
+        self.send("HEAD", address, String::new()).await
+    }
+
+    /// Whether it keeps a cookie of this name.
+    pub(crate) fn keeps(&self, name: &str) -> bool {
+        self.cookies.get(name).is_some_and(|value| !value.is_empty())
+    }
+
+    /// Another browser with the same cookies, as the same one is when it asks twice at once.
+    pub(crate) fn twin(&self) -> Self {
+        Self { site: self.site, cookies: self.cookies.clone(), ..*self }
     }
 
     /// Opens an address, and whatever it redirects to on this server.

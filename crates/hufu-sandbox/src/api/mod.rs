@@ -1,7 +1,9 @@
-//! WeChat's server API under `/api`, like `api.weixin.qq.com`. `/open` and `/mp` are reserved for the other
-//! two hosts.
+//! WeChat's server API under `/api`, like `api.weixin.qq.com`.
 
+mod account;
+mod answer;
 mod login;
+mod mini;
 mod phone;
 mod session;
 mod sns;
@@ -9,25 +11,25 @@ mod token;
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::Duration;
 
+pub(crate) use answer::{Endpoint, execute};
+use answer::{FaultEffect, execute_for, refuse};
 use axum::Router;
-use axum::body::Body;
 use axum::extract::State as Extract;
-use axum::http::{HeaderValue, StatusCode, Uri, header};
+use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use percent_encoding::percent_decode_str;
 pub(crate) use phone::formatted_number;
 
-use crate::reply::{Answer, Label, WechatError, code};
+use crate::reply::{Label, WechatError, code};
 use crate::state::State;
 use crate::state::apps::{App, Settings, is_app_id};
-use crate::state::faults::{Fault, WrongJson};
 use crate::state::lock;
+use crate::{mp, open};
 
 /// Every endpoint, by WeChat's name.
-pub(crate) const PATHS: [&str; 8] = [
+pub(crate) const PATHS: [&str; 20] = [
     login::ENDPOINT.path,
     phone::ENDPOINT.path,
     token::STABLE.path,
@@ -35,7 +37,19 @@ pub(crate) const PATHS: [&str; 8] = [
     session::CHECK.path,
     session::RESET.path,
     sns::ACCESS_TOKEN.path,
+    sns::REFRESH_TOKEN.path,
     sns::USER_INFO.path,
+    sns::AUTH.path,
+    account::QR_CODE.path,
+    account::USER.path,
+    account::CALLBACK_IP.path,
+    account::CLEAR_QUOTA.path,
+    mini::CODE.path,
+    mini::SCHEME.path,
+    mini::LINK.path,
+    open::QR_CONNECT.path,
+    open::AUTHORIZE.path,
+    mp::SHOW_QR_CODE.path,
 ];
 
 pub(crate) fn router() -> Router<Arc<State>> {
@@ -48,101 +62,17 @@ pub(crate) fn router() -> Router<Arc<State>> {
         .route(&api(&session::CHECK), any(session::check))
         .route(&api(&session::RESET), any(session::reset))
         .route(&api(&sns::ACCESS_TOKEN), any(sns::access_token))
+        .route(&api(&sns::REFRESH_TOKEN), any(sns::refresh_token))
         .route(&api(&sns::USER_INFO), any(sns::user_info))
+        .route(&api(&sns::AUTH), any(sns::auth))
+        .route(&api(&account::QR_CODE), any(account::create_qr_code))
+        .route(&api(&account::USER), any(account::user_info))
+        .route(&api(&account::CALLBACK_IP), any(account::callback_ip))
+        .route(&api(&account::CLEAR_QUOTA), any(account::clear_quota))
+        .route(&api(&mini::CODE), any(mini::code_unlimited))
+        .route(&api(&mini::SCHEME), any(mini::scheme))
+        .route(&api(&mini::LINK), any(mini::link))
         .fallback(unknown)
-}
-
-/// An endpoint, by WeChat's name.
-struct Endpoint {
-    path: &'static str,
-    label: Label,
-}
-
-/// The effect of a fault on the call itself.
-#[derive(Clone, Copy)]
-struct FaultEffect {
-    wrong_watermark: bool,
-}
-
-/// Executes a call, applies a fault if there is one, and logs the call.
-async fn execute(
-    state: &State,
-    endpoint: &Endpoint,
-    app_id: Option<Arc<str>>,
-    call: impl FnOnce(FaultEffect) -> Answer,
-) -> Response {
-    let Some(fault) = state.faults.take(endpoint.path, app_id.as_deref()) else {
-        let (outcome, response) = answer(state, endpoint, call(FaultEffect { wrong_watermark: false }));
-        state.calls.record(state.clock.now(), endpoint.path, app_id, outcome, false);
-        return response;
-    };
-    let replaced = fault_response(state, endpoint, &fault);
-    let (outcome, response) = match replaced {
-        Some(replaced) => {
-            if fault.after {
-                drop(call(FaultEffect { wrong_watermark: false }));
-            }
-            replaced
-        }
-        None => answer(state, endpoint, call(FaultEffect { wrong_watermark: fault.wrong_watermark })),
-    };
-    state.calls.record(state.clock.now(), endpoint.path, app_id, outcome, true);
-    if fault.delay_ms > 0 {
-        // The call is executed before the delay. As with the real WeChat, a caller that gives up has consumed
-        // its code.
-        tokio::time::sleep(Duration::from_millis(fault.delay_ms)).await;
-    }
-    response
-}
-
-/// The errcode and the HTTP status, for the log.
-type Outcome = (Option<i32>, Option<u16>);
-
-fn answer(state: &State, endpoint: &Endpoint, answer: Answer) -> (Outcome, Response) {
-    let (errcode, body) = match answer {
-        Ok(body) => (0, body),
-        Err(error) => (error.0, error.body(&state.ids.rid(state.clock.now()))),
-    };
-    ((Some(errcode), Some(200)), json(endpoint.label, body))
-}
-
-/// The response of a fault that replaces the normal response, if the fault does that.
-fn fault_response(state: &State, endpoint: &Endpoint, fault: &Fault) -> Option<(Outcome, Response)> {
-    if let Some(errcode) = fault.errcode {
-        return Some(answer(state, endpoint, Err(WechatError(errcode))));
-    }
-    if fault.html || fault.http_status.is_some() {
-        let status = fault.http_status.unwrap_or(200);
-        let page = format!(
-            "<html><head><title>{status}</title></head><body><center><h1>{status}</h1></center><hr><center>nginx</center></body></html>\n"
-        );
-        let code = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
-        let label = [(header::CONTENT_TYPE, HeaderValue::from_static("text/html"))];
-        return Some(((None, Some(status)), (code, label, page).into_response()));
-    }
-    if let Some(wrong) = fault.wrong_json {
-        let body = match wrong {
-            WrongJson::Truncated => r#"{"openid":"o"#,
-            WrongJson::Types => {
-                r#"{"openid":[7],"session_key":{"a":1},"unionid":false,"access_token":{},"expires_in":[],"phone_info":"none"}"#
-            }
-            WrongJson::Empty => "{}",
-            WrongJson::Array => "[]",
-        };
-        return Some(((None, Some(200)), json(endpoint.label, body.to_owned())));
-    }
-    fault.drop_connection.then(|| {
-        // A body that fails before its first byte makes the server close the connection without sending
-        // anything.
-        let broken = futures::stream::iter([Err::<String, _>(std::io::Error::other("dropped by a fault"))]);
-        ((None, None), Response::new(Body::from_stream(broken)))
-    })
-}
-
-fn json(label: Label, body: String) -> Response {
-    let mut response = Response::new(Body::from(body));
-    response.headers_mut().insert(header::CONTENT_TYPE, label.header());
-    response
 }
 
 async fn unknown(Extract(state): Extract<Arc<State>>, uri: Uri) -> Response {
@@ -152,13 +82,11 @@ async fn unknown(Extract(state): Extract<Arc<State>>, uri: Uri) -> Response {
         return (StatusCode::NOT_FOUND, "not found: WeChat's API is under /api, the page at /\n")
             .into_response();
     }
-    let (outcome, response) = answer(&state, &UNKNOWN, Err(WechatError(code::INVALID_URL)));
-    state.calls.record(state.clock.now(), UNKNOWN.path, None, outcome, false);
-    response
+    refuse(&state, &UNKNOWN, WechatError(code::INVALID_URL))
 }
 
 /// The value of a query parameter. Like WeChat, treats an empty value as missing.
-fn param<'q>(query: &'q str, name: &str) -> Option<Cow<'q, str>> {
+pub(crate) fn param<'q>(query: &'q str, name: &str) -> Option<Cow<'q, str>> {
     let value = query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))?;
     if value.is_empty() {
         return None;
@@ -171,7 +99,7 @@ fn param<'q>(query: &'q str, name: &str) -> Option<Cow<'q, str>> {
 }
 
 /// The AppID for the log, if it belongs to a registered app or has the right format.
-fn shown_app_id(state: &State, app_id: Option<&str>) -> Option<Arc<str>> {
+pub(crate) fn shown_app_id(state: &State, app_id: Option<&str>) -> Option<Arc<str>> {
     let app_id = app_id?;
     let known = state.apps.get(app_id).map(|app| Arc::clone(&app.id));
     known.or_else(|| is_app_id(app_id).then(|| app_id.into()))

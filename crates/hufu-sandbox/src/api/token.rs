@@ -1,6 +1,7 @@
 //! `POST /cgi-bin/stable_token` and `GET /cgi-bin/token`: the app authenticates and gets a token for its
 //! other calls.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::body::Bytes;
@@ -9,7 +10,8 @@ use axum::http::Method;
 use axum::response::Response;
 use serde::Deserialize;
 
-use super::{Endpoint, execute, non_empty, param, shown_app_id};
+use super::{Endpoint, execute_for, non_empty, param, shown_app_id};
+use crate::caller::Caller;
 use crate::reply::{Label, WechatError, code};
 use crate::state::State;
 use crate::state::apps::{App, AppState};
@@ -29,18 +31,19 @@ struct StableRequest {
 
 pub(super) async fn stable_token(
     Extract(state): Extract<Arc<State>>,
+    Caller(caller): Caller,
     method: Method,
     body: Bytes,
 ) -> Response {
     let request = if body.is_empty() { Ok(StableRequest::default()) } else { serde_json::from_slice(&body) };
     let shown = request.as_ref().ok().and_then(|request| shown_app_id(&state, request.appid.as_deref()));
-    execute(&state, &STABLE, shown, |_| {
+    execute_for(caller, &state, &STABLE, shown, |_| {
         if method != Method::POST {
             return Err(WechatError(code::REQUIRE_POST));
         }
         let request = request.map_err(|_| WechatError(code::DATA_FORMAT))?;
         let (appid, secret) = (request.appid.as_deref(), request.secret.as_deref());
-        let app = authenticate(&state, appid, secret, request.grant_type.as_deref())?;
+        let app = authenticate(&state, caller, appid, secret, request.grant_type.as_deref())?;
         let force = request.force_refresh.unwrap_or(false);
         let now = state.clock.now();
         lock(&state.tokens).stable(app.index, now, force, || state.ids.access_token()).map(written)
@@ -48,13 +51,17 @@ pub(super) async fn stable_token(
     .await
 }
 
-pub(super) async fn token(Extract(state): Extract<Arc<State>>, RawQuery(query): RawQuery) -> Response {
+pub(super) async fn token(
+    Extract(state): Extract<Arc<State>>,
+    Caller(caller): Caller,
+    RawQuery(query): RawQuery,
+) -> Response {
     let query = query.unwrap_or_default();
     let appid = param(&query, "appid");
     let shown = shown_app_id(&state, appid.as_deref());
-    execute(&state, &NORMAL, shown, |_| {
+    execute_for(caller, &state, &NORMAL, shown, |_| {
         let (secret, grant_type) = (param(&query, "secret"), param(&query, "grant_type"));
-        let app = authenticate(&state, appid.as_deref(), secret.as_deref(), grant_type.as_deref())?;
+        let app = authenticate(&state, caller, appid.as_deref(), secret.as_deref(), grant_type.as_deref())?;
         let (now, per_day) = (state.clock.now(), state.options.daily_token_limit);
         lock(&state.tokens).normal(app.index, now, per_day, || state.ids.access_token()).map(written)
     })
@@ -63,6 +70,7 @@ pub(super) async fn token(Extract(state): Extract<Arc<State>>, RawQuery(query): 
 
 fn authenticate(
     state: &State,
+    caller: IpAddr,
     appid: Option<&str>,
     secret: Option<&str>,
     grant_type: Option<&str>,
@@ -78,6 +86,7 @@ fn authenticate(
     if grant_type != Some("client_credential") {
         return Err(WechatError(code::INVALID_GRANT_TYPE));
     }
+    settings.check_address(caller)?;
     settings.may_have_tokens()?;
     Ok(app)
 }

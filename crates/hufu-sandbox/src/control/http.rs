@@ -24,7 +24,7 @@ const MAX_FRESH_PER_CALL: usize = 1_000_000;
 const MAX_ADVANCE_SECONDS: i64 = 315_360_000;
 
 type Shared = Extract<Arc<State>>;
-type Outcome = Result<Response, ControlError>;
+pub(super) type Outcome = Result<Response, ControlError>;
 
 pub(crate) fn router(state: &Arc<State>) -> Router<Arc<State>> {
     let control = Router::new()
@@ -39,6 +39,7 @@ pub(crate) fn router(state: &Arc<State>) -> Router<Arc<State>> {
         .route("/tokens/discard", post(discard_tokens))
         .route("/clock", get(show_clock).post(advance_clock))
         .route("/log", get(show_log).delete(clear_log))
+        .merge(super::phone::routes())
         .fallback(unknown)
         .layer(middleware::from_fn_with_state(Arc::clone(state), guard_control));
     Router::new().nest("/__sandbox", control)
@@ -110,7 +111,7 @@ async fn make_codes(Extract(state): Shared, body: Bytes) -> Outcome {
         let ids = key.map(|key| state.ids_in(&app, key));
         return Ok(Json(json!({
             "code": code,
-            "expires_in": CODE_LIFE / 1000,
+            "expires_in": app.settings().kind.code_life() / 1000,
             "user": person.map(|person| person.name.clone()),
             "openid": ids.as_ref().map(|ids| &ids.openid),
             "unionid": ids.as_ref().map(|ids| &ids.unionid),
@@ -228,7 +229,7 @@ async fn clear_log(Extract(state): Shared) -> Response {
     Json(json!({ "calls": [] })).into_response()
 }
 
-fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ControlError> {
+pub(super) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ControlError> {
     Ok(serde_json::from_slice(if body.is_empty() { b"{}" } else { body })?)
 }
 

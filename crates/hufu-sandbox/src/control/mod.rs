@@ -2,6 +2,7 @@
 
 mod guard;
 pub(crate) mod http;
+pub(crate) mod phone;
 pub(crate) mod seal;
 
 use std::sync::Arc;
@@ -10,11 +11,12 @@ use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 pub(crate) use guard::guard_page;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::api::PATHS;
 use crate::ids::{LoginCode, PersonKey};
-use crate::state::apps::App;
+use crate::state::apps::{App, AppKind};
+use crate::state::codes::{Grant, Scope};
 use crate::state::people::{AppIds, NewUser, Person, UserView};
 use crate::state::{State, lock};
 
@@ -39,6 +41,27 @@ pub enum ControlError {
     /// The login code does not exist, has expired, or belongs to another app.
     #[error("this login code does not exist, has expired, or is another app's")]
     UnknownCode,
+    /// WeChat shows a page with this code instead of asking the person.
+    #[error("WeChat shows its error page {0}")]
+    Page(i32),
+    /// The link lacks `#wechat_redirect`.
+    #[error("the link does not end in #wechat_redirect; WeChat does not open it")]
+    NoFragment,
+    /// No such QR code, or one that cannot be scanned any more.
+    #[error("there is no such code, or it has expired; see /__sandbox/pending")]
+    UnknownQrCode,
+    /// The call is for official accounts.
+    #[error("this app is not an official account")]
+    NotAnAccount,
+    /// The app has no message URL.
+    #[error("this app has no messages.url")]
+    NoMessageUrl,
+    /// The person does not follow the account.
+    #[error("this person does not follow the account")]
+    NotAFollower,
+    /// Nothing says which server the login mini program speaks to.
+    #[error("login_mini_program_host is not set; set it at /__sandbox/settings")]
+    NoLoginHost,
     /// The person has no phone number.
     #[error("this person has no phone number")]
     NoPhone,
@@ -56,16 +79,29 @@ pub enum ControlError {
 impl IntoResponse for ControlError {
     fn into_response(self) -> Response {
         let status = match self {
-            ControlError::Invalid(_) | ControlError::Json(_) | ControlError::UnknownPath => {
-                StatusCode::BAD_REQUEST
-            }
-            ControlError::UnknownApp | ControlError::UnknownUser | ControlError::UnknownCode => {
-                StatusCode::NOT_FOUND
-            }
-            ControlError::NoPhone | ControlError::NoSession | ControlError::Full(_) => StatusCode::CONFLICT,
+            ControlError::Invalid(_)
+            | ControlError::Json(_)
+            | ControlError::UnknownPath
+            | ControlError::Page(_)
+            | ControlError::NoFragment
+            | ControlError::NotAnAccount => StatusCode::BAD_REQUEST,
+            ControlError::UnknownApp
+            | ControlError::UnknownUser
+            | ControlError::UnknownCode
+            | ControlError::UnknownQrCode => StatusCode::NOT_FOUND,
+            ControlError::NoPhone
+            | ControlError::NoSession
+            | ControlError::NoMessageUrl
+            | ControlError::NotAFollower
+            | ControlError::NoLoginHost
+            | ControlError::Full(_) => StatusCode::CONFLICT,
             ControlError::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         };
-        (status, Json(json!({ "error": self.to_string() }))).into_response()
+        let mut body = json!({ "error": self.to_string() });
+        if let (ControlError::Page(errcode), Value::Object(fields)) = (&self, &mut body) {
+            fields.insert("errcode".to_owned(), (*errcode).into());
+        }
+        (status, Json(body)).into_response()
     }
 }
 
@@ -108,6 +144,10 @@ impl State {
             nickname: person.nickname.clone(),
             avatar_url: person.avatar_url.clone(),
             risky: person.risky,
+            snapshot: person.snapshot,
+            offline: person.offline,
+            slow: person.slow,
+            hide_phone: person.hide_phone,
             ids: self.apps.all().iter().map(|app| self.ids_in(app, person.key)).collect(),
         }
     }
@@ -123,13 +163,34 @@ impl State {
         if !self.login_codes.has_room(count, now) {
             return Err(ControlError::Full("codes"));
         }
+        let kind = app.settings().kind;
+        let life = kind.code_life();
+        let scope = if kind == AppKind::Website { Scope::Login } else { Scope::UserInfo };
+        let grant = Grant { scope, snapshot: false };
         let generate = |_| {
             let code = self.ids.login_code();
             let person = person.unwrap_or_else(|| self.ids.fresh_person());
-            self.login_codes.issue(code, app.index, person, now);
+            self.login_codes.issue_for(code, (app.index, person), grant, now.saturating_add(life), now);
             String::from_utf8_lossy(&code).into_owned()
         };
         Ok((0..count).map(generate).collect())
+    }
+
+    /// Creates the code of what a person agreed to.
+    pub(crate) fn granted_code(
+        &self,
+        app: &App,
+        person: PersonKey,
+        grant: Grant,
+    ) -> Result<String, ControlError> {
+        let now = self.clock.now();
+        if !self.login_codes.has_room(1, now) {
+            return Err(ControlError::Full("codes"));
+        }
+        let code = self.ids.login_code();
+        let ends = now.saturating_add(app.settings().kind.code_life());
+        self.login_codes.issue_for(code, (app.index, person), grant, ends, now);
+        Ok(String::from_utf8_lossy(&code).into_owned())
     }
 
     pub(crate) fn phone_code(&self, app: &App, person: &Person) -> Result<String, ControlError> {

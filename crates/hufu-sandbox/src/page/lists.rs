@@ -10,29 +10,19 @@ use super::view::{Icon, Named, Shown, Tile};
 use crate::{AppKind, AppState, AppView, UserView};
 
 /// In the order of [`Text::states`].
-pub(super) const STATES: [AppState; 6] = [
+pub(super) const STATES: [AppState; 7] = [
     AppState::Ok,
     AppState::Frozen,
     AppState::Banned,
     AppState::SecretFrozen,
     AppState::SecretReset,
     AppState::Deleted,
+    AppState::Unreleased,
 ];
-
-/// In the order of [`Text::kinds`].
-const KINDS: [AppKind; 2] = [AppKind::Miniprogram, AppKind::Mobile];
-
-/// The control API's name for a kind of app.
-pub(super) fn kind_value(kind: AppKind) -> &'static str {
-    match kind {
-        AppKind::Miniprogram => "miniprogram",
-        AppKind::Mobile => "mobile",
-    }
-}
 
 /// The page's name for a kind of app.
 pub(super) fn kind_name(text: &Text, kind: AppKind) -> &'static str {
-    KINDS.iter().zip(text.kinds).find(|(one, _)| **one == kind).map_or("", |(_, name)| name)
+    AppKind::ALL.iter().zip(text.kinds).find(|(one, _)| **one == kind).map_or("", |(_, name)| name)
 }
 
 pub(super) fn write_apps(to: &mut String, text: &Text, apps: &[AppView]) -> fmt::Result {
@@ -59,7 +49,7 @@ pub(super) fn write_apps(to: &mut String, text: &Text, apps: &[AppView]) -> fmt:
     writeln!(
         to,
         r#"<details class="panel-foot add"><summary class="btn btn-sm btn-quiet">{plus}{add_app}</summary><form data-post="/apps">
-<div class="field"><label for="new-app-kind">{kind}</label><select class="select" id="new-app-kind" name="kind"><option value="miniprogram">{mini}</option><option value="mobile">{mobile}</option></select></div>
+<div class="field"><label for="new-app-kind">{kind}</label><select class="select" id="new-app-kind" name="kind">{kinds}</select></div>
 <div class="field"><label for="new-app-name">{name}</label><input class="input" id="new-app-name" name="name" maxlength="64" autocomplete="off"></div>
 <div class="field"><label for="new-app-id">{app_id}</label><input class="input mono" id="new-app-id" name="app_id" placeholder="{drawn}" pattern="wx[0-9a-f]{{16}}" autocomplete="off" spellcheck="false"></div>
 <div class="field"><label for="new-app-secret">{secret}</label><input class="input mono" id="new-app-secret" name="secret" placeholder="{drawn}" autocomplete="off" spellcheck="false"></div>
@@ -69,8 +59,7 @@ pub(super) fn write_apps(to: &mut String, text: &Text, apps: &[AppView]) -> fmt:
         plus = Icon("plus"),
         add_app = text.add_app,
         kind = text.kind,
-        mini = kind_name(text, AppKind::Miniprogram),
-        mobile = kind_name(text, AppKind::Mobile),
+        kinds = kind_options(text),
         name = text.name,
         app_id = text.app_id,
         drawn = text.drawn_if_empty,
@@ -79,6 +68,14 @@ pub(super) fn write_apps(to: &mut String, text: &Text, apps: &[AppView]) -> fmt:
         none = text.none,
         add = text.add,
     )
+}
+
+fn kind_options(text: &Text) -> String {
+    let mut options = String::new();
+    for (kind, name) in AppKind::ALL.iter().zip(text.kinds) {
+        let _ = write!(options, r#"<option value="{}">{name}</option>"#, kind.name());
+    }
+    options
 }
 
 fn write_app(to: &mut String, text: &Text, app: &AppView, place: usize) -> fmt::Result {

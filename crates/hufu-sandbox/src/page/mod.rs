@@ -6,8 +6,8 @@
 
 mod faults;
 mod lists;
-mod phone;
-mod text;
+pub(crate) mod phone;
+pub(crate) mod text;
 mod view;
 
 use std::sync::Arc;
@@ -54,7 +54,7 @@ fn script() -> String {
 
 /// The attribute of `<html>` for the theme that was chosen on a page of the Hufu server. Cookies of a host
 /// are shared between its ports, so the sandbox can read that choice.
-fn theme(headers: &HeaderMap) -> &'static str {
+pub(crate) fn theme(headers: &HeaderMap) -> &'static str {
     let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
     let chosen =
         lines.flat_map(|line| line.split(';')).find_map(|pair| pair.trim().strip_prefix("hufu-theme="));

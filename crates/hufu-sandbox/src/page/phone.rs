@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 
 use hufu_html::Escaped;
 
-use super::lists::{kind_name, kind_value};
+use super::lists::kind_name;
 use super::text::Text;
 use super::view::{Icon, NamedId, Shown, Tile};
 use crate::AppState;
@@ -81,7 +81,7 @@ fn write_apps(to: &mut String, text: &Text, shown: &Shown) -> fmt::Result {
             name = Escaped(app.name.as_deref().unwrap_or(&app.app_id)),
             app_id = NamedId(app),
             secret = Escaped(app.secret.expose()),
-            kind = kind_value(app.kind),
+            kind = app.kind.name(),
             kind_name = kind_name(text, app.kind),
             tile = Tile { app_id: &app.app_id, place },
             platform =
@@ -134,12 +134,12 @@ fn write_people(to: &mut String, text: &Text, shown: &Shown) -> fmt::Result {
 }
 
 /// The initial on a person's avatar.
-pub(super) fn initial(name: &str) -> String {
+pub(crate) fn initial(name: &str) -> String {
     name.chars().take(1).flat_map(char::to_uppercase).collect()
 }
 
 /// A color that is always the same for a person.
-pub(super) fn hue(name: &str) -> char {
+pub(crate) fn hue(name: &str) -> char {
     match name.bytes().map(usize::from).sum::<usize>() % 3 {
         0 => 'a',
         1 => 'b',

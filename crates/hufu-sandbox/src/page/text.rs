@@ -4,7 +4,7 @@ use axum::http::{HeaderMap, header};
 
 /// A language of the page.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Language {
+pub(crate) enum Language {
     Chinese,
     English,
 }
@@ -12,11 +12,19 @@ pub(super) enum Language {
 impl Language {
     /// The language of the query (`?lang=zh`), otherwise the first supported one in `Accept-Language`,
     /// otherwise English.
-    pub(super) fn choose(query: Option<&str>, headers: &HeaderMap) -> Language {
+    pub(crate) fn choose(query: Option<&str>, headers: &HeaderMap) -> Language {
         let asked = query.unwrap_or_default().split('&').find_map(|pair| pair.strip_prefix("lang="));
         let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
         let accepted = accepted.unwrap_or_default().split(',').map(str::trim);
         asked.into_iter().chain(accepted).find_map(Language::of_tag).unwrap_or(Language::English)
+    }
+
+    /// The text of this language.
+    pub(crate) fn of<'t>(self, chinese: &'t str, english: &'t str) -> &'t str {
+        match self {
+            Language::Chinese => chinese,
+            Language::English => english,
+        }
     }
 
     pub(super) fn text(self) -> &'static Text {
@@ -108,7 +116,7 @@ pub(super) struct Text {
     pub(super) apps: &'static str,
     pub(super) kind: &'static str,
     /// In the order of [`crate::AppKind`].
-    pub(super) kinds: [&'static str; 2],
+    pub(super) kinds: [&'static str; 5],
     pub(super) no_apps: &'static str,
     pub(super) app_id: &'static str,
     pub(super) secret: &'static str,
@@ -116,7 +124,7 @@ pub(super) struct Text {
     pub(super) none: &'static str,
     pub(super) state: &'static str,
     /// In the order of [`crate::AppState`].
-    pub(super) states: [&'static str; 6],
+    pub(super) states: [&'static str; 7],
     pub(super) add_app: &'static str,
     pub(super) drawn_if_empty: &'static str,
 
@@ -206,14 +214,14 @@ const CHINESE: Text = Text {
     no_answer: "无应答",
     apps: "应用",
     kind: "类型",
-    kinds: ["小程序", "移动应用"],
+    kinds: ["小程序", "移动应用", "网站应用", "服务号", "订阅号"],
     no_apps: "还没有小程序。先登记一个，AppID 和密钥可以留空。",
     app_id: "AppID",
     secret: "密钥",
     open_platform: "开放平台账号",
     none: "未绑定",
     state: "状态",
-    states: ["正常", "已冻结", "违规封禁", "密钥已冻结", "密钥已重置", "已注销"],
+    states: ["正常", "已冻结", "违规封禁", "密钥已冻结", "密钥已重置", "已注销", "未发布"],
     add_app: "登记应用",
     drawn_if_empty: "留空则随机生成",
     people: "微信用户",
@@ -300,14 +308,14 @@ const ENGLISH: Text = Text {
     no_answer: "no answer",
     apps: "Apps",
     kind: "Kind",
-    kinds: ["Mini program", "Mobile app"],
+    kinds: ["Mini program", "Mobile app", "Website", "Service account", "Subscription account"],
     no_apps: "No mini program yet. Register one; AppID and secret may stay empty.",
     app_id: "AppID",
     secret: "Secret",
     open_platform: "Open Platform account",
     none: "not bound",
     state: "State",
-    states: ["Normal", "Frozen", "Banned", "Secret frozen", "Secret reset", "Deleted"],
+    states: ["Normal", "Frozen", "Banned", "Secret frozen", "Secret reset", "Deleted", "Unreleased"],
     add_app: "Register an app",
     drawn_if_empty: "drawn if empty",
     people: "People",

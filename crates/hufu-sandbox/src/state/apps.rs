@@ -1,75 +1,17 @@
 //! Apps: their registered settings, and how WeChat treats them.
 
 use std::collections::HashMap;
-use std::fmt;
+use std::net::IpAddr;
 use std::sync::{Arc, RwLock};
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+pub use super::kinds::{AppKind, AppSecret, AppState};
+use super::messages::Messages;
 use super::{read, write};
-use crate::ids::Ids;
+use crate::ids::{Ids, original_id_of};
 use crate::reply::{WechatError, code};
 use crate::{ControlError, MAX_APPS};
-
-/// An AppSecret. `Debug` does not show it.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct AppSecret(String);
-
-impl AppSecret {
-    /// The secret as text.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl From<String> for AppSecret {
-    fn from(text: String) -> AppSecret {
-        AppSecret(text)
-    }
-}
-
-impl From<&str> for AppSecret {
-    fn from(text: &str) -> AppSecret {
-        AppSecret(text.to_owned())
-    }
-}
-
-impl fmt::Debug for AppSecret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("AppSecret(…)")
-    }
-}
-
-/// How WeChat treats an app.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AppState {
-    /// Everything works.
-    #[default]
-    Ok,
-    /// The account is frozen: 50007 where tokens are issued, 50002 elsewhere.
-    Frozen,
-    /// Punished for a violation: 50004 where tokens are issued, 48004 elsewhere.
-    Banned,
-    /// The administrator froze the AppSecret: 40243 wherever it is presented.
-    SecretFrozen,
-    /// The administrator reset the AppSecret, so every configured one is wrong: 40125.
-    SecretReset,
-    /// The app is gone: 40013 everywhere.
-    Deleted,
-}
-
-/// The kind of app.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum AppKind {
-    /// A mini program (小程序).
-    #[default]
-    Miniprogram,
-    /// A mobile app (移动应用) of the Open Platform.
-    Mobile,
-}
 
 /// An app to register, or to replace.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -95,6 +37,20 @@ pub struct NewApp {
     /// Whether the app may request phone numbers. If not, such calls return 48001. Apps of personal accounts
     /// may not.
     pub phone_permission: Option<bool>,
+    /// The hosts that WeChat may send users back to: the callback domain of a website, or the web authorization
+    /// domain of an account. Without any, every host is allowed.
+    #[serde(default)]
+    pub domains: Vec<String>,
+    /// `gh_` and 12 hexadecimal digits. Derived from the AppID if absent.
+    pub original_id: Option<String>,
+    /// Where and how WeChat pushes messages.
+    pub messages: Option<Messages>,
+    /// The addresses that may ask for app tokens; others get 40164. Without any, every address may.
+    #[serde(default)]
+    pub ip_allow: Vec<IpAddr>,
+    /// The pages of the released mini program. Without any, every page exists.
+    #[serde(default)]
+    pub pages: Vec<String>,
 }
 
 /// Changes to an app. Absent fields remain unchanged.
@@ -113,6 +69,15 @@ pub struct AppPatch {
     pub country_code_as_number: Option<bool>,
     /// See [`NewApp::phone_permission`].
     pub phone_permission: Option<bool>,
+    /// See [`NewApp::domains`].
+    pub domains: Option<Vec<String>>,
+    /// Other push settings, or `null` for none.
+    #[serde(default, deserialize_with = "present")]
+    pub messages: Option<Option<Messages>>,
+    /// See [`NewApp::ip_allow`].
+    pub ip_allow: Option<Vec<IpAddr>>,
+    /// See [`NewApp::pages`].
+    pub pages: Option<Vec<String>>,
 }
 
 /// An app as the control API shows it.
@@ -134,6 +99,16 @@ pub struct AppView {
     pub country_code_as_number: bool,
     /// See [`NewApp::phone_permission`].
     pub phone_permission: bool,
+    /// See [`NewApp::domains`].
+    pub domains: Vec<String>,
+    /// See [`NewApp::original_id`].
+    pub original_id: String,
+    /// See [`NewApp::messages`].
+    pub messages: Option<Messages>,
+    /// See [`NewApp::ip_allow`].
+    pub ip_allow: Vec<IpAddr>,
+    /// See [`NewApp::pages`].
+    pub pages: Vec<String>,
 }
 
 /// An app inside the sandbox. Its settings are replaced as a whole, so a call always sees a consistent state.
@@ -152,6 +127,11 @@ pub(crate) struct Settings {
     pub(crate) state: AppState,
     pub(crate) country_code_as_number: bool,
     pub(crate) phone_permission: bool,
+    pub(crate) domains: Vec<String>,
+    pub(crate) original_id: String,
+    pub(crate) messages: Option<Messages>,
+    pub(crate) ip_allow: Vec<IpAddr>,
+    pub(crate) pages: Vec<String>,
 }
 
 impl App {
@@ -170,6 +150,11 @@ impl App {
             state: settings.state,
             country_code_as_number: settings.country_code_as_number,
             phone_permission: settings.phone_permission,
+            domains: settings.domains.clone(),
+            original_id: settings.original_id.clone(),
+            messages: settings.messages.clone(),
+            ip_allow: settings.ip_allow.clone(),
+            pages: settings.pages.clone(),
         }
     }
 }
@@ -186,13 +171,35 @@ impl Settings {
         }
     }
 
+    /// Whether WeChat may send a user back to this host.
+    pub(crate) fn allows_host(&self, host: &str) -> bool {
+        self.domains.is_empty() || self.domains.iter().any(|domain| domain.eq_ignore_ascii_case(host))
+    }
+
+    /// Whether this address may ask for app tokens. An IPv4 address may also come in its IPv6 form.
+    pub(crate) fn check_address(&self, address: IpAddr) -> Result<(), WechatError> {
+        let address = address.to_canonical();
+        let known = self.ip_allow.is_empty() || self.ip_allow.iter().any(|ip| ip.to_canonical() == address);
+        if known { Ok(()) } else { Err(WechatError(code::INVALID_IP)) }
+    }
+
+    /// Whether the mini program has a released version.
+    pub(crate) fn is_released(&self) -> bool {
+        self.state != AppState::Unreleased
+    }
+
+    /// Whether the released mini program has this page.
+    pub(crate) fn has_page(&self, page: &str) -> bool {
+        self.is_released() && (self.pages.is_empty() || self.pages.iter().any(|one| one == page))
+    }
+
     /// Whether the app may get app tokens.
     pub(crate) fn may_have_tokens(&self) -> Result<(), WechatError> {
         match self.state {
             AppState::Frozen => Err(WechatError(code::ACCOUNT_FROZEN)),
             AppState::Banned => Err(WechatError(code::TOKEN_FORBIDDEN)),
             AppState::Deleted => Err(WechatError(code::INVALID_APPID)),
-            AppState::Ok | AppState::SecretFrozen | AppState::SecretReset => Ok(()),
+            AppState::Ok | AppState::SecretFrozen | AppState::SecretReset | AppState::Unreleased => Ok(()),
         }
     }
 
@@ -202,7 +209,7 @@ impl Settings {
             AppState::Frozen => Err(WechatError(code::USER_LIMITED)),
             AppState::Banned => Err(WechatError(code::API_FORBIDDEN)),
             AppState::Deleted => Err(WechatError(code::INVALID_APPID)),
-            AppState::Ok | AppState::SecretFrozen | AppState::SecretReset => Ok(()),
+            AppState::Ok | AppState::SecretFrozen | AppState::SecretReset | AppState::Unreleased => Ok(()),
         }
     }
 }
@@ -240,12 +247,17 @@ impl Apps {
         }
         let settings = Settings {
             name: checked_name("name must be at most 64 bytes without control characters", new.name)?,
-            secret: checked_secret(new.secret.unwrap_or_else(|| AppSecret(ids.hex(16))))?,
+            secret: checked_secret(new.secret.unwrap_or_else(|| AppSecret::from(ids.hex(16))))?,
             open_platform: checked_open_platform(new.open_platform)?,
             kind: new.kind,
             state: new.state,
             country_code_as_number: new.country_code_as_number,
             phone_permission: new.phone_permission.unwrap_or(true),
+            domains: checked_domains(new.domains)?,
+            original_id: checked_original_id(new.original_id.unwrap_or_else(|| original_id_of(&app_id)))?,
+            messages: new.messages.map(Messages::checked).transpose()?,
+            ip_allow: new.ip_allow,
+            pages: new.pages,
         };
         let mut all = write(&self.all);
         if let Some(app) = all.by_id.get(app_id.as_str()) {
@@ -267,6 +279,11 @@ impl Apps {
         let app = self.get(app_id).ok_or(ControlError::UnknownApp)?;
         let secret = patch.secret.map(checked_secret).transpose()?;
         let open_platform = patch.open_platform.map(checked_open_platform).transpose()?;
+        let domains = patch.domains.map(checked_domains).transpose()?;
+        let messages = match patch.messages {
+            Some(Some(messages)) => Some(Some(messages.checked()?)),
+            other => other,
+        };
         let mut held = write(&app.settings);
         let mut settings = Settings::clone(&held);
         settings.secret = secret.unwrap_or(settings.secret);
@@ -275,6 +292,10 @@ impl Apps {
         settings.country_code_as_number =
             patch.country_code_as_number.unwrap_or(settings.country_code_as_number);
         settings.phone_permission = patch.phone_permission.unwrap_or(settings.phone_permission);
+        settings.domains = domains.unwrap_or(settings.domains);
+        settings.messages = messages.unwrap_or(settings.messages);
+        settings.ip_allow = patch.ip_allow.unwrap_or(settings.ip_allow);
+        settings.pages = patch.pages.unwrap_or(settings.pages);
         *held = Arc::new(settings);
         drop(held);
         Ok(app)
@@ -306,8 +327,27 @@ fn checked_name(refusal: &'static str, name: Option<String>) -> Result<Option<St
     Ok(name)
 }
 
+fn checked_domains(domains: Vec<String>) -> Result<Vec<String>, ControlError> {
+    let is_host = |domain: &String| {
+        (1..=253).contains(&domain.len())
+            && domain.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-'))
+    };
+    if domains.iter().all(is_host) {
+        Ok(domains)
+    } else {
+        Err(ControlError::Invalid("domains are host names, without scheme, port and path"))
+    }
+}
+
+fn checked_original_id(id: String) -> Result<String, ControlError> {
+    let good = id.strip_prefix("gh_").is_some_and(|rest| {
+        (1..=32).contains(&rest.len()) && rest.bytes().all(|b| b.is_ascii_alphanumeric())
+    });
+    good.then_some(id).ok_or(ControlError::Invalid("original_id must be \"gh_\" and letters or digits"))
+}
+
 /// Distinguishes `null` from absent: this runs only for present values.
-#[expect(clippy::option_option, reason = "absent, null and a name mean three different things")]
-fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Option<String>>, D::Error> {
-    Option::<String>::deserialize(from).map(Some)
+#[expect(clippy::option_option, reason = "absent, null and a value mean three different things")]
+fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Option<Option<T>>, D::Error> {
+    Option::<T>::deserialize(from).map(Some)
 }

@@ -16,7 +16,8 @@ pub struct Call {
     pub seq: u64,
     /// The sandbox's time in Unix milliseconds.
     pub at: i64,
-    /// WeChat's name of the endpoint, or `unknown` for all others.
+    /// WeChat's name of the endpoint, or `unknown` for all others. What somebody does in the phone begins with
+    /// `phone `, what WeChat pushes with `push `.
     pub path: &'static str,
     /// The app, if the call named one.
     #[serde(serialize_with = "as_text")]
@@ -27,6 +28,9 @@ pub struct Call {
     pub http_status: Option<u16>,
     /// Whether an injected fault affected it.
     pub fault: bool,
+    /// Who did it, if it was done in the phone or pushed because of somebody.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
 }
 
 pub(crate) struct CallLog {
@@ -52,13 +56,31 @@ impl CallLog {
         (errcode, http_status): (Option<i32>, Option<u16>),
         fault: bool,
     ) {
+        self.push(Call { seq: 0, at, path, app_id, errcode, http_status, fault, user: None });
+    }
+
+    /// Records what a person did in the phone, or what was pushed because of them.
+    pub(crate) fn record_act(
+        &self,
+        at: Millis,
+        path: &'static str,
+        app_id: Option<Arc<str>>,
+        user: &str,
+        outcome: (Option<i32>, Option<u16>),
+    ) {
+        let (errcode, http_status) = outcome;
+        let user = Some(user.to_owned());
+        self.push(Call { seq: 0, at, path, app_id, errcode, http_status, fault: false, user });
+    }
+
+    fn push(&self, call: Call) {
         let mut ring = lock(&self.ring);
         let seq = ring.next;
         ring.next += 1;
         if ring.calls.len() >= self.capacity {
             ring.calls.pop_front();
         }
-        ring.calls.push_back(Call { seq, at, path, app_id, errcode, http_status, fault });
+        ring.calls.push_back(Call { seq, ..call });
     }
 
     /// At most `limit` of the latest calls after number `after`, oldest first.

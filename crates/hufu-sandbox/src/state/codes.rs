@@ -23,6 +23,37 @@ pub(crate) struct Issued {
     pub(crate) expires_at: Millis,
     pub(crate) app: u32,
     pub(crate) used: bool,
+    pub(crate) grant: Grant,
+}
+
+/// What a person agreed to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Grant {
+    pub(crate) scope: Scope,
+    /// The person only previews the page.
+    pub(crate) snapshot: bool,
+}
+
+/// The extent of an authorization.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// The openid alone, without asking.
+    Base,
+    /// Nickname and avatar as well.
+    #[default]
+    UserInfo,
+    /// The login of a website.
+    Login,
+}
+
+impl Scope {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Scope::Base => "snsapi_base",
+            Scope::UserInfo => "snsapi_userinfo",
+            Scope::Login => "snsapi_login",
+        }
+    }
 }
 
 pub(crate) struct CodeBook<C> {
@@ -60,12 +91,24 @@ impl<C: Eq + Hash + Copy> CodeBook<C> {
     }
 
     pub(crate) fn issue(&self, code: C, app: u32, person: PersonKey, now: Millis) {
+        self.issue_for(code, (app, person), Grant::default(), now.saturating_add(CODE_LIFE), now);
+    }
+
+    /// Issues a code with what the person agreed to and its own end.
+    pub(crate) fn issue_for(
+        &self,
+        code: C,
+        (app, person): (u32, PersonKey),
+        grant: Grant,
+        expires_at: Millis,
+        now: Millis,
+    ) {
         let Some(shard) = self.shard(&code) else { return };
         let mut shard = lock(shard);
         if now >= shard.sweep_at {
             self.sweep(&mut shard, now);
         }
-        let issued = Issued { person, expires_at: now.saturating_add(CODE_LIFE), app, used: false };
+        let issued = Issued { person, expires_at, app, used: false, grant };
         if shard.codes.insert(code, issued).is_none() {
             self.live.fetch_add(1, Ordering::Relaxed);
         }

@@ -2,18 +2,27 @@
 
 pub(crate) mod apps;
 pub(crate) mod calls;
+pub(crate) mod chats;
 pub(crate) mod codes;
 pub(crate) mod faults;
+pub(crate) mod followers;
+pub(crate) mod kinds;
+pub(crate) mod messages;
 pub(crate) mod people;
+pub(crate) mod pushes;
 pub(crate) mod sessions;
+pub(crate) mod settings;
+pub(crate) mod tickets;
 pub(crate) mod tokens;
 pub(crate) mod user_tokens;
+pub(crate) mod web_logins;
 
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::Options;
 use crate::clock::Clock;
-use crate::ids::{Ids, LoginCode, PhoneCode};
+use crate::ids::{Ids, LoginCode, PhoneCode, WechatId};
 
 pub(crate) struct State {
     pub(crate) options: Options,
@@ -28,6 +37,16 @@ pub(crate) struct State {
     pub(crate) user_tokens: Mutex<user_tokens::UserTokens>,
     pub(crate) faults: faults::Faults,
     pub(crate) calls: calls::CallLog,
+    pub(crate) settings: RwLock<Arc<settings::Settings>>,
+    pub(crate) followers: followers::Followers,
+    pub(crate) chats: chats::Chats,
+    pub(crate) tickets: tickets::Shelf<tickets::Ticket>,
+    pub(crate) mini_codes: tickets::Shelf<tickets::MiniCode>,
+    pub(crate) web_logins: web_logins::WebLogins,
+    pub(crate) pushes: pushes::Pushes,
+    /// Counts whatever the phone may show.
+    changes: AtomicU64,
+    http: OnceLock<reqwest::Client>,
 }
 
 impl State {
@@ -44,8 +63,62 @@ impl State {
             user_tokens: Mutex::new(user_tokens::UserTokens::new(options.max_sessions)),
             faults: faults::Faults::default(),
             calls: calls::CallLog::new(options.log_capacity),
+            settings: RwLock::new(Arc::new(options.settings.clone())),
+            followers: followers::Followers::default(),
+            chats: chats::Chats::default(),
+            tickets: tickets::Shelf::default(),
+            mini_codes: tickets::Shelf::default(),
+            web_logins: web_logins::WebLogins::default(),
+            pushes: pushes::Pushes::default(),
+            changes: AtomicU64::new(0),
+            http: OnceLock::new(),
             options,
         }
+    }
+
+    pub(crate) fn settings(&self) -> Arc<settings::Settings> {
+        Arc::clone(&read(&self.settings))
+    }
+
+    /// Changes the settings, and returns them.
+    pub(crate) fn patch_settings(
+        &self,
+        patch: settings::SettingsPatch,
+    ) -> Result<Arc<settings::Settings>, crate::ControlError> {
+        let mut held = write(&self.settings);
+        *held = Arc::new(settings::Settings::clone(&held).patched(patch)?);
+        Ok(Arc::clone(&held))
+    }
+
+    /// What pushes messages and calls the login server. It follows no redirects and uses no proxy.
+    pub(crate) fn http(&self) -> &reqwest::Client {
+        self.http.get_or_init(|| {
+            let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
+            client.build().unwrap_or_default()
+        })
+    }
+
+    /// Tells the phone that something changed.
+    pub(crate) fn changed(&self) {
+        self.changes.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Grows with every change and every call.
+    pub(crate) fn version(&self) -> u64 {
+        self.changes.load(Ordering::Relaxed) + self.calls.last()
+    }
+
+    /// The person that an app knows by this openid.
+    pub(crate) fn person_with_openid(
+        &self,
+        app: &apps::App,
+        openid: WechatId,
+    ) -> Option<Arc<people::Person>> {
+        if let Some(follower) = self.followers.get(app.index, openid) {
+            return Some(self.person_of(follower.person));
+        }
+        let all = self.people.all();
+        all.into_iter().find(|person| self.ids.openid(&app.id, person.key) == openid)
     }
 }
 

@@ -17,6 +17,7 @@ pub(crate) const PLACEHOLDER_AVATAR: &str = "https://thirdwx.qlogo.cn/mmopen/vi_
 /// A person to create, or to replace.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "these are the keys of the control API's JSON")]
 pub struct NewUser {
     /// The person's name in the control API. If it is absent or `new`, a new person is created. The same name
     /// has the same openids after a restart.
@@ -32,6 +33,18 @@ pub struct NewUser {
     /// Marked by WeChat as high-risk: every login returns 40226.
     #[serde(default)]
     pub risky: bool,
+    /// Previews pages only: official accounts get a virtual person and `is_snapshotuser`.
+    #[serde(default)]
+    pub snapshot: bool,
+    /// Has no network: what they do in the phone fails.
+    #[serde(default)]
+    pub offline: bool,
+    /// Has a slow network: what they do in the phone takes five seconds longer.
+    #[serde(default)]
+    pub slow: bool,
+    /// Does not give mini programs their phone number.
+    #[serde(default)]
+    pub hide_phone: bool,
 }
 
 /// Changes to a person. Absent fields remain unchanged.
@@ -48,10 +61,19 @@ pub struct UserPatch {
     pub avatar_url: Option<String>,
     /// See [`NewUser::risky`].
     pub risky: Option<bool>,
+    /// See [`NewUser::snapshot`].
+    pub snapshot: Option<bool>,
+    /// See [`NewUser::offline`].
+    pub offline: Option<bool>,
+    /// See [`NewUser::slow`].
+    pub slow: Option<bool>,
+    /// See [`NewUser::hide_phone`].
+    pub hide_phone: Option<bool>,
 }
 
 /// A person as the control API shows them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "these are the keys of the control API's JSON")]
 pub struct UserView {
     /// The name to use in other control calls.
     pub name: String,
@@ -65,6 +87,14 @@ pub struct UserView {
     pub avatar_url: String,
     /// See [`NewUser::risky`].
     pub risky: bool,
+    /// See [`NewUser::snapshot`].
+    pub snapshot: bool,
+    /// See [`NewUser::offline`].
+    pub offline: bool,
+    /// See [`NewUser::slow`].
+    pub slow: bool,
+    /// See [`NewUser::hide_phone`].
+    pub hide_phone: bool,
     /// The ids of this person in each app.
     pub ids: Vec<AppIds>,
 }
@@ -81,6 +111,7 @@ pub struct AppIds {
 }
 
 #[derive(Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub(crate) struct Person {
     pub(crate) key: PersonKey,
     pub(crate) name: String,
@@ -89,6 +120,10 @@ pub(crate) struct Person {
     pub(crate) nickname: String,
     pub(crate) avatar_url: String,
     pub(crate) risky: bool,
+    pub(crate) snapshot: bool,
+    pub(crate) offline: bool,
+    pub(crate) slow: bool,
+    pub(crate) hide_phone: bool,
 }
 
 impl Person {
@@ -102,6 +137,10 @@ impl Person {
             nickname: PLACEHOLDER_NICKNAME.to_owned(),
             avatar_url: PLACEHOLDER_AVATAR.to_owned(),
             risky: false,
+            snapshot: false,
+            offline: false,
+            slow: false,
+            hide_phone: false,
         }
     }
 }
@@ -153,6 +192,10 @@ impl People {
             nickname: new.nickname,
             avatar_url: new.avatar_url,
             risky: Some(new.risky),
+            snapshot: Some(new.snapshot),
+            offline: Some(new.offline),
+            slow: Some(new.slow),
+            hide_phone: Some(new.hide_phone),
         };
         let person = Arc::new(patched(Person { name, ..Person::anonymous(key) }, patch)?);
         let mut all = write(&self.all);
@@ -201,5 +244,9 @@ fn patched(mut person: Person, patch: UserPatch) -> Result<Person, ControlError>
     person.nickname = patch.nickname.unwrap_or(person.nickname);
     person.avatar_url = patch.avatar_url.unwrap_or(person.avatar_url);
     person.risky = patch.risky.unwrap_or(person.risky);
+    person.snapshot = patch.snapshot.unwrap_or(person.snapshot);
+    person.offline = patch.offline.unwrap_or(person.offline);
+    person.slow = patch.slow.unwrap_or(person.slow);
+    person.hide_phone = patch.hide_phone.unwrap_or(person.hide_phone);
     Ok(person)
 }

@@ -16,6 +16,7 @@ const OVERLAP: Millis = 300 * 1000;
 const FORCE_PAUSE: Millis = 30 * 1000;
 const FORCES_PER_DAY: u32 = 20;
 const STABLE_PER_MINUTE: u32 = 10_000;
+const CLEARINGS_PER_MONTH: u32 = 10;
 const STABLE_PER_DAY: u32 = 500_000;
 /// How many tokens are remembered, including invalid ones, to tell 40001 and 42001 apart from 40014.
 const MAX_REMEMBERED: usize = 4096;
@@ -55,6 +56,8 @@ struct AppTokens {
     last_force: Option<Millis>,
     forces: Counter,
     normal_calls: Counter,
+    /// Counts within a month of 30 days.
+    clearings: Counter,
     stable_minute: Counter,
     stable_day: Counter,
 }
@@ -116,6 +119,18 @@ impl Tokens {
         let token = generate();
         self.apps.entry(app).or_default().stable = Some(token.clone());
         Ok(self.remember(app, Kind::Stable, token, now))
+    }
+
+    /// `POST /cgi-bin/clear_quota`: the app may make all its calls again. Ten times a month.
+    pub(crate) fn clear_quota(&mut self, app: u32, now: Millis) -> Result<(), WechatError> {
+        let app_tokens = self.apps.entry(app).or_default();
+        if !app_tokens.clearings.count(day(now).div_euclid(30), CLEARINGS_PER_MONTH) {
+            return Err(WechatError(code::CLEAR_QUOTA_LIMIT));
+        }
+        app_tokens.normal_calls = Counter::default();
+        app_tokens.stable_day = Counter::default();
+        app_tokens.stable_minute = Counter::default();
+        Ok(())
     }
 
     /// The app that a valid token belongs to.

@@ -189,7 +189,7 @@ async fn an_app_in_trouble_answers_its_own_code() {
 #[tokio::test]
 async fn other_paths_are_invalid_urls() {
     let world = World::new();
-    for path in ["/api", "/api/", "/api/sns/nothing", "/open/connect/qrconnect", "/mp/cgi-bin/showqrcode"] {
+    for path in ["/api", "/api/", "/api/sns/nothing", "/open/connect/elsewhere", "/mp/cgi-bin/elsewhere"] {
         assert_eq!(world.get(path).await.errcode(), 40066, "{path}");
     }
     assert_eq!(world.get("/elsewhere").await.status, 404);

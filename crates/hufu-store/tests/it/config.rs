@@ -6,8 +6,8 @@ use hufu_testkit::on_both_engines;
 use hufu_testkit::raw;
 use hufu_types::{
     Application, ApplicationId, ApplicationKind, Association, AssociationMode, Branding, ClientSecret,
-    ClientSettings, ConnectionId, ConnectionKind, Identifier, LoginControl, OpenPlatform, Pool, PoolSettings,
-    SigningAlgorithm, Timestamp, TokenAuth, TokenHash, TokenLifetimes,
+    ClientSettings, ConnectionExtras, ConnectionId, ConnectionKind, Identifier, LoginControl, OpenPlatform,
+    Pool, PoolSettings, SigningAlgorithm, Timestamp, TokenAuth, TokenHash, TokenLifetimes, VerificationFile,
 };
 
 use crate::support::{NOW, migrated, other_pool, pool, seconds, unit};
@@ -60,6 +60,14 @@ fn mini(id: &str) -> StoredConnection {
         association: Association { mode: AssociationMode::Field, ..Association::default() },
         settings: StoredSettings::Sealed(vec![0, 1, 255]),
         realms: Realms { own: Some("wechat:a".to_owned()), shared: Some("wechat:open:shop".to_owned()) },
+        extras: ConnectionExtras {
+            verification_file: Some(VerificationFile {
+                name: format!("MP_verify_{id:0>8}.txt"),
+                content: "x".to_owned(),
+            }),
+            callback: vec!["https://shop.example/done".to_owned()],
+            ..ConnectionExtras::default()
+        },
     }
 }
 

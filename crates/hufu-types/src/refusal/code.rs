@@ -386,6 +386,61 @@ codes! {
     /// A resource that no enabled application of the pool is, or that was not granted, or too many of them (RFC 8707).
     TargetInvalid => 2515, 400, "target-invalid", "not-set-up";
 
+    // Logins that send the browser to a source and back.
+    /// The state that a source brought back is unknown, expired, or of another connection.
+    SourceLoginUnknown => 2550, 400, "source-login-unknown", "source-login-unknown";
+    /// The login at a source was started in another browser.
+    SourceLoginElsewhere => 2551, 400, "source-login-elsewhere", "source-login-elsewhere";
+    /// The source brought no code back: the person did not agree there.
+    SourceLoginDenied => 2552, 403, "source-login-denied", "source-login-denied";
+    /// The source brought a code for this login before, and this is another one.
+    SourceLoginAnswered => 2553, 400, "source-login-answered", "source-login-unknown";
+    /// The address that a login through a connection is to return to is neither the application's nor the connection's.
+    CallbackUnknown => 2554, 400, "callback-unknown", "not-set-up";
+    /// The person gave up a login that was waiting for a step.
+    LoginGivenUp => 2555, 403, "login-given-up", "login-given-up";
+
+    // Logins by QR code.
+    /// There is no such QR code: it never was, has long expired, or belongs to another connection or pool. The published
+    /// clients know this number.
+    QrCodeUnknown => 2241, 404, "qr-code-unknown", "qr-code-unknown";
+    /// The QR code has expired.
+    QrCodeExpired => 2570, 400, "qr-code-expired", "qr-code-expired";
+    /// The QR code has to be scanned before its login is confirmed or cancelled.
+    QrCodeNotScanned => 2571, 400, "qr-code-not-scanned", "qr-code-expired";
+    /// The login of this QR code was confirmed, cancelled or used before, or failed.
+    QrCodeDecided => 2572, 409, "qr-code-decided", "qr-code-expired";
+    /// Somebody else has scanned the QR code.
+    QrCodeOfAnother => 2573, 403, "qr-code-of-another", "qr-code-expired";
+    /// The ticket of a login is unknown, used or expired, or nobody has confirmed it.
+    LoginTicketInvalid => 2574, 400, "login-ticket-invalid", "login-ticket-invalid";
+    /// The ticket of a login belongs to another browser, or to a hosted page and not to a client.
+    LoginTicketElsewhere => 2575, 403, "login-ticket-elsewhere", "login-ticket-invalid";
+    /// A login of a device that somebody approved elsewhere confirms no other logins.
+    QrCodeByDevice => 2576, 403, "qr-code-by-device", "not-permitted";
+    /// A connection shows QR codes of a mini program, and neither it nor the instance has one.
+    NoLoginMiniProgram => 2577, 503, "no-login-mini-program", "not-set-up";
+    /// The code that a follower sent to an official account is wrong or has expired.
+    ShortCodeUnknown => 2578, 400, "short-code-unknown", "short-code-unknown";
+    /// The connection shows no QR code.
+    ConnectionWithoutQrCode(connection) => 2579, 400, "connection-without-qr-code", "not-set-up";
+
+    // Messages of official accounts.
+    /// The signature of a message is missing or wrong.
+    PushUnsigned => 2600, 403, "push-unsigned", "not-set-up";
+    /// A message was signed too long ago, or in the future.
+    PushStale => 2601, 403, "push-stale", "not-set-up";
+    /// A message is not encrypted, and the connection wants it to be.
+    PushNotEncrypted => 2602, 403, "push-not-encrypted", "not-set-up";
+    /// A message cannot be decrypted: another key, another app, or half of it is missing.
+    PushUndecryptable => 2603, 403, "push-undecryptable", "not-set-up";
+    /// A message cannot be read.
+    PushMalformed => 2604, 400, "push-malformed", "not-set-up";
+    /// A message arrived before, or its signature belongs to another one.
+    PushReplayed => 2605, 403, "push-replayed", "not-set-up";
+    /// A message is for another account.
+    PushForAnother => 2606, 403, "push-for-another", "not-set-up";
+
     // Pictures.
     /// The upload is not an image of a supported type.
     NotAPicture => 2410, 400, "not-a-picture", "not-a-picture";

@@ -1,7 +1,8 @@
 //! OAuth 2 and OpenID Connect. Bodies and status codes follow the RFCs; there is no envelope.
 //!
 //! - `discovery`, `jwks`: what the provider is, for programs.
-//! - `authorize`: the authorization endpoint. [`outcome`] is what follows it, which the pages use too.
+//! - `authorize`: the authorization endpoint. [`outcome`] is what follows it, which the pages use too;
+//!   `social` is what published clients get instead that began a login at a connection.
 //! - `pushed`: authorization requests that clients send ahead.
 //! - `registration`: clients that register themselves.
 //! - `client`: how clients name and prove themselves. `token`, `device`, `userinfo`,
@@ -19,6 +20,7 @@ pub mod outcome;
 mod pushed;
 mod registration;
 mod revocation;
+mod social;
 mod token;
 mod userinfo;
 

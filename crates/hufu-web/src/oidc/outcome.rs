@@ -7,6 +7,7 @@ use hufu_app::Refusal;
 use hufu_app::authorization::{AuthorizationResponse, Next, OpenRequest};
 use hufu_types::{ResponseMode, origin_of};
 
+use super::social;
 use crate::page::{Asset, Page, Policy, View, Viewer, respond as page};
 use crate::server::Shared;
 
@@ -32,6 +33,7 @@ pub fn next(shared: &Shared, viewer: &Viewer, open: &OpenRequest, next: Next) ->
             redirect(&format!("{page}&account={}", account.id().as_str()))
         }
         Next::Application(_) => to_application(shared, open),
+        Next::Return(response) => social::respond(shared, viewer, *response)?,
     })
 }
 

@@ -30,6 +30,7 @@ mod field;
 mod form;
 mod html;
 mod language;
+pub mod pause;
 mod policy;
 mod preferences;
 mod refused;

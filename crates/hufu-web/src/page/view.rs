@@ -6,7 +6,8 @@ use std::sync::{Arc, LazyLock};
 use askama::filters::Safe;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::Response;
 use hufu_types::refusal::Argument;
 use hufu_types::{Language, Texts, Timestamp, TokenHash};
 
@@ -135,6 +136,20 @@ impl Viewer {
     /// The hash of the secret that marks the browser, for logins that go on in it.
     pub fn browser_mark(&self) -> TokenHash {
         self.secret.mark()
+    }
+
+    /// Makes the browser keep the secret that marks it, if it has none yet.
+    pub fn mark_browser(&self, response: &mut Response) {
+        if self.secret.is_new
+            && let Some(cookie) = self.secret.cookie(self.is_https())
+        {
+            response.headers_mut().append(header::SET_COOKIE, cookie);
+        }
+    }
+
+    /// The id of the request.
+    pub fn request_id(&self) -> &str {
+        &self.request_id
     }
 
     /// The reader's language.

@@ -18,7 +18,7 @@ pub const LONGEST_QR_LIFE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// A temporary QR code of an official account. Scanning it sends the account a message with the scene.
 #[derive(Clone, PartialEq, Eq)]
 pub struct QrCode {
-    /// For [`qr_image`](crate::authorize::qr_image), and part of the message about a scan.
+    /// For [`qr_image`](crate::qr_image), and part of the message about a scan.
     pub ticket: String,
     /// What the code contains. Drawing it oneself needs no further request.
     pub url: String,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::xml::element;
+use super::xml::{element, number};
 use crate::crypto::message::{EncodingAesKey, encrypt, message_signature, url_signature};
 
 /// A text in reply to a message, as XML. `to_user` is the openid of the user and `from_user` the original id of
@@ -11,7 +11,7 @@ pub fn text_reply(to_user: &str, from_user: &str, create_time: i64, content: &st
     let mut xml = "<xml>".to_owned();
     element(&mut xml, "ToUserName", to_user);
     element(&mut xml, "FromUserName", from_user);
-    xml.push_str(&format!("<CreateTime>{create_time}</CreateTime>"));
+    number(&mut xml, "CreateTime", create_time);
     element(&mut xml, "MsgType", "text");
     element(&mut xml, "Content", content);
     xml.push_str("</xml>");
@@ -30,12 +30,11 @@ pub fn sealed_reply(
     nonce: &str,
 ) -> String {
     let encrypted = encrypt(key, random, reply.as_bytes(), app_id);
-    let timestamp = timestamp.to_string();
-    let signature = message_signature(token, &timestamp, nonce, &encrypted);
+    let signature = message_signature(token, &timestamp.to_string(), nonce, &encrypted);
     let mut xml = "<xml>".to_owned();
     element(&mut xml, "Encrypt", &encrypted);
     element(&mut xml, "MsgSignature", &signature);
-    xml.push_str(&format!("<TimeStamp>{timestamp}</TimeStamp>"));
+    number(&mut xml, "TimeStamp", timestamp);
     element(&mut xml, "Nonce", nonce);
     xml.push_str("</xml>");
     xml

@@ -1,6 +1,8 @@
 //! Messages as XML. A document with a DOCTYPE or an entity of its own is refused: nothing that is read here can
 //! grow, or point elsewhere.
 
+use std::fmt::Write as _;
+
 use quick_xml::{Reader, escape::resolve_predefined_entity, events::Event};
 
 use super::{MessageError, fields::Fields};
@@ -70,4 +72,10 @@ pub(super) fn element(to: &mut String, name: &str, text: &str) {
     to.push_str("]]></");
     to.push_str(name);
     to.push('>');
+}
+
+/// Writes an element with a number.
+pub(super) fn number(to: &mut String, name: &str, number: i64) {
+    // Writing to a String does not fail.
+    let _ = write!(to, "<{name}>{number}</{name}>");
 }

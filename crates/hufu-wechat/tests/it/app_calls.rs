@@ -157,7 +157,7 @@ async fn the_code_of_a_mini_program_is_an_image_or_an_error() {
         let error = wechat.client().code_image(&app(), &image(), budget()).await.unwrap_err();
         assert_eq!(error.kind().to_string(), kind);
     }
-    let huge = wechat(|_| Reply::Raw(200, "image/jpeg", [JPEG, &[0; 1024 * 1024]].concat())).await;
+    let huge = wechat(|_| Reply::Raw(200, "image/jpeg", [JPEG, &vec![0; 1024 * 1024]].concat())).await;
     let error = huge.client().code_image(&app(), &image(), budget()).await.unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::TooLarge { limit: 1_048_576 }));
 }

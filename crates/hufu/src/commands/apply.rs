@@ -24,6 +24,10 @@ pub(crate) struct Apply {
     /// Disable connections and applications that are missing from a pool in the file.
     #[arg(long)]
     prune: bool,
+    /// Give a connection another AppID though people have logged in through the present one. Without it such a change is
+    /// refused: their OpenIDs would lead to no account.
+    #[arg(long)]
+    new_apps: bool,
     #[command(flatten)]
     config: ConfigFlag,
 }
@@ -37,7 +41,7 @@ impl Apply {
         let config = self.config.read()?;
         let Instance { store, sealing, clock, random } =
             Instance::open(&config.database, &config.key).await?;
-        let options = Options { prune: self.prune, dry_run: self.dry_run };
+        let options = Options { prune: self.prune, new_apps: self.new_apps, dry_run: self.dry_run };
         let Applied { plan, secrets } =
             apply::apply(&store, &sealing, &clock, &random, &desired, &name, options)
                 .await

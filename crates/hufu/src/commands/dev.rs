@@ -80,6 +80,7 @@ impl Dev {
         let web = WebSettings {
             loopback_hosts_only: !self.allow_remote,
             warnings: vec!["development: WeChat is the sandbox".to_owned()],
+            user_object: Some(hufu_compat::user_object),
             ..WebSettings::default()
         };
         self.welcome(&addresses);
@@ -115,7 +116,7 @@ impl Dev {
         // secrets are public.
         store.write(PutFactIfAbsent(Fact::MadeByDev, "yes".to_owned())).await?;
         let instance = Instance::of(store, &key).await?;
-        let options = Options { prune: false, dry_run: false };
+        let options = Options { prune: false, new_apps: false, dry_run: false };
         let demo = demo::pool()?;
         let Instance { store, sealing, clock, random } = &instance;
         apply::apply(store, sealing, clock, random, &demo, "demo.toml", options)

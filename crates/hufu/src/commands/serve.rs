@@ -52,6 +52,7 @@ impl Serve {
             trusted_proxies: config.trusted_proxies.clone(),
             warnings,
             certificates,
+            user_object: Some(hufu_compat::user_object),
             ..WebSettings::default()
         };
         let listener = listen::bind(config.listen, "listen").await?;
@@ -155,6 +156,7 @@ impl Server {
 
         let mut background = tokio::task::JoinSet::new();
         background.spawn(Arc::clone(&app).watch_config());
+        background.spawn(Arc::clone(&app).watch_tickets());
         background.spawn(Arc::clone(&app).sweep_forever());
         background.spawn(upkeep(metrics.clone()));
         if let Some(certificates) = certificates.clone() {

@@ -19,8 +19,9 @@ use std::time::Duration;
 
 use hufu_connect::{MailSettings, SmsSettings, Templates};
 use hufu_types::{
-    ApplicationId, ApplicationKind, Association, ConnectionKind, ConnectionSettings, Email, Identifier,
-    OpenPlatform, Phone, PoolId, PoolSettings, SigningAlgorithm, TokenLifetimes, UserId, Username,
+    ApplicationId, ApplicationKind, Association, ConnectionExtras, ConnectionKind, ConnectionSettings, Email,
+    Identifier, OpenPlatform, Phone, PoolId, PoolSettings, SigningAlgorithm, TokenLifetimes, UserId,
+    Username,
 };
 use secrecy::SecretString;
 use toml::de::DeTable;
@@ -85,6 +86,8 @@ pub struct DesiredConnection {
     pub association: Association,
     /// The values of the kind's fields.
     pub settings: ConnectionSettings,
+    /// What it has besides them.
+    pub extras: ConnectionExtras,
 }
 
 /// An application, `[[user_pool.application]]`.

@@ -23,7 +23,7 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use hufu_protocol::sealing::SealingKey;
 use hufu_store::config::{ResourceHolder, StoredConfig};
 use hufu_store::senders::StoredSender;
-use hufu_store::{Read, Store, StoreError, Tx, Write, config, registrations, senders, versions};
+use hufu_store::{Read, Store, StoreError, Tx, Write, config, identities, registrations, senders, versions};
 use hufu_types::{Action, ApplicationId, Clock, OpaqueToken, PoolId, Random, Timestamp};
 use secrecy::SecretString;
 use serde_json::json;
@@ -44,6 +44,8 @@ pub struct Options {
     /// Disable connections and applications, and remove senders, that a pool in the file has but the file
     /// does not name.
     pub prune: bool,
+    /// Give connections another app though people have logged in through the present one.
+    pub new_apps: bool,
     /// Only plan; write nothing.
     pub dry_run: bool,
 }
@@ -107,6 +109,7 @@ pub async fn apply(
         desired: file.clone(),
         file_name: file_name.to_owned(),
         prune: options.prune,
+        new_apps: options.new_apps,
         sealing: sealing.clone(),
         random: random.clone(),
         now,
@@ -134,6 +137,7 @@ struct Task {
     desired: Desired,
     file_name: String,
     prune: bool,
+    new_apps: bool,
     sealing: Arc<SealingKey>,
     random: Arc<dyn Random>,
     now: Timestamp,
@@ -166,10 +170,44 @@ impl Task {
             }
             let registered = registrations::of_pool(tx, &desired.id).await?.into_iter().collect();
             let resources = resources.clone();
-            pools.push(PresentPool { stored, senders, elsewhere, registered, resources });
+            let taken_files = HashSet::new();
+            let mut used_realms = HashSet::new();
+            for realm in stored.connections.iter().filter_map(|connection| connection.realms.own.clone()) {
+                if identities::is_realm_used(tx, &desired.id, &realm).await? {
+                    used_realms.insert(realm);
+                }
+            }
+            let present =
+                PresentPool { stored, senders, elsewhere, registered, resources, taken_files, used_realms };
+            pools.push(present);
         }
+        self.find_taken_files(tx, &mut pools).await?;
         let found = users::find(tx, &self.desired, &names).await?;
         Ok(planner::plan(self, &pools, &names, &found))
+    }
+
+    /// Finds the verification files that connections have of which this file says nothing.
+    async fn find_taken_files(
+        &self,
+        tx: &mut Tx<'_>,
+        pools: &mut [PresentPool<'_>],
+    ) -> Result<(), StoreError> {
+        for (index, desired) in self.desired.pools.iter().enumerate() {
+            for file in desired.connections.iter().filter_map(|c| c.extras.verification_file.as_ref()) {
+                let Some((pool, holder)) = config::verification_file_holder(tx, &file.name).await? else {
+                    continue;
+                };
+                let is_named = self.desired.pools.iter().zip(pools.iter()).any(|(desired, present)| {
+                    let mut stored = present.stored.connections.iter().filter(|c| c.id == holder);
+                    desired.id == pool
+                        && stored.any(|c| desired.connections.iter().any(|d| d.identifier == c.identifier))
+                });
+                if !is_named && let Some(present) = pools.get_mut(index) {
+                    present.taken_files.insert(file.name.clone());
+                }
+            }
+        }
+        Ok(())
     }
 
     fn password(&self, (pool, user): UserIndex) -> Option<&SecretString> {
@@ -188,6 +226,10 @@ struct PresentPool<'a> {
     registered: HashSet<ApplicationId>,
     /// The resources of the applications, in any pool, whose resources the file leaves as they are.
     resources: Vec<ResourceHolder>,
+    /// The verification files of the file that a connection has of which the file says nothing.
+    taken_files: HashSet<String>,
+    /// The realms of its connections of which somebody has an id.
+    used_realms: HashSet<String>,
 }
 
 async fn hash_passwords(
@@ -281,6 +323,7 @@ impl Execute {
         match step {
             Step::Pool(pool) => done(&pool.run(tx, now).await?),
             Step::Connection(connection) => done(&connection.run(tx, now).await?),
+            Step::FreeFile(pool, connection) => config::free_verification_file(tx, pool, connection).await,
             Step::Application(application) => done(&application.run(tx, now).await?),
             Step::TakeOver(pool, application) => {
                 registrations::delete_client(tx, pool, application).await.map(drop)

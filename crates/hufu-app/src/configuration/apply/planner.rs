@@ -17,7 +17,7 @@ use super::plan::{Line, Plan, PlanAction, PoolPlan};
 use super::users::{Found, Match};
 use super::{NewClientSecret, PresentPool, Task, UserIndex, users};
 use crate::configuration::applications::PutApplication;
-use crate::configuration::change::Operation as _;
+use crate::configuration::change::{NEW_APP, Operation as _};
 use crate::configuration::connections::{PutConnection, WantedConnection};
 use crate::configuration::pools::{self, PutPool};
 use crate::configuration::senders::{PutSender, RemoveSender};
@@ -37,6 +37,8 @@ pub(super) struct Planned {
 pub(super) enum Step {
     Pool(PutPool),
     Connection(PutConnection),
+    /// Takes the name of a verification file from a connection whose own step follows.
+    FreeFile(PoolId, ConnectionId),
     Application(Box<PutApplication>),
     /// An application that registered itself is the file's from now on.
     TakeOver(PoolId, ApplicationId),
@@ -55,7 +57,7 @@ impl Step {
             Self::Application(application) => Some(application.pool()),
             Self::Sender(sender) => Some(sender.pool()),
             Self::NoSender(sender) => Some(sender.pool()),
-            Self::InsertUser(..) | Self::TakeOver(..) => None,
+            Self::InsertUser(..) | Self::TakeOver(..) | Self::FreeFile(..) => None,
         }
     }
 }
@@ -70,7 +72,9 @@ pub(super) fn plan(
     let mut plan = Plan::default();
     let (mut steps, mut secrets, mut errors) = (Vec::new(), Vec::new(), Vec::new());
     for (desired, present) in task.desired.pools.iter().zip(present) {
-        PoolPlanner::new(task, present, desired, &mut steps, &mut errors).freed_resources();
+        let mut planner = PoolPlanner::new(task, present, desired, &mut steps, &mut errors);
+        planner.freed_files();
+        planner.freed_resources();
     }
     for (index, (desired, found)) in task.desired.pools.iter().zip(found).enumerate() {
         let Some(present) = present.get(index) else { continue };
@@ -193,8 +197,28 @@ impl<'a> PoolPlanner<'a> {
         Line { action: PlanAction::Unchanged, text }
     }
 
+    /// Takes verification files from the connections that lose them, before others of the file get them.
+    fn freed_files(&mut self) {
+        for desired in &self.desired.connections {
+            let present = self.stored_connections().find(|present| present.identifier == desired.identifier);
+            let Some(present) = present.filter(|present| present.extras.verification_file.is_some()) else {
+                continue;
+            };
+            if present.extras.verification_file != desired.extras.verification_file {
+                self.steps.push(Step::FreeFile(self.desired.id.clone(), present.id.clone()));
+            }
+        }
+    }
+
     fn connections(&mut self) {
         for desired in &self.desired.connections {
+            if let Some(file) = &desired.extras.verification_file
+                && self.present.taken_files.contains(&file.name)
+            {
+                let reason = "a connection that is not in this file has a verification file of this name — \
+                              take it out here or there";
+                self.refuse(desired.at, reason);
+            }
             let present =
                 self.stored_connections().find(|connection| connection.identifier == desired.identifier);
             match present {
@@ -227,8 +251,16 @@ impl<'a> PoolPlanner<'a> {
         }
         let wanted = wanted_connection(desired);
         let changed = wanted.differences(present, &self.task.sealing);
-        let more: &[&str] = if present.enabled { &[] } else { &[ENABLED_AGAIN] };
-        self.compared(&connection_label(present), &changed, more);
+        let left = wanted.left_realm(present, &self.task.sealing);
+        let is_used = left.is_some_and(|realm| self.present.used_realms.contains(realm));
+        if is_used && !self.task.new_apps {
+            self.refuse(desired.at, format!("{NEW_APP} — correct app_id, or apply with --new-apps to go on"));
+            return;
+        }
+        let mut more = Vec::new();
+        more.extend((!present.enabled).then_some(ENABLED_AGAIN));
+        more.extend(is_used.then_some(NEW_APP));
+        self.compared(&connection_label(present), &changed, &more);
         if !changed.is_empty() || !present.enabled {
             self.connection(present.id.clone(), wanted);
         }
@@ -240,6 +272,7 @@ impl<'a> PoolPlanner<'a> {
             id,
             connection,
             expected: None,
+            knows_of_new_app: self.task.new_apps,
             sealing: self.task.sealing.clone(),
             random: self.task.random.clone(),
         }));
@@ -305,6 +338,7 @@ fn wanted_connection(desired: &DesiredConnection) -> WantedConnection {
         open_platform: desired.open_platform.clone(),
         association: desired.association.clone(),
         settings: Some(desired.settings.clone()),
+        extras: desired.extras.clone(),
     }
 }
 

@@ -6,8 +6,8 @@ use hufu_protocol::sealing::SealingKey;
 use hufu_store::config::{self, Revised, StoredConnection};
 use hufu_store::{StoreError, Tx};
 use hufu_types::{
-    Association, AssociationMode, ConnectionId, ConnectionKind, ConnectionSettings, Identifier, OpenPlatform,
-    PoolId, Random, SettingProblem, Timestamp,
+    Association, AssociationMode, ConnectionExtras, ConnectionId, ConnectionKind, ConnectionSettings,
+    Identifier, OpenPlatform, PoolId, Random, SettingProblem, Timestamp, VerificationFile,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
@@ -15,7 +15,7 @@ use serde_json::{Map, Value as Json};
 use super::super::change::{Operation, Outcome, Rejection, is_expected};
 use super::super::connections::{PutConnection, WantedConnection};
 use super::{Document, Edit, Reading, Shape, complete, joined, object_of};
-use crate::sources::{self, Field};
+use crate::sources::{self, field};
 
 #[derive(Serialize, Deserialize)]
 #[serde(default)]
@@ -28,6 +28,10 @@ struct Own {
     enabled: bool,
     open_platform: String,
     association: Association,
+    logo: Option<String>,
+    verification_file: Option<VerificationFile>,
+    callback: Vec<String>,
+    return_user: bool,
     /// Read by the kind's table.
     fields: Map<String, Json>,
 }
@@ -42,7 +46,23 @@ impl Default for Own {
             enabled: true,
             open_platform: OpenPlatform::DEFAULT.to_owned(),
             association: Association::default(),
+            logo: None,
+            verification_file: None,
+            callback: Vec::new(),
+            return_user: false,
             fields: Map::new(),
+        }
+    }
+}
+
+impl Own {
+    /// Takes out what is the same for connections of all kinds.
+    fn take_extras(&mut self) -> ConnectionExtras {
+        ConnectionExtras {
+            logo: self.logo.take(),
+            verification_file: self.verification_file.take(),
+            callback: std::mem::take(&mut self.callback),
+            return_user: self.return_user,
         }
     }
 }
@@ -60,19 +80,15 @@ pub fn shape() -> &'static Shape {
 pub struct ShownConnection {
     /// Its document. Its `fields` are without secrets.
     pub document: Document,
-    /// The secret fields of its kind, and whether they are set.
-    pub secrets: Vec<(&'static str, bool)>,
+    /// The paths of the secret fields of its kind, and whether they are set.
+    pub secrets: Vec<(String, bool)>,
 }
 
 /// Shows a connection. If its settings cannot be opened with this key, it has no fields.
 pub fn show(stored: &StoredConnection, sealing: &SealingKey) -> ShownConnection {
     let settings = sources::settings::open(stored, sealing).unwrap_or_default();
-    let (secret, plain): (Vec<&Field>, Vec<&Field>) =
-        sources::fields(stored.kind).iter().partition(|field| field.secret);
-    let fields = plain.into_iter().filter_map(|field| {
-        let value = settings.get(field.name)?.clone();
-        Some((field.name.to_owned(), value))
-    });
+    let fields = sources::fields(stored.kind);
+    let extras = stored.extras.clone();
     let own = Own {
         identifier: stored.identifier.to_string(),
         kind: Some(stored.kind),
@@ -81,7 +97,11 @@ pub fn show(stored: &StoredConnection, sealing: &SealingKey) -> ShownConnection 
         enabled: stored.enabled,
         open_platform: stored.open_platform.0.to_string(),
         association: stored.association.clone(),
-        fields: fields.collect(),
+        logo: extras.logo,
+        verification_file: extras.verification_file,
+        callback: extras.callback,
+        return_user: extras.return_user,
+        fields: field::shown(fields, settings.values()),
     };
     let mut document = object_of(&own);
     complete(&OWN, &mut document);
@@ -89,8 +109,10 @@ pub fn show(stored: &StoredConnection, sealing: &SealingKey) -> ShownConnection 
         // What the mode does not use is not shown, and so takes its default when the mode changes.
         association.retain(|name, _| uses(stored.association.mode, name));
     }
-    let secrets = secret.into_iter().map(|field| (field.name, settings.get(field.name).is_some()));
-    ShownConnection { document, secrets: secrets.collect() }
+    if stored.extras.verification_file.is_none() {
+        document.insert("verification_file".to_owned(), Json::Null);
+    }
+    ShownConnection { document, secrets: field::secrets(fields, settings.values()) }
 }
 
 /// Whether a mode of association uses this member.
@@ -116,6 +138,8 @@ pub struct EditConnection {
     pub edit: Edit,
     /// The revision that the caller last saw. `None` to skip the check. Of no meaning for a new connection.
     pub expected: Option<i64>,
+    /// See [`PutConnection::knows_of_new_app`].
+    pub knows_of_new_app: bool,
     /// The key that seals the settings.
     pub sealing: Arc<SealingKey>,
     /// The source of randomness for sealing.
@@ -153,6 +177,7 @@ impl Operation for EditConnection {
             id: self.id.clone(),
             connection,
             expected: Some(present.map_or(0, |present| present.revision)),
+            knows_of_new_app: self.knows_of_new_app,
             sealing: self.sealing.clone(),
             random: self.random.clone(),
         };
@@ -170,7 +195,7 @@ impl EditConnection {
         let present = present.map(|present| &present.value);
         let shown = present.map(|present| show(present, &self.sealing));
         let set: Vec<&str> =
-            shown.iter().flat_map(|shown| &shown.secrets).filter(|s| s.1).map(|s| s.0).collect();
+            shown.iter().flat_map(|shown| &shown.secrets).filter(|s| s.1).map(|s| s.0.as_str()).collect();
         let mut document =
             self.edit.over(shown.as_ref().map(|shown| shown.document.clone()).unwrap_or_default());
         reading.prune_members(&OWN, &mut document, "");
@@ -202,8 +227,10 @@ impl EditConnection {
             reading.refuse_too("open_platform", format!("not valid — {rule}"));
         });
         let (kind, identifier, open_platform) = (own.kind?, identifier.ok()?, open_platform.ok());
+        let extras = own.take_extras();
+        reading.refuse_all(extras.problems(kind));
         let association = self.association(reading, own.association, kind, names_fields, names_methods);
-        let settings = self.settings(reading, kind, &own.fields, &set);
+        let settings = self.settings(reading, kind, own.fields, &set);
         Some(WantedConnection {
             identifier,
             kind,
@@ -213,6 +240,7 @@ impl EditConnection {
             open_platform: OpenPlatform(open_platform?),
             association,
             settings: Some(settings),
+            extras,
         })
     }
 
@@ -254,32 +282,20 @@ impl EditConnection {
         &self,
         reading: &mut Reading,
         kind: ConnectionKind,
-        values: &Map<String, Json>,
+        mut values: Map<String, Json>,
         set: &[&str],
     ) -> ConnectionSettings {
-        let mut settings = ConnectionSettings::default();
         let fields = sources::fields(kind);
-        let known = || fields.iter().map(|field| field.name).collect::<Vec<_>>().join(", ");
-        for name in values.keys().filter(|name| !fields.iter().any(|field| field.name == **name)) {
-            let reason = format!("there is no such field — those of {} are {}", kind.as_str(), known());
-            reading.refuse(joined("fields", name), reason);
+        let asked = self.edit.asked().get("fields");
+        let is_cleared = |path: &str| {
+            let pointer = format!("/{}", path.replace('.', "/"));
+            asked.and_then(|asked| asked.pointer(&pointer)).is_some_and(Json::is_null)
+        };
+        let stays = |path: &str| set.contains(&path) && !is_cleared(path);
+        for problem in sources::problems(kind, &values, &stays) {
+            reading.refuse_too(joined("fields", &problem.path), problem.reason);
         }
-        let asked = self.edit.asked().get("fields").and_then(Json::as_object);
-        for field in fields {
-            let path = joined("fields", field.name);
-            let is_cleared = asked.is_some_and(|of| of.get(field.name).is_some_and(Json::is_null));
-            match values.get(field.name) {
-                Some(Json::String(text)) => match field.form.check(text) {
-                    Ok(()) => settings.set(field.name, text.as_str()),
-                    Err(rule) => reading.refuse(path, format!("not valid — {rule}")),
-                },
-                Some(_) => reading.refuse(path, format!("not a string — {}", field.form.rule())),
-                None if field.required && (is_cleared || !set.contains(&field.name)) => {
-                    reading.refuse_too(path, format!("missing — {}", field.form.rule()));
-                }
-                None => {}
-            }
-        }
-        settings
+        field::complete(fields, &mut values);
+        values.into()
     }
 }

@@ -25,6 +25,8 @@ pub type Document = Map<String, Json>;
 const MOST_PROBLEMS: usize = 64;
 /// The members that an object is shown with, beside those of its shape.
 const READ_ONLY: [&str; 3] = ["id", "revision", "secrets"];
+/// The member by which a caller confirms a change that was refused before.
+const CONFIRM: &str = "confirm";
 /// The most characters of a member's name that are repeated in a problem.
 const LONGEST_NAME: usize = 64;
 
@@ -43,6 +45,16 @@ impl Edit {
         match self {
             Self::New(document) | Self::Patch(document) => document,
         }
+    }
+
+    /// Takes out of it whether the caller confirms what was refused before. It is no member of an object.
+    pub(crate) fn take_confirmation(&mut self) -> bool {
+        let (Self::New(document) | Self::Patch(document)) = self;
+        let is_confirmed = document.get(CONFIRM) == Some(&Json::Bool(true));
+        if is_confirmed {
+            document.remove(CONFIRM);
+        }
+        is_confirmed
     }
 
     /// The document that is wanted, given the present one.

@@ -43,7 +43,7 @@ struct Probed {
 const ANSWERS: usize = 3;
 /// …within this time…
 const WINDOW: Duration = Duration::from_secs(5 * 60);
-/// …to so many different people. Who they are is not known, so their networks are counted.
+/// …to so many different people. Whose login WeChat refuses is not known, so their networks are counted.
 const PEOPLE: usize = 2;
 
 /// The answers of WeChat that say that the app is frozen, banned or closed.
@@ -64,7 +64,8 @@ pub(crate) struct Circuits {
 /// An answer that the app is out of service.
 struct Heard {
     at: Timestamp,
-    network: Option<String>,
+    /// Somebody's network, or their OpenID.
+    who: Option<String>,
 }
 
 /// What an answer of WeChat says about the app.
@@ -118,13 +119,13 @@ impl Circuits {
     }
 
     /// Counts an answer. Returns whether there have been enough of them.
-    fn out_of_service(&self, connection: &ConnectionId, network: Option<String>, now: Timestamp) -> bool {
+    fn out_of_service(&self, connection: &ConnectionId, who: Option<String>, now: Timestamp) -> bool {
         let mut runs = self.runs();
         let run = runs.entry(connection.clone()).or_default();
         run.retain(|heard| now.minus(WINDOW) < heard.at);
-        run.push(Heard { at: now, network });
-        let networks: HashSet<_> = run.iter().map(|heard| &heard.network).collect();
-        let is_enough = run.len() >= ANSWERS && networks.len() >= PEOPLE;
+        run.push(Heard { at: now, who });
+        let people: HashSet<_> = run.iter().map(|heard| &heard.who).collect();
+        let is_enough = run.len() >= ANSWERS && people.len() >= PEOPLE;
         if is_enough {
             runs.remove(connection);
         } else if run.len() > ANSWERS * 4 {
@@ -156,13 +157,23 @@ impl App {
         ip: Option<&str>,
         outcome: &Result<T, hufu_wechat::Error>,
     ) {
+        self.heard_for(connection, || ip.map(network_of), outcome).await;
+    }
+
+    /// The same, for somebody who is told from others by `who`.
+    pub(crate) async fn heard_for<T>(
+        &self,
+        connection: &Connection,
+        who: impl FnOnce() -> Option<String>,
+        outcome: &Result<T, hufu_wechat::Error>,
+    ) {
         let errcode = match verdict(outcome) {
             Verdict::Served => return self.circuits.served(&connection.id, outcome.is_ok()),
             Verdict::OutOfService(code) => code,
             Verdict::Unknown if self.has_worked(connection).await => UNKNOWN_APP,
             Verdict::Unknown | Verdict::Nothing => return,
         };
-        if self.circuits.out_of_service(&connection.id, ip.map(network_of), self.now()) {
+        if self.circuits.out_of_service(&connection.id, who(), self.now()) {
             let rid = outcome.as_ref().err().and_then(hufu_wechat::Error::rid);
             self.mark_unavailable(connection, errcode, rid).await;
         }

@@ -26,6 +26,7 @@ pub(crate) const KIND: Kind = Kind {
     realm: super::realm,
     prove: |app, attempt| Box::pin(prove(app, attempt)),
     probe: Probe::AppToken,
+    has_app_tokens: true,
     checks: &[
         checks::app_token,
         checks::connection,

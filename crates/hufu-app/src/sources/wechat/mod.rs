@@ -1,17 +1,23 @@
 //! WeChat: what its login modes share.
 //!
-//! Reading order: `exchange` (turns a client's code into ids), one module per mode (`mini_program`,
-//! `mobile`), and `client_data` (what a client can query without logging in).
+//! Reading order: `exchange` (turns a client's code into ids), `authorized` (the code of an app, a website or a web page),
+//! one module per mode (`mini_program`, `mobile`, `pc`, `webpage`, `official_account`), and `client_data` (what a client can query without
+//! logging in).
 
 pub(crate) mod app_tokens;
+mod authorized;
 pub(crate) mod client_data;
 pub(crate) mod exchange;
 pub(crate) mod mini_program;
 pub(crate) mod mobile;
+pub(crate) mod official_account;
+pub(crate) mod pc;
+pub(crate) mod webpage;
 
 use hufu_types::refusal::Code;
 use hufu_types::{
-    Application, Connection, ConnectionSettings, IdentityKind, OpenPlatform, Profile, Proof, realm,
+    Application, Connection, ConnectionSettings, IdentityKind, OpaqueToken, OpenPlatform, Profile, Proof,
+    realm,
 };
 use hufu_wechat::AppCredentials;
 
@@ -35,6 +41,11 @@ pub(crate) fn credentials(connection: &Connection) -> AppCredentials {
         app_id: app_id(connection).to_owned(),
         app_secret: connection.settings.text(APP_SECRET).unwrap_or_default().into(),
     }
+}
+
+/// The state of a login, which WeChat brings back.
+fn state(state: &OpaqueToken) -> Result<hufu_wechat::State, Refusal> {
+    hufu_wechat::State::parse(state.expose()).map_err(Refusal::internal)
 }
 
 /// OpenIDs are unique within an app, UnionIDs within an Open Platform account.

@@ -35,7 +35,15 @@ impl World {
 
     fn put(&self, id: &ConnectionId, connection: WantedConnection, expected: Option<i64>) -> PutConnection {
         let (sealing, random) = (self.sealing.clone(), self.random.clone());
-        PutConnection { pool: shop(), id: id.clone(), connection, expected, sealing, random }
+        PutConnection {
+            pool: shop(),
+            id: id.clone(),
+            connection,
+            expected,
+            knows_of_new_app: false,
+            sealing,
+            random,
+        }
     }
 
     async fn shop_mini(&self) -> StoredConnection {
@@ -55,6 +63,7 @@ fn like(stored: &StoredConnection, settings: Option<ConnectionSettings>) -> Want
         open_platform: stored.open_platform.clone(),
         association: stored.association.clone(),
         settings,
+        extras: stored.extras.clone(),
     }
 }
 
@@ -139,7 +148,7 @@ on_both_engines! {
         let rejected = world.change(world.put(&new, like.clone(), Some(0))).await;
         assert!(matches!(rejected, Outcome::Rejected(Rejection::IdentifierTaken)));
         let other = WantedConnection { identifier: hufu_types::Identifier::parse("other").unwrap(), ..like };
-        assert!(matches!(world.change(world.put(&new, other.clone(), None)).await, Outcome::Rejected(Rejection::Field("app_id", _))));
+        assert!(matches!(world.change(world.put(&new, other.clone(), None)).await, Outcome::Rejected(Rejection::Settings(_))));
         assert!(matches!(world.change(world.put(&stored.id, other, None)).await, Outcome::Rejected(Rejection::Fixed(..))));
 
         let application = world.application(APPLICATION).await;

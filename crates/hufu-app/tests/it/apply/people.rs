@@ -102,7 +102,7 @@ on_both_engines! {
             .replace("mail.example.com", "smtp.example.com")
             .replace("key=5ec2e7", "key=5ec2e8")
             .replace("login.en", "register.en");
-        let dry = world.apply_with(&changed, Options { prune: false, dry_run: true }).await;
+        let dry = world.apply_with(&changed, Options { prune: false, new_apps: false, dry_run: true }).await;
         let plan = world.apply(&changed).await;
         assert_eq!(plan, dry);
         insta::allow_duplicates! { insta::assert_snapshot!(plan, @"

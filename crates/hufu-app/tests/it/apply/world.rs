@@ -45,9 +45,9 @@ pub(super) struct World {
     pub(super) random: Arc<dyn Random>,
 }
 
-pub(super) const PLAIN: Options = Options { prune: false, dry_run: false };
-pub(super) const PRUNE: Options = Options { prune: true, dry_run: false };
-pub(super) const DRY_RUN: Options = Options { prune: false, dry_run: true };
+pub(super) const PLAIN: Options = Options { prune: false, new_apps: false, dry_run: false };
+pub(super) const PRUNE: Options = Options { prune: true, new_apps: false, dry_run: false };
+pub(super) const DRY_RUN: Options = Options { prune: false, new_apps: false, dry_run: true };
 
 impl World {
     pub(super) async fn new(database: TestDatabase) -> Self {

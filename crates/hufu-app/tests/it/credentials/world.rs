@@ -62,7 +62,7 @@ impl World {
 
     async fn with(database: TestDatabase, has_outbox: bool, settings: &str, limits: Limits) -> Self {
         let base = Base::new(database, Timestamp(1_700_000_100_000), TestRandom::new(1)).await;
-        let options = Options { prune: false, dry_run: false };
+        let options = Options { prune: false, new_apps: false, dry_run: false };
         base.apply(&FILE.replace("SETTINGS", settings), options).await;
         let outbox = Outbox::new(base.clock.clone());
         let parts = Parts { limits, outbox: has_outbox.then(|| outbox.clone()), ..base.parts() };

@@ -43,7 +43,7 @@ impl World {
     ) -> Self {
         let base = Base::new(database, NOW, SystemRandom).await;
         let text = "[[user_pool]]\nid = \"shop\"\nname = \"Shop\"\n";
-        base.apply(text, apply::Options { prune: false, dry_run: false }).await;
+        base.apply(text, apply::Options { prune: false, new_apps: false, dry_run: false }).await;
         let mut limits = Limits::default();
         change(&mut limits);
         let mut parts = Parts { limits, ..base.parts() };

@@ -110,7 +110,7 @@ impl World {
 
     /// Applies a file.
     pub(super) async fn apply(&self, text: &str) {
-        self.base.apply(text, apply::Options { prune: false, dry_run: false }).await;
+        self.base.apply(text, apply::Options { prune: false, new_apps: false, dry_run: false }).await;
     }
 
     pub(super) fn of_pool(&self, pool: &str) -> Self {

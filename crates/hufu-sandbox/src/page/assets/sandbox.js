@@ -90,7 +90,7 @@
   act($("login-code"), async () => {
     const { value, dataset } = app();
     const answer = await control("POST", "/codes", { app_id: value, user: person() });
-    const [path, name] = dataset.kind === "mobile" ? ["oauth2/access_token", "code"] : ["jscode2session", "js_code"];
+    const [path, name] = dataset.kind !== "miniprogram" ? ["oauth2/access_token", "code"] : ["jscode2session", "js_code"];
     const query = `appid=${value}&secret=${encodeURIComponent(dataset.secret)}&${name}=${answer.code}&grant_type=authorization_code`;
     showCode(words.login, answer, `curl '${location.origin}/api/sns/${path}?${query}'`);
   });

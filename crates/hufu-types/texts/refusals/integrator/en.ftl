@@ -157,6 +157,12 @@ redirect-uri-unknown = The redirect_uri is missing or is not registered: send on
 grant-not-allowed = The application does not have the grant { $grant }: add it to the application's grants.
 authorization-code-invalid = The authorization code is not valid (unknown, expired, used, or issued for another client, redirect_uri or PKCE verifier): start the login again.
 login-request-expired = The login page belongs to an authorization request that is too old or was not made here: start the login again.
+source-login-unknown = The state of this login is unknown, older than ten minutes, or of another connection: start the login again.
+source-login-elsewhere = The login was started in another browser, or the browser keeps no cookies: start it again in the browser where it ends.
+source-login-denied = WeChat brought no code back: the person did not agree. Let them start again.
+source-login-answered = A code was brought back for this login before, and this is another one: start the login again.
+callback-unknown = The redirect_url is not registered: send one of the application's redirect_uris, or of the connection's callback.
+login-given-up = The person gave up the login. Let them start again.
 login-method-off = The application does not offer { $method }: add it to login.methods or login.registration of the application.
 logout-uri-unknown = The post_logout_redirect_uri is not registered: send one of the application's logout_redirect_uris.
 third-party-token = The token was granted to an application that asks for consent, and opens /oidc/me alone: let the user do this in an application without consent.
@@ -282,3 +288,27 @@ not-a-list = it is not a JSON list; if each line is a user, set the format to js
 column-twice = the column { $field } stands twice
 unknown-columns = no fields are known for the columns { $field }: correct their names, or ask to ignore unknown fields
 not-a-row = its first line is not a CSV row
+
+## Logins by QR code
+
+qr-code-unknown = There is no such QR code: request a new one. A browser asks by its own secret; a phone names what it scanned.
+qr-code-expired = The QR code has expired: request a new one.
+qr-code-not-scanned = The QR code has not been scanned: report the scan first, then what the person decides.
+qr-code-decided = The login of this QR code was confirmed, cancelled or used before, or failed: request a new code.
+qr-code-of-another = Somebody else has scanned this QR code: only they confirm or cancel its login.
+login-ticket-invalid = The ticket is not valid (unknown, used, expired, not confirmed, or of another application): request a new QR code. A ticket is used once.
+login-ticket-elsewhere = The ticket belongs to another browser, or to a hosted login page: it logs in there and nowhere else.
+qr-code-by-device = The token is a device's, whose login was approved elsewhere: confirm with the login of an app.
+no-login-mini-program = The connection has no mini program of its own, and the instance has none either: set app_id and app_secret of the connection, or [wechat.default_mini_program] of the server.
+short-code-unknown = The code is not one of this official account's, or has expired: send the one that the page shows now.
+connection-without-qr-code = The connection { $connection } shows no QR code: name one that does.
+
+## Messages of official accounts
+
+push-unsigned = The signature of the message is missing or wrong: check that the token in WeChat's settings is the connection's.
+push-stale = The message was signed more than ten minutes ago, or in the future: check the clock of this server.
+push-not-encrypted = The message is not encrypted, and the connection has encryption = "safe": set the same in WeChat's settings.
+push-undecryptable = The message cannot be decrypted: check that the AppID and the EncodingAESKey in WeChat's settings are the connection's.
+push-malformed = The message is neither XML nor JSON as WeChat writes it, or declares entities: send it as WeChat does.
+push-replayed = The message arrived before, or its signature belongs to another one: nothing is done with it.
+push-for-another = The message is for another account: check the original_id of the connection.

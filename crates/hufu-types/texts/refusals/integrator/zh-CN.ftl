@@ -157,6 +157,12 @@ redirect-uri-unknown = redirect_uri 缺失或未登记：请发送应用的 redi
 grant-not-allowed = 该应用没有启用授权类型 { $grant }：请将其加入应用的 grants。
 authorization-code-invalid = 授权码无效（不存在、已过期、已使用，或属于其他客户端、redirect_uri 或 PKCE 校验码）：请重新发起登录。
 login-request-expired = 该登录页面所属的授权请求已过期，或不是由本服务发起的：请重新发起登录。
+source-login-unknown = 这次登录的 state 不存在、已超过十分钟，或属于另一个连接：请重新发起登录。
+source-login-elsewhere = 这次登录是在另一个浏览器中发起的，或浏览器未保存 Cookie：请在同一个浏览器中重新发起。
+source-login-denied = 微信没有带回 code：用户未同意授权。请让用户重新发起。
+source-login-answered = 这次登录已带回过另一个 code：请重新发起登录。
+callback-unknown = redirect_url 未登记：请使用应用的 redirect_uris 或连接的 callback 之一。
+login-given-up = 用户放弃了登录。请让用户重新发起。
 login-method-off = 该应用未提供 { $method }：请将其加入应用的 login.methods 或 login.registration。
 logout-uri-unknown = post_logout_redirect_uri 未登记：请发送应用的 logout_redirect_uris 之一。
 third-party-token = 该令牌授予了需要用户同意的应用，只能访问 /oidc/me：请让用户在无需同意的应用中操作。
@@ -282,3 +288,27 @@ not-a-list = 不是 JSON 列表，如果每行是一个用户，请把格式指�
 column-twice = 列 { $field } 出现了两次
 unknown-columns = 无法识别的列：{ $field }，请改正列名，或选择忽略未知字段
 not-a-row = 第一行不是有效的 CSV
+
+## 扫码登录
+
+qr-code-unknown = 二维码不存在：请重新获取。浏览器使用自己的密钥查询，手机使用扫到的内容。
+qr-code-expired = 二维码已过期：请重新获取。
+qr-code-not-scanned = 二维码尚未被扫描：请先上报扫码，再上报用户的决定。
+qr-code-decided = 该二维码的登录已确认、已取消、已使用或已失败：请重新获取二维码。
+qr-code-of-another = 该二维码已被他人扫描：只有扫码的人可以确认或取消登录。
+login-ticket-invalid = ticket 无效（不存在、已使用、已过期、尚未确认，或属于其他应用）：请重新获取二维码。每个 ticket 只能使用一次。
+login-ticket-elsewhere = 该 ticket 属于其他浏览器，或属于托管登录页：只能在那里登录。
+qr-code-by-device = 该 token 属于在别处获得批准的设备：请使用 App 中的登录来确认。
+no-login-mini-program = 该连接没有配置小程序，服务器也没有默认小程序：请设置连接的 app_id 和 app_secret，或服务器的 [wechat.default_mini_program]。
+short-code-unknown = 该数字码不属于此公众号，或已过期：请发送页面当前显示的数字码。
+connection-without-qr-code = 连接 { $connection } 不提供二维码：请指定提供二维码的连接。
+
+## 公众号消息
+
+push-unsigned = 消息没有签名或签名错误：请检查微信后台的令牌 (Token) 与该连接的是否一致。
+push-stale = 消息的签名时间与现在相差超过十分钟：请检查本服务器的时钟。
+push-not-encrypted = 消息没有加密，而该连接设为 encryption = "safe"：请在微信后台选择相同的方式。
+push-undecryptable = 消息无法解密：请检查微信后台的 AppID 和消息加解密密钥 (EncodingAESKey) 与该连接的是否一致。
+push-malformed = 消息不是微信格式的 XML 或 JSON，或者声明了实体：请按微信的格式发送。
+push-replayed = 消息以前收到过，或其签名属于另一条消息：不作处理。
+push-for-another = 消息属于另一个账号：请检查该连接的 original_id。

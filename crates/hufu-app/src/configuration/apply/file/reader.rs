@@ -5,32 +5,28 @@
 use std::collections::HashSet;
 
 use hufu_types::{
-    ApplicationId, ApplicationKind, Association, ConnectionKind, ConnectionSettings, Email, Identifier,
-    OpenPlatform, Phone, PoolId, SigningAlgorithm, UserId, Username, lifetime,
+    ApplicationId, ApplicationKind, Association, ConnectionKind, Email, Identifier, Language, OpenPlatform,
+    Phone, PoolId, SigningAlgorithm, UserId, Username, lifetime,
 };
 use secrecy::ExposeSecret as _;
+use serde_json::Value as Json;
 
 use super::client::{CLIENT_KEYS, read_client};
 use super::error::Position;
 use super::messages::{read_email, read_sms, read_templates};
 use super::scopes::read_scopes;
-use super::settings::{read_association, read_settings};
+use super::settings::{read_association, read_extras, read_settings};
 use super::table::{Item, Table, Unique, quoted};
 use super::{
     ConnectionReference, Desired, DesiredApplication, DesiredConnection, DesiredLifetimes, DesiredPool,
     DesiredUser,
 };
 use crate::configuration::document::check_label;
-use crate::sources::{self, Field};
+use crate::sources::{self, Field, Form, field};
 
 /// Known login modes that are not supported yet.
-const UNSERVED_CONNECTION_KINDS: &[&str] = &[
-    "wechat:pc",
-    "wechat:webpage-authorization",
-    "wechatmp-qrcode",
-    "wechat:miniprogram:qrconnect",
-    "wechat:miniprogram:app-launch",
-];
+const UNSERVED_CONNECTION_KINDS: &[&str] =
+    &["wechatmp-qrcode", "wechat:miniprogram:qrconnect", "wechat:miniprogram:app-launch"];
 
 /// Ids that are unique across pools.
 #[derive(Default)]
@@ -39,6 +35,7 @@ struct InstanceIds {
     applications: Unique,
     users: Unique,
     resources: Unique,
+    files: Unique,
 }
 
 pub(super) fn read_file(file: Table<'_>) -> Desired {
@@ -80,12 +77,25 @@ fn read_pool(table: Table<'_>, ids: &mut InstanceIds) -> Option<DesiredPool> {
 
     let platforms = read_open_platforms(table);
     let mut identifiers = Unique::default();
-    let known =
-        ["identifier", "type", "display_name", "login_only", "open_platform", "association", "fields"];
+    let known = [
+        "identifier",
+        "type",
+        "display_name",
+        "login_only",
+        "open_platform",
+        "association",
+        "logo",
+        "verification_file",
+        "callback",
+        "return_user",
+        "fields",
+    ];
     let connections: Vec<_> = table
         .tables("connection", "user_pool.connection", "a connection", &known)
         .into_iter()
-        .filter_map(|connection| read_connection(connection, &mut identifiers, platforms.as_deref()))
+        .filter_map(|connection| {
+            read_connection(connection, &mut identifiers, &mut ids.files, platforms.as_deref())
+        })
         .collect();
 
     let mut known = vec!["id", "name", "type", "default", "connections", "signing_algorithm", "tokens"];
@@ -139,6 +149,7 @@ fn read_open_platforms(table: Table<'_>) -> Option<Vec<Identifier>> {
 fn read_connection(
     table: Table<'_>,
     identifiers: &mut Unique,
+    files: &mut Unique,
     platforms: Option<&[Identifier]>,
 ) -> Option<DesiredConnection> {
     let identifier = table.required("identifier").and_then(|item| {
@@ -162,9 +173,10 @@ fn read_connection(
         Some(item) => read_association(item, kind),
         None => Some(Association::default()),
     };
+    let extras = read_extras(table, kind, files);
     let fields = table.required("fields");
     let settings = if let Some(kind) = kind {
-        fields.and_then(|item| read_fields(item, sources::fields(kind)))
+        fields.and_then(|item| read_fields(item, "the fields of a connection", sources::fields(kind)))
     } else {
         fields.inspect(|item| check_values(*item));
         None
@@ -178,16 +190,32 @@ fn read_connection(
         login_only,
         open_platform: OpenPlatform(open_platform?),
         association: association?,
-        settings: settings?,
+        settings: settings?.into(),
+        extras: extras?,
     })
 }
 
-fn read_value(item: Item<'_>, field: &Field) -> Option<String> {
+fn read_value(item: Item<'_>, field: &Field) -> Option<Json> {
     let check = |text: &str| field.form.check(text);
-    if field.secret {
-        item.secret(check).map(|secret| secret.expose_secret().to_owned())
-    } else {
-        item.parse(|text| check(text).map(|()| text.to_owned()))
+    match field.form {
+        Form::Flag { .. } => item.boolean().map(Json::Bool),
+        Form::Addresses => {
+            let read = |item: Item<'_>| item.parse(|text| check(text).map(|()| Json::from(text)));
+            let elements: Vec<_> = item.elements().into_iter().map(read).collect();
+            elements.into_iter().collect::<Option<Vec<_>>>().map(Json::Array)
+        }
+        Form::ByLanguage { .. } => {
+            let tags: Vec<_> = Language::ALL.iter().map(|language| language.tag()).collect();
+            let table = item.table("write { zh-CN = \"…\" }", "a text by language", &tags)?;
+            let read = |item: Item<'_>| {
+                Some((item.key.to_owned(), item.parse(|text| check(text).map(|()| Json::from(text)))?))
+            };
+            let texts: Vec<_> = table.items().map(read).collect();
+            texts.into_iter().collect::<Option<_>>().map(Json::Object)
+        }
+        Form::Table(fields) => read_fields(item, "this table", fields).map(Json::Object),
+        _ if field.secret => item.secret(check).map(|secret| secret.expose_secret().into()),
+        _ => item.parse(|text| check(text).map(|()| text.into())),
     }
 }
 
@@ -204,14 +232,19 @@ fn check_values(item: Item<'_>) {
     }
 }
 
-/// The fields of a connection, as defined by its kind.
-fn read_fields(item: Item<'_>, fields: &[Field]) -> Option<ConnectionSettings> {
-    let shown = |field: &Field| if field.secret { "…" } else { "\"…\"" };
-    let example: Vec<_> = fields.iter().map(|field| format!("{} = {}", field.name, shown(field))).collect();
+/// The fields of a connection, as defined by its kind, or of a table in one.
+fn read_fields(item: Item<'_>, what: &'static str, fields: &[Field]) -> Option<field::Values> {
+    let shown = |field: &Field| match field.form {
+        Form::Table(_) => "{ … }",
+        _ if field.secret => "…",
+        _ => "\"…\"",
+    };
+    let required = fields.iter().filter(|field| field.required);
+    let example: Vec<_> = required.map(|field| format!("{} = {}", field.name, shown(field))).collect();
     let advice = format!("write {{ {} }}", example.join(", "));
     let known: Vec<_> = fields.iter().map(|field| field.name).collect();
-    let table = item.table(&advice, "the fields of a connection", &known)?;
-    let mut settings = ConnectionSettings::default();
+    let table = item.table(&advice, what, &known)?;
+    let mut values = field::Values::new();
     let mut is_sound = true;
     for field in fields {
         let item = if field.required { table.required(field.name) } else { table.optional(field.name) };
@@ -220,11 +253,12 @@ fn read_fields(item: Item<'_>, fields: &[Field]) -> Option<ConnectionSettings> {
             continue;
         };
         match read_value(item, field) {
-            Some(value) => settings.set(field.name, value),
+            Some(value) => drop(values.insert(field.name.to_owned(), value)),
             None => is_sound = false,
         }
     }
-    is_sound.then_some(settings)
+    field::complete(fields, &mut values);
+    is_sound.then_some(values)
 }
 
 fn read_application(

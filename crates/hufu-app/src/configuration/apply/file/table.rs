@@ -371,7 +371,7 @@ impl<'a> Item<'a> {
                 Json::Array(elements.into_iter().collect::<Option<_>>()?)
             }
             DeValue::Table(entries) if entries.len() == 1 && entries.contains_key("env") => {
-                Json::String(self.secret(|_| Ok(()))?.expose_secret().to_owned())
+                Json::String(self.secret(|_| Ok::<_, &str>(()))?.expose_secret().to_owned())
             }
             DeValue::Table(_) => {
                 let table = self.open_table("write a table", "a table")?;
@@ -384,7 +384,10 @@ impl<'a> Item<'a> {
 
     /// A secret, given directly or through an environment variable. `rule` validates it. Error messages never
     /// quote it.
-    pub(super) fn secret(&self, rule: impl FnOnce(&str) -> Result<(), &'static str>) -> Option<SecretString> {
+    pub(super) fn secret<E: Display>(
+        &self,
+        rule: impl FnOnce(&str) -> Result<(), E>,
+    ) -> Option<SecretString> {
         let (value, origin) = if let DeValue::String(text) = self.value.get_ref() {
             (text.to_string(), String::new())
         } else {

@@ -219,8 +219,10 @@ fn connections() {
         ("identifier = \"Shop\"", format!("5:14: `identifier` is not valid — {identifier}")),
         ("open_platform = \"\"", format!("5:17: `open_platform` is not valid — {identifier}")),
         (
-            "type = \"wechat:pc\"",
-            format!("5:8: connection type `wechat:pc` is not served by this version — it serves {served}"),
+            "type = \"wechatmp-qrcode\"",
+            format!(
+                "5:8: connection type `wechatmp-qrcode` is not served by this version — it serves {served}"
+            ),
         ),
         (
             "type = \"wechat\"",

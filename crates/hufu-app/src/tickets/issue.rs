@@ -1,0 +1,185 @@
+//! A browser asks for a QR code; a redirect hands a login over.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_recursion::async_recursion as boxed;
+use hufu_store::qr_tickets::NewTicket;
+use hufu_store::rates::{self, Limit};
+use hufu_types::refusal::Code;
+use hufu_types::{
+    Application, Connection, OpaqueToken, Proof, TicketKind, Timestamp, TokenHash, TokenPurpose,
+};
+use serde_json::{Map, Value};
+
+use super::secrets::{hash_of_secret, new_scene, new_short_code, ticket_of};
+use super::unit::{IssueTicket, TicketIssued};
+use super::{DETAILS, Details, PROOF, Proven, needs_connection};
+use crate::address::network_of;
+use crate::login::AccountResolver;
+use crate::{App, Origin, Refusal};
+
+/// How many short codes are tried until one is free. There are 100,000,000 for each connection.
+const CANDIDATES: usize = 4;
+
+/// What a browser asks for.
+#[derive(Clone, Debug)]
+pub struct TicketRequest {
+    /// The application to log in to.
+    pub application: Arc<Application>,
+    /// Who scans the picture.
+    pub kind: TicketKind,
+    /// The connection, for all kinds but the pool's own app.
+    pub connection: Option<Arc<Connection>>,
+    /// Custom data for the account.
+    pub custom_data: Map<String, Value>,
+    /// Whether followers send a short code instead of scanning.
+    pub has_short_code: bool,
+    /// Where the request comes from. With the mark of a browser the ticket belongs to a hosted page.
+    pub origin: Origin,
+}
+
+/// A new ticket. `Debug` does not show the secret.
+pub struct IssuedTicket {
+    /// The secret of the browser.
+    pub secret: OpaqueToken,
+    /// What stands in the picture.
+    pub scene: String,
+    /// The code that a follower types.
+    pub short_code: Option<String>,
+    /// How long it can be scanned and confirmed.
+    pub life: Duration,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+impl std::fmt::Debug for IssuedTicket {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("IssuedTicket").field("life", &self.life).finish_non_exhaustive()
+    }
+}
+
+impl App {
+    /// Issues the ticket of a QR code.
+    ///
+    /// # Errors
+    /// [`Code::TooOften`]; [`Code::ConnectionUnavailable`]; [`Code::Invalid`] for custom data that the pool does not take.
+    #[boxed]
+    pub async fn issue_ticket(&self, request: TicketRequest) -> Result<IssuedTicket, Refusal> {
+        let TicketRequest { application, kind, connection, custom_data, has_short_code, origin } = request;
+        if needs_connection(kind) != connection.is_some() {
+            return Err(Code::Internal.because("a kind of ticket and its connection do not go together"));
+        }
+        let pool = &application.pool;
+        // What is refused at the login is better refused now.
+        if let Some(connection) = &connection {
+            self.require_available(connection)?;
+        }
+        self.custom_data_patch(pool, custom_data.clone())?;
+        let (now, life) = (self.now(), self.config().settings(pool).qr.life);
+        let secret = OpaqueToken::generate(TokenPurpose::QrCode, &*self.random);
+        let hash = hash_of_secret(secret.expose());
+        let scene = new_scene(&*self.random);
+        let short_codes: Vec<Option<String>> = if has_short_code {
+            (0..CANDIDATES).map(|_| Some(new_short_code(&*self.random))).collect()
+        } else {
+            vec![None]
+        };
+        let mut tickets = Vec::with_capacity(short_codes.len());
+        for short_code in &short_codes {
+            let details =
+                Details { custom_data: custom_data.clone(), short_code: short_code.clone(), created_at: now };
+            tickets.push(NewTicket {
+                hash: hash.clone(),
+                scene: Some(scene.clone()),
+                short_code: short_code
+                    .as_deref()
+                    .zip(connection.as_deref())
+                    .map(|(code, connection)| self.short_code_hash(connection, code)),
+                kind,
+                application: application.id.clone(),
+                connection: connection.as_ref().map(|connection| connection.id.clone()),
+                cookie: origin.browser.clone(),
+                details: self.seal_for(&hash, DETAILS, &details)?,
+                proof: None,
+                created_at: now,
+                expires_at: now.plus(life),
+            });
+        }
+        let place = self.store_ticket(&application, tickets, &origin).await?;
+        let short_code = short_codes.into_iter().nth(place).flatten();
+        Ok(IssuedTicket { secret, scene, short_code, life, created_at: now })
+    }
+
+    /// Hands over a login that went through a redirect: whoever gets the ticket, once, logs in with it. Somebody who may
+    /// not log in is refused now, where there is somebody to be told.
+    ///
+    /// # Errors
+    /// As [`App::log_in_proved`] for somebody who may not log in; [`Code::TooOften`].
+    #[boxed]
+    pub async fn hand_over(
+        &self,
+        application: &Arc<Application>,
+        connection: &Arc<Connection>,
+        proof: Proof,
+        custom_data: Map<String, Value>,
+        origin: &Origin,
+    ) -> Result<OpaqueToken, Refusal> {
+        let pool = &application.pool;
+        self.custom_data_patch(pool, custom_data.clone())?;
+        let rules = self.rules(application, connection);
+        let resolver = AccountResolver { pool: pool.clone(), proof: proof.clone(), rules };
+        if let Err(failure) = self.check_login_permitted(resolver).await {
+            return Err(self.refuse_source_login(application, connection, origin, failure).await);
+        }
+        let secret = OpaqueToken::generate(TokenPurpose::QrCode, &*self.random);
+        let (now, hash) = (self.now(), hash_of_secret(secret.expose()));
+        let details = Details { custom_data, short_code: None, created_at: now };
+        let proven = Proven { proof, network: origin.ip.as_deref().map(network_of) };
+        let ticket = NewTicket {
+            scene: None,
+            short_code: None,
+            kind: TicketKind::HandedOver,
+            application: application.id.clone(),
+            connection: Some(connection.id.clone()),
+            cookie: None,
+            details: self.seal_for(&hash, DETAILS, &details)?,
+            proof: Some(self.seal_for(&hash, PROOF, &proven)?),
+            created_at: now,
+            expires_at: now.plus(self.config().settings(pool).qr.ticket),
+            hash,
+        };
+        self.store_ticket(application, vec![ticket], origin).await?;
+        Ok(ticket_of(secret.expose()))
+    }
+
+    /// Stores the first of these whose short code is free. Returns its place.
+    async fn store_ticket(
+        &self,
+        application: &Application,
+        tickets: Vec<NewTicket>,
+        origin: &Origin,
+    ) -> Result<usize, Refusal> {
+        let (now, window) = (self.now(), self.limits.qr_code_window);
+        let guard = origin.ip.as_deref().map(|ip| Limit {
+            name: format!("qr_code:{}", network_of(ip)),
+            most: self.limits.qr_codes_per_ip,
+            window,
+        });
+        let unit = IssueTicket { pool: application.pool.clone(), tickets, guard, now };
+        match self.write(unit).await? {
+            TicketIssued::At(place) => Ok(place),
+            TicketIssued::TooOften => {
+                let wait = rates::wait(window, now);
+                Err(Code::TooOften.retry_after(wait).because("QR codes from this network"))
+            }
+            TicketIssued::NoneFree => Err(Code::Internal.because("no short code was free")),
+        }
+    }
+
+    /// The keyed hash of a short code, which only followers of this connection send.
+    pub(super) fn short_code_hash(&self, connection: &Connection, code: &str) -> TokenHash {
+        let text = format!("{}\0{code}", connection.id);
+        TokenHash(self.sealing.mac("qr_ticket:short_code", text.as_bytes()))
+    }
+}

@@ -1,0 +1,142 @@
+//! Logins by QR code. A browser asks for a ticket and shows its picture; a phone scans that and proves who its person is;
+//! the browser logs in.
+//!
+//! The phone only *proves*. The login is the browser's: with its address, for what it asked, by the engine of every other
+//! login, so that refusals, logins that wait, binding and consent are as everywhere. Any node issues a ticket, another
+//! one hears of the phone, a third serves the browser.
+//!
+//! A ticket has two names. The *secret* is the browser's: it alone reads the state, and what it logs in with is derived
+//! from it. The *scene* stands in the picture, where everybody can read it, and yields nothing. A ticket that a hosted
+//! page made is bound to the browser's cookie as well.
+//!
+//! Reading order: `issue`, `phone` (what a phone does), `take` (the browser logs in), `unit` (the units of work of all
+//! three), `watch` (how the browsers that wait on a node learn what happened elsewhere).
+
+mod issue;
+mod phone;
+mod picture;
+mod secrets;
+mod take;
+pub(crate) mod unit;
+pub(crate) mod watch;
+
+use hufu_store::qr_tickets::Ticket;
+use hufu_types::{OpaqueToken, Proof, TicketKind, TicketState, Timestamp, TokenHash};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+pub use issue::{IssuedTicket, TicketRequest};
+pub use phone::TicketOrder;
+pub use picture::QrPicture;
+pub use unit::{
+    Advance, Advanced, FindShortCode, FoundShortCode, IssueTicket, TakeTicket, TicketIssued, Took,
+};
+pub use watch::TicketWatch;
+
+/// Whether a message can be the short code of a ticket.
+pub(crate) fn is_short_code(message: &str) -> bool {
+    secrets::read_short_code(message).is_some()
+}
+
+use crate::{App, Refusal};
+
+/// What a browser sends along when it asks for a QR code. It is stored sealed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Details {
+    /// Custom data for the account, stored with the login.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub(crate) custom_data: Map<String, Value>,
+    /// The code that a follower types, as the page shows it again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) short_code: Option<String>,
+    /// When the ticket was made.
+    pub(crate) created_at: Timestamp,
+}
+
+/// What a phone proved. It is stored sealed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Proven {
+    pub(crate) proof: Proof,
+    /// The network that the proof came from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) network: Option<String>,
+}
+
+/// Who scanned a QR code, as the browser shows them. It is stored sealed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScannedBy {
+    /// The nickname.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nickname: Option<String>,
+    /// The address of the picture.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub photo: Option<String>,
+}
+
+/// How far a ticket has come, for the browser that waits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TicketView {
+    /// What became of it.
+    pub state: TicketState,
+    /// Whether its time is over. Then the state counts no more.
+    pub has_expired: bool,
+    /// Who scanned it.
+    pub scanned_by: Option<std::sync::Arc<ScannedBy>>,
+    /// The number of the refusal, if it failed.
+    pub failure: Option<u32>,
+    /// When it expires.
+    pub expires_at: Timestamp,
+    /// Whether it belongs to a hosted page. Then it logs in there, and nobody is told what to log in with.
+    pub is_on_page: bool,
+}
+
+impl TicketView {
+    /// Whether nothing comes after it.
+    pub fn is_final(&self) -> bool {
+        self.has_expired || self.state.is_final()
+    }
+}
+
+impl App {
+    /// What a browser logs in with once the ticket of this secret is confirmed.
+    pub fn login_ticket(&self, secret: &str) -> OpaqueToken {
+        secrets::ticket_of(secret)
+    }
+
+    fn seal_for<T: Serialize>(&self, hash: &TokenHash, what: &str, value: &T) -> Result<Vec<u8>, Refusal> {
+        let plain = zeroize::Zeroizing::new(serde_json::to_vec(value).map_err(Refusal::internal)?);
+        Ok(self.sealing.seal(&*self.random, &context(hash, what), &plain))
+    }
+
+    fn open_of<T: for<'de> Deserialize<'de>>(
+        &self,
+        hash: &TokenHash,
+        what: &str,
+        sealed: &[u8],
+    ) -> Result<T, Refusal> {
+        let opened = self.sealing.open(&context(hash, what), sealed).map_err(Refusal::internal)?;
+        serde_json::from_slice(opened.expose()).map_err(Refusal::internal)
+    }
+
+    fn details_of(&self, ticket: &Ticket) -> Result<Details, Refusal> {
+        self.open_of(&ticket.hash, DETAILS, &ticket.details)
+    }
+
+    fn proven_of(&self, ticket: &Ticket) -> Result<Option<Proven>, Refusal> {
+        ticket.progress.proof.as_deref().map(|sealed| self.open_of(&ticket.hash, PROOF, sealed)).transpose()
+    }
+}
+
+const DETAILS: &str = "details";
+const PROOF: &str = "proof";
+const SHOWN: &str = "shown";
+
+/// What a sealed part of a ticket is bound to.
+fn context(hash: &TokenHash, what: &str) -> String {
+    format!("qr_ticket:{}:{what}", hex::encode(hash.as_bytes()))
+}
+
+/// Whether tickets of this kind need a connection.
+const fn needs_connection(kind: TicketKind) -> bool {
+    !matches!(kind, TicketKind::App)
+}

@@ -1,0 +1,132 @@
+//! The browser logs in with a ticket that a phone has confirmed.
+
+use std::sync::Arc;
+
+use async_recursion::async_recursion as boxed;
+use hufu_store::qr_tickets::Ticket;
+use hufu_types::flow::RequestedTokens;
+use hufu_types::refusal::Code;
+use hufu_types::{Application, ApplicationId, Method, TicketKind};
+
+use super::secrets::hash_of_secret;
+use super::unit::{TakeTicket, Took};
+use crate::authorization::HandedTicket;
+use crate::configuration::ApplicationHint;
+use crate::digest::hash_token;
+use crate::login::{LogInByTicket, TicketLogin};
+use crate::{App, LoginAnswer, LoginOptions, Origin, Refusal};
+
+impl App {
+    /// Logs in the browser that has this ticket, at the application that it was made for. It can be used once, whatever
+    /// comes of it.
+    ///
+    /// # Errors
+    /// [`Code::LoginTicketInvalid`]; [`Code::LoginTicketElsewhere`] for one of a hosted page; as every login.
+    #[boxed]
+    pub async fn log_in_by_ticket<'a>(
+        &'a self,
+        ticket: &str,
+        named: ApplicationHint<'a>,
+        requested: RequestedTokens,
+        origin: &Origin,
+    ) -> Result<LoginAnswer, Refusal> {
+        if let Some(handed) = HandedTicket::read(ticket.trim()) {
+            return self.log_in_by_handed_ticket(handed, named, &requested, origin).await;
+        }
+        let config = self.config();
+        let application = named.application().map(ApplicationId::parse).transpose();
+        let application = application.map_err(|_| Code::LoginTicketInvalid)?;
+        let hash = hash_token(ticket.trim());
+        let unit = TakeTicket { hash, application, cookie: None, now: self.now() };
+        let ticket = self.take_ticket(unit).await?;
+        let application = config.application(ticket.application.as_str());
+        let application = application.filter(|application| named.agrees_with(application));
+        let application = application.ok_or(Code::LoginTicketInvalid)?;
+        self.log_in_with(application, &ticket, requested, origin).await
+    }
+
+    /// Logs in the browser of a hosted page, with the secret of its QR code.
+    ///
+    /// # Errors
+    /// As [`Self::log_in_by_ticket`]; [`Code::LoginTicketElsewhere`] also for the secret of another browser.
+    #[boxed]
+    pub async fn log_in_by_qr_code(
+        &self,
+        application: &Arc<Application>,
+        secret: &str,
+        requested: RequestedTokens,
+        origin: &Origin,
+    ) -> Result<LoginAnswer, Refusal> {
+        let (hash, cookie) = (hash_of_secret(secret), origin.browser.clone());
+        let unit = TakeTicket { hash, application: Some(application.id.clone()), cookie, now: self.now() };
+        let ticket = self.take_ticket(unit).await?;
+        self.log_in_with(application, &ticket, requested, origin).await
+    }
+
+    async fn take_ticket(&self, unit: TakeTicket) -> Result<Ticket, Refusal> {
+        let hash = unit.hash.clone();
+        match self.write(unit).await? {
+            Took::Ticket(ticket) => {
+                self.tickets.consumed(&hash);
+                Ok(*ticket)
+            }
+            Took::Invalid => Err(Code::LoginTicketInvalid.into()),
+            Took::Elsewhere => Err(Code::LoginTicketElsewhere.into()),
+        }
+    }
+
+    async fn log_in_with(
+        &self,
+        application: &Arc<Application>,
+        ticket: &Ticket,
+        requested: RequestedTokens,
+        origin: &Origin,
+    ) -> Result<LoginAnswer, Refusal> {
+        let custom_data = self.details_of(ticket)?.custom_data;
+        let options = LoginOptions { requested, custom_data };
+        if ticket.kind == TicketKind::App {
+            return self.log_in_scanned(application, ticket, options, origin).await;
+        }
+        let config = self.config();
+        let connection = ticket.connection.as_ref().and_then(|id| config.connection(id));
+        let connection = connection.filter(|connection| connection.pool == application.pool);
+        let connection = connection.ok_or(Code::LoginTicketInvalid)?;
+        if !connection.enabled || !application.connections.contains(&connection.id) {
+            let name = connection.identifier.to_string();
+            return Err(Code::ConnectionNotForApplication.with("connection", name));
+        }
+        let proven = self.proven_of(ticket)?.ok_or(Code::LoginTicketInvalid)?;
+        self.log_in_proved(application, connection, proven.proof, options, origin).await
+    }
+
+    /// Logs in whoever confirmed in the pool's own app, if they are still logged in there.
+    async fn log_in_scanned(
+        &self,
+        application: &Arc<Application>,
+        ticket: &Ticket,
+        options: LoginOptions,
+        origin: &Origin,
+    ) -> Result<LoginAnswer, Refusal> {
+        let LoginOptions { requested, custom_data } = options;
+        Self::check_surface(application, &requested)?;
+        let session = ticket.progress.session.as_ref().ok_or(Code::LoginTicketInvalid)?;
+        let session = self.living_session(&ticket.pool, session).await;
+        let session = session.map_err(|_| Code::LoginTicketInvalid)?;
+        let patch = self.custom_data_patch(&ticket.pool, custom_data)?;
+        let method = Method::AppQrCode;
+        let prepared =
+            self.prepare_own_login(application, method.as_str(), method, (requested, patch), origin);
+        // The account that the session leads to: that of whoever confirmed, or what it has been merged into since.
+        let unit = LogInByTicket {
+            user: session.account.clone(),
+            pool: ticket.pool.clone(),
+            plan: prepared.plan.clone(),
+        };
+        match self.write(unit).await? {
+            TicketLogin::Login(outcome) => {
+                self.conclude(application, &prepared.plan, prepared.secrets, *outcome)
+            }
+            TicketLogin::Gone => Err(Code::LoginTicketInvalid.into()),
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! A login that sends the browser to a source and back: its links on the login page, its start, and its end.
+//!
+//! A start belongs to an authorization request, which a hosted page carries sealed. Published clients start one by
+//! themselves, and say where it is to return to.
+
+use axum::extract::Path;
+use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use hufu_app::authorization::{Next, SocialResponse};
+use hufu_app::sources::BrowserKind;
+use hufu_app::{ApplicationHint, Arrival, Refusal, SocialTarget};
+use hufu_types::refusal::Code;
+use hufu_types::{Connection, PoolId, origin_of};
+use hufu_web::oidc::outcome;
+use hufu_web::page::{Viewer, pause, refused_page};
+use hufu_web::request::Query;
+use hufu_web::server::Routes;
+use hufu_web::surface::{refusing, sdk};
+
+use super::common::{Caller, Person, Visit, Words};
+use super::login;
+
+pub(super) fn routes() -> Routes {
+    let mut routes = Routes::new();
+    // Published clients write both.
+    for social in ["/connections/social", "/connection/social"] {
+        routes = routes
+            .route(&format!("{social}/{{identifier}}"), get(start))
+            .route(&format!("{social}/{{identifier}}/{{pool}}"), get(start_in_pool))
+            .route(&format!("{social}/{{identifier}}/{{pool}}/callback"), get(callback));
+    }
+    refusing(routes, sdk)
+}
+
+/// A link that starts a login.
+pub(super) struct Link {
+    pub(super) identifier: String,
+    pub(super) address: String,
+    pub(super) text: String,
+    /// The picture of the connection, in place of WeChat's.
+    pub(super) logo: Option<String>,
+    /// Whether the browser is WeChat's own, so that this is the way to log in.
+    pub(super) is_at_home: bool,
+}
+
+impl Link {
+    pub(super) fn img_origin(&self) -> Option<String> {
+        self.logo.as_deref().and_then(origin_of)
+    }
+}
+
+/// The links for this browser, in the application's order.
+pub(super) fn links(visit: &Visit) -> Vec<Link> {
+    let all = visit.app().redirecting_connections(visit.application(), visit.kind);
+    let link = |connection: &Connection| Link {
+        identifier: connection.identifier.to_string(),
+        address: start_address(visit, connection),
+        text: connection.display_name.clone(),
+        // Without an origin the page's policy could not name it.
+        logo: connection.extras.logo.clone().filter(|logo| origin_of(logo).is_some()),
+        is_at_home: visit.kind == BrowserKind::Wechat,
+    };
+    all.iter().map(|connection| link(connection)).collect()
+}
+
+fn start_address(visit: &Visit, connection: &Connection) -> String {
+    visit.address_of_request(&format!("/connections/social/{}", connection.identifier))
+}
+
+/// What the application has for another browser, if it has nothing for this one.
+pub(super) fn notes(visit: &Visit, links: &[Link]) -> Vec<String> {
+    if !links.is_empty() {
+        return Vec::new();
+    }
+    let elsewhere = [(BrowserKind::Wechat, "open-in-wechat"), (BrowserKind::Desktop, "open-on-computer")];
+    let has = |kind| !visit.app().redirecting_connections(visit.application(), kind).is_empty();
+    // Whoever sits at a computer does not look for a way into WeChat.
+    let may = |kind| visit.kind != BrowserKind::Desktop && visit.kind != kind && has(kind);
+    let found = elsewhere.into_iter().filter(|(kind, _)| may(*kind));
+    found.map(|(_, key)| visit.text(key)).collect()
+}
+
+/// In WeChat's own browser the login starts by itself, unless it did just now, the person logged out, or this page is to be
+/// used in another way.
+pub(super) fn start_at_once(visit: &Visit, people: &[Person], words: &Words) -> Option<Response> {
+    let has_other_use = ["another", "method", "reset"].iter().any(|name| words.has(name));
+    if visit.kind != BrowserKind::Wechat || visit.is_paused || has_other_use || !people.is_empty() {
+        return None;
+    }
+    let all = visit.app().redirecting_connections(visit.application(), visit.kind);
+    let mut response = outcome::redirect(&start_address(visit, all.first()?));
+    pause::begin(&mut response, &visit.shared);
+    Some(response)
+}
+
+async fn start(
+    method: Method,
+    viewer: Viewer,
+    caller: Caller,
+    Path(identifier): Path<String>,
+    Query(words): Query<Words>,
+) -> Response {
+    begin(&method, &viewer, caller, &identifier, None, &words).await
+}
+
+async fn start_in_pool(
+    method: Method,
+    viewer: Viewer,
+    caller: Caller,
+    Path((identifier, pool)): Path<(String, String)>,
+    Query(words): Query<Words>,
+) -> Response {
+    begin(&method, &viewer, caller, &identifier, Some(&pool), &words).await
+}
+
+async fn begin(
+    method: &Method,
+    viewer: &Viewer,
+    caller: Caller,
+    identifier: &str,
+    pool: Option<&str>,
+    words: &Words,
+) -> Response {
+    if method == Method::HEAD {
+        return nothing();
+    }
+    let visit = match visit_of(viewer, caller, identifier, pool, words) {
+        Ok(visit) => visit,
+        Err(refusal) => return refused_page(&refusal, viewer),
+    };
+    match depart(&visit, identifier).await {
+        Ok(response) => response,
+        Err(refusal) => refuse(&visit, refusal),
+    }
+}
+
+/// The request that the login belongs to.
+fn visit_of(
+    viewer: &Viewer,
+    caller: Caller,
+    identifier: &str,
+    pool: Option<&str>,
+    words: &Words,
+) -> Result<Visit, Refusal> {
+    if words.has("request") {
+        return Visit::begin(caller, viewer, words);
+    }
+    let app = &caller.shared.app;
+    let config = app.config();
+    let application = config.serving(ApplicationHint::new(words.get("app_id"), pool))?;
+    let connection = app.redirecting_connection(application, identifier)?;
+    let to_opener = (words.get("from_guard") == Some("1")).then_some(SocialTarget::Opener);
+    let target = words.get("redirect_url").map(SocialTarget::Address).or(to_opener);
+    let open = app.social_request(application, &connection, target)?;
+    Visit::of(caller, viewer, open)
+}
+
+async fn depart(visit: &Visit, identifier: &str) -> Result<Response, Refusal> {
+    let connection = visit.app().redirecting_connection(visit.application(), identifier)?;
+    let (browser, language) = (visit.viewer.browser_mark(), visit.language());
+    let page = visit.app().depart(&visit.open, &connection, browser, language, &visit.origin).await?;
+    let mut response = outcome::redirect(&page);
+    visit.viewer.mark_browser(&mut response);
+    Ok(response)
+}
+
+/// The end of a login that is refused: who asked for it is told, or the login page says it and what else there is.
+fn refuse(visit: &Visit, refusal: Refusal) -> Response {
+    if visit.open.request.social.is_none() {
+        return login::refused(visit, &refusal);
+    }
+    let next = Next::Return(Box::new(SocialResponse::refused(&visit.open, refusal)));
+    let told = outcome::next(&visit.shared, &visit.viewer, &visit.open, next);
+    told.unwrap_or_else(|refusal| refused_page(&refusal, &visit.viewer))
+}
+
+async fn callback(
+    method: Method,
+    viewer: Viewer,
+    caller: Caller,
+    Path((identifier, pool)): Path<(String, String)>,
+    Query(words): Query<Words>,
+) -> Response {
+    if method == Method::HEAD {
+        // Nobody is logged in who does not read the answer.
+        return nothing();
+    }
+    let Ok(pool) = PoolId::parse(&pool) else {
+        return refused_page(&Code::SourceLoginUnknown.into(), &viewer);
+    };
+    let arrival = Arrival {
+        pool: &pool,
+        identifier: &identifier,
+        state: words.get("state").unwrap_or_default(),
+        code: words.get("code"),
+        browser: &viewer.browser_mark(),
+    };
+    let arrived = match caller.shared.app.arrive(&arrival, &caller.origin).await {
+        Ok(arrived) => arrived,
+        Err(refusal) => return refused_page(&refusal, &viewer),
+    };
+    let visit = match Visit::of(caller, &viewer, arrived.open) {
+        Ok(visit) => visit,
+        Err(refusal) => return refused_page(&refusal, &viewer),
+    };
+    let answered = match arrived.answer {
+        // There was no box to tick, so it is as the login page has it at first.
+        Ok(answer) => visit.answer(answer, visit.application().login.keep_signed_in).await,
+        Err(refusal) => return refuse(&visit, refusal),
+    };
+    match answered {
+        Ok(mut response) => {
+            if visit.is_paused {
+                pause::end(&mut response, &visit.shared);
+            }
+            response
+        }
+        Err(refusal) => refused_page(&refusal, &visit.viewer),
+    }
+}
+
+/// The answer to somebody who does not read it.
+fn nothing() -> Response {
+    (StatusCode::OK, [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))]).into_response()
+}

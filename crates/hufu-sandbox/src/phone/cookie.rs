@@ -1,0 +1,50 @@
+//! Who holds the phone, and in which language it is: two cookies. Cookies of a host are shared between its ports,
+//! so their names say whose they are.
+
+use std::sync::Arc;
+
+use axum::http::{HeaderMap, HeaderValue, header};
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+
+use crate::page::text::Language;
+use crate::state::State;
+use crate::state::people::Person;
+
+const PERSON: &str = "hufu-sandbox-person";
+const LANGUAGE: &str = "hufu-sandbox-lang";
+
+fn value<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
+    lines.flat_map(|line| line.split(';')).find_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='))
+}
+
+/// The person that was chosen on the phone in this browser.
+pub(crate) fn chosen(state: &State, headers: &HeaderMap) -> Option<Arc<Person>> {
+    let name = percent_decode_str(value(headers, PERSON)?).decode_utf8().ok()?;
+    state.people.named(&name).ok()
+}
+
+/// The cookie that chooses a person.
+pub(super) fn choose(person: &Person) -> HeaderValue {
+    set(PERSON, &utf8_percent_encode(&person.name, NON_ALPHANUMERIC).to_string())
+}
+
+/// The language of the query, else the chosen one, else the browser's.
+pub(super) fn language(query: Option<&str>, headers: &HeaderMap) -> Language {
+    let asked = query.unwrap_or_default().split('&').any(|pair| pair.starts_with("lang="));
+    match value(headers, LANGUAGE) {
+        Some("zh") if !asked => Language::Chinese,
+        Some("en") if !asked => Language::English,
+        _ => Language::choose(query, headers),
+    }
+}
+
+/// The cookie that chooses a language.
+pub(super) fn speak(language: Language) -> HeaderValue {
+    set(LANGUAGE, language.of("zh", "en"))
+}
+
+fn set(name: &str, value: &str) -> HeaderValue {
+    let text = format!("{name}={value}; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax");
+    HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static(""))
+}

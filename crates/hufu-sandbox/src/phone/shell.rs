@@ -1,0 +1,233 @@
+//! The frame of the phone: what surrounds every screen, and beside it what WeChat was asked and what it pushed.
+
+use std::fmt::{self, Write as _};
+
+use axum::http::HeaderMap;
+use axum::response::Response;
+use hufu_html::Escaped;
+
+use super::widgets::{Face, Icon, Time};
+use super::{beside, cookie};
+use crate::open::view::html;
+use crate::page::text::Language;
+use crate::page::theme;
+use crate::state::State;
+use crate::state::people::Person;
+
+/// How a page of the phone looks: language and theme, of this reader.
+pub(crate) struct Look<'s> {
+    pub(super) state: &'s State,
+    pub(crate) language: Language,
+    theme: &'static str,
+}
+
+/// The tabs of WeChat.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tab {
+    Chats,
+    Scan,
+    Minis,
+    Me,
+}
+
+/// What is at the bottom of a screen.
+#[derive(Default)]
+pub(crate) enum Foot<'a> {
+    Tabs(Tab),
+    #[default]
+    Gesture,
+    Html(&'a str),
+}
+
+/// One screen. The texts are plain, the other parts HTML.
+#[derive(Default)]
+pub(crate) struct Screen<'a> {
+    /// Where the arrow at the top leads.
+    pub(crate) back: Option<&'a str>,
+    /// The arrow is a cross.
+    pub(crate) closes: bool,
+    pub(crate) title: &'a str,
+    pub(crate) subtitle: &'a str,
+    /// HTML at the right of the title.
+    pub(crate) end: &'a str,
+    /// A mini program: its title at the left, and a capsule.
+    pub(crate) is_mini: bool,
+    pub(crate) body: &'a str,
+    pub(crate) foot: Foot<'a>,
+    /// A sheet over the screen.
+    pub(crate) sheet: Option<&'a str>,
+    /// The script draws it again when something changes.
+    pub(crate) is_live: bool,
+}
+
+impl<'s> Look<'s> {
+    pub(crate) fn new(state: &'s State, query: Option<&str>, headers: &HeaderMap) -> Look<'s> {
+        Look { state, language: cookie::language(query, headers), theme: theme(headers) }
+    }
+
+    /// The screen as a response.
+    pub(crate) fn show(&self, screen: &Screen<'_>, person: Option<&Person>) -> Response {
+        html(self.page(screen, person))
+    }
+
+    /// The whole page.
+    pub(crate) fn page(&self, screen: &Screen<'_>, person: Option<&Person>) -> String {
+        let mut to = String::with_capacity(24 * 1024);
+        // Writing to a String cannot fail.
+        let _ = self.write(&mut to, screen, person);
+        to
+    }
+
+    fn write(&self, to: &mut String, screen: &Screen<'_>, person: Option<&Person>) -> fmt::Result {
+        let l = self.language;
+        write!(
+            to,
+            r##"<!DOCTYPE html>
+<html lang="{tag}"{theme}>
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover">
+<meta name="color-scheme" content="light dark">
+<title>{title} · {brand}</title>
+<link rel="icon" href="/icon.svg" type="image/svg+xml">
+<link rel="stylesheet" href="/phone.css">
+<script src="/phone.js" defer></script>
+</head>
+<body class="dev phone-page" data-version="{version}" data-live="{live}">
+<a class="skip" href="#screen">{skip}</a>
+<header class="top">
+<a class="brand" href="/phone"><svg viewBox="0 0 32 32" aria-hidden="true"><use href="/icons.svg#mark"/></svg><span>{brand} <code>sandbox</code></span></a>
+<nav class="where" aria-label="{where_label}"><a href="/phone" aria-current="page">{phone}</a><a href="/">{bench}</a></nav>
+<a class="btn btn-sm btn-quiet" href="/phone/language?to={other}" hreflang="{other}" lang="{other}">{other_name}</a>
+</header>
+<main id="main" class="page">
+<div class="page-head"><div><h1>{heading}</h1><p>{about}</p></div></div>
+<div class="bench">
+"##,
+            tag = l.of("zh-CN", "en"),
+            theme = self.theme,
+            title = Escaped(screen.title),
+            brand = l.of("虎符", "Hufu"),
+            version = self.state.version(),
+            live = screen.is_live,
+            skip = l.of("跳到手机屏幕", "Skip to the phone’s screen"),
+            where_label = l.of("沙箱", "Sandbox"),
+            phone = l.of("手机", "Phone"),
+            bench = l.of("应用、用户与故障", "Apps, people, faults"),
+            other = l.of("en", "zh"),
+            other_name = l.of("English", "中文"),
+            heading = l.of("沙箱手机", "The sandbox’s phone"),
+            about = l.of(
+                "一部装着微信的手机，只在这台电脑上。点它，你的应用就收到真的登录；弄坏它，看你的应用怎么办。",
+                "A phone with WeChat on it, on this machine only. Tap it, and your application gets a real login; break it, and see what your application does."
+            ),
+        )?;
+        self.write_phone(to, screen, person)?;
+        to.push_str("<div class=\"bench-side\" id=\"beside\">\n");
+        beside::write(to, self)?;
+        to.push_str("</div>\n</div>\n</main>\n</body>\n</html>\n");
+        Ok(())
+    }
+
+    fn write_phone(&self, to: &mut String, screen: &Screen<'_>, person: Option<&Person>) -> fmt::Result {
+        let l = self.language;
+        write!(to, r#"<aside class="phone-side" aria-label="{}">"#, l.of("沙箱手机", "The sandbox’s phone"))?;
+        if let Some(person) = person {
+            let whose = match l {
+                Language::Chinese => format!("<strong>{}</strong>的手机", Escaped(&person.name)),
+                Language::English => format!("<strong>{}</strong>’s phone", Escaped(&person.name)),
+            };
+            write!(
+                to,
+                r#"<div class="phone-who">{}<span>{whose}</span>{}<a class="btn btn-sm btn-quiet" href="/phone/people">{}</a></div>"#,
+                Face::person(&person.name).small(),
+                self.trouble(person),
+                l.of("换人", "Change"),
+            )?;
+        }
+        write!(
+            to,
+            r#"<div class="phone"><div class="screen" id="screen" role="group" aria-label="{label}" tabindex="-1">
+<div class="ph-status" aria-hidden="true">{clock}<span>{signal}{battery}</span></div>
+"#,
+            label = l.of("手机屏幕", "Screen of the phone"),
+            clock = Time { ms: self.state.clock.now(), is_short: true },
+            signal = if person.is_some_and(|person| person.offline) { Icon("warn") } else { Icon("signal") },
+            battery = Icon("battery"),
+        )?;
+        self.write_bar(to, screen)?;
+        writeln!(to, r#"<div class="ph-body">{}</div>"#, screen.body)?;
+        match screen.foot {
+            Foot::Tabs(tab) => self.write_tabs(to, tab)?,
+            Foot::Gesture => to.push_str("<div class=\"ph-gesture\"></div>\n"),
+            Foot::Html(foot) => writeln!(to, r#"<div class="ph-foot">{foot}</div>"#)?,
+        }
+        if let Some(sheet) = screen.sheet {
+            writeln!(to, "<div class=\"ph-veil\" aria-hidden=\"true\"></div>\n{sheet}")?;
+        }
+        to.push_str("</div></div>\n</aside>\n");
+        Ok(())
+    }
+
+    /// What is the matter with this phone.
+    fn trouble(&self, person: &Person) -> String {
+        let l = self.language;
+        let troubles = [
+            (person.offline, l.of("断网", "offline")),
+            (person.slow, l.of("慢", "slow")),
+            (person.risky, l.of("高风险", "high-risk")),
+            (person.snapshot, l.of("快照", "snapshot")),
+            (person.hide_phone, l.of("不给手机号", "hides number")),
+        ];
+        let mut badges = String::new();
+        for (_, word) in troubles.into_iter().filter(|(on, _)| *on) {
+            let _ = write!(badges, r#"<span class="badge badge-warn">{word}</span>"#);
+        }
+        badges
+    }
+
+    fn write_bar(&self, to: &mut String, screen: &Screen<'_>) -> fmt::Result {
+        let l = self.language;
+        let back = screen.back.map_or(String::new(), |href| {
+            let (icon, label) =
+                if screen.closes { ("x", l.of("关闭", "Close")) } else { ("left", l.of("返回", "Back")) };
+            format!(r#"<a href="{}" aria-label="{label}">{}</a>"#, Escaped(href), Icon(icon))
+        });
+        let subtitle = if screen.subtitle.is_empty() {
+            String::new()
+        } else {
+            format!("<small>{}</small>", Escaped(screen.subtitle))
+        };
+        let title = Escaped(screen.title);
+        if screen.is_mini {
+            return writeln!(
+                to,
+                r#"<div class="ph-bar ph-bar-wide"><span></span><div><strong>{title}</strong></div><span><span class="capsule">{more}<i></i><a href="/phone/minis" aria-label="{close}">{target}</a></span></span></div>"#,
+                more = Icon("more"),
+                close = l.of("关闭小程序", "Close the mini program"),
+                target = Icon("target"),
+            );
+        }
+        writeln!(
+            to,
+            r#"<div class="ph-bar"><span>{back}</span><div><strong>{title}</strong>{subtitle}</div><span>{end}</span></div>"#,
+            end = screen.end,
+        )
+    }
+
+    fn write_tabs(&self, to: &mut String, active: Tab) -> fmt::Result {
+        let l = self.language;
+        write!(to, r#"<nav class="ph-tabs" aria-label="{}">"#, l.of("手机", "Phone"))?;
+        for (tab, href, icon, word) in [
+            (Tab::Chats, "/phone", "chat", l.of("聊天", "Chats")),
+            (Tab::Scan, "/phone/scan", "scan", l.of("扫一扫", "Scan")),
+            (Tab::Minis, "/phone/minis", "miniprogram", l.of("小程序", "Mini programs")),
+            (Tab::Me, "/phone/me", "user", l.of("我", "Me")),
+        ] {
+            let current = if tab == active { r#" aria-current="page""# } else { "" };
+            write!(to, r#"<a href="{href}"{current}>{}{word}</a>"#, Icon(icon))?;
+        }
+        to.push_str("</nav>\n");
+        Ok(())
+    }
+}

@@ -1,0 +1,105 @@
+//! Logins that are under way at a source that the browser was sent to. The source brings back their `state`, of which only
+//! the hash is here.
+
+use hufu_types::{ApplicationId, ConnectionId, PoolId, Timestamp, TokenHash};
+
+use crate::{Row, StoreError, Tx, statements};
+
+statements! {
+    INSERT = "
+        INSERT INTO source_logins (pool_id, hash, connection_id, application_id, browser, purpose, expires_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    LOCK = "
+        UPDATE source_logins SET code = code WHERE pool_id = $1 AND hash = $2
+        RETURNING connection_id, application_id, browser, purpose, code, expires_at";
+    ANSWER = "UPDATE source_logins SET code = $3 WHERE pool_id = $1 AND hash = $2";
+    SWEEP = "DELETE FROM source_logins WHERE expires_at < $1";
+}
+
+/// A login to insert. `Debug` does not show what is sealed.
+#[derive(Clone)]
+pub struct NewSourceLogin {
+    /// The hash of the state.
+    pub hash: TokenHash,
+    /// The connection.
+    pub connection: ConnectionId,
+    /// The application.
+    pub application: ApplicationId,
+    /// The hash of the secret in the browser's cookie.
+    pub browser: TokenHash,
+    /// What the login is for, sealed.
+    pub purpose: Vec<u8>,
+    /// When it expires.
+    pub expires_at: Timestamp,
+}
+
+impl std::fmt::Debug for NewSourceLogin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NewSourceLogin").field("connection", &self.connection).finish_non_exhaustive()
+    }
+}
+
+/// A login as stored, locked until the unit ends.
+pub struct SourceLogin {
+    /// The connection.
+    pub connection: ConnectionId,
+    /// The application.
+    pub application: ApplicationId,
+    /// The hash of the secret in the browser's cookie.
+    pub browser: Vec<u8>,
+    /// What it is for, sealed.
+    pub purpose: Vec<u8>,
+    /// The hash of the code that the source brought.
+    pub code: Option<Vec<u8>>,
+    /// When it expires.
+    pub expires_at: Timestamp,
+}
+
+/// Inserts a login.
+pub async fn insert(tx: &mut Tx<'_>, pool: &PoolId, new: &NewSourceLogin) -> Result<(), StoreError> {
+    let values = [
+        pool.into(),
+        (&new.hash).into(),
+        (&new.connection).into(),
+        (&new.application).into(),
+        (&new.browser).into(),
+        (&new.purpose).into(),
+        new.expires_at.into(),
+    ];
+    tx.execute(INSERT, &values).await.map(drop)
+}
+
+/// Reads a login and locks it until the unit ends.
+pub async fn get_locked(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    hash: &TokenHash,
+) -> Result<Option<SourceLogin>, StoreError> {
+    tx.optional(LOCK, &[pool.into(), hash.into()], decode).await
+}
+
+/// Stores the hash of the code that the source brought.
+pub async fn answer(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    hash: &TokenHash,
+    code: &TokenHash,
+) -> Result<(), StoreError> {
+    tx.execute(ANSWER, &[pool.into(), hash.into(), code.into()]).await.map(drop)
+}
+
+/// Deletes the logins that expired before `now`.
+pub async fn sweep(tx: &mut Tx<'_>, now: Timestamp) -> Result<u64, StoreError> {
+    tx.execute(SWEEP, &[now.into()]).await
+}
+
+fn decode(row: &Row<'_>) -> Result<SourceLogin, StoreError> {
+    Ok(SourceLogin {
+        connection: ConnectionId::parse(&row.get::<String>(0)?)?,
+        application: ApplicationId::parse(&row.get::<String>(1)?)?,
+        browser: row.get(2)?,
+        purpose: row.get(3)?,
+        code: row.get(4)?,
+        expires_at: Timestamp(row.get(5)?),
+    })
+}
