@@ -10,6 +10,9 @@ use crate::world::{MINI, Plan, SHOP, World};
 
 const FETCH: &str = "/cgi-bin/stable_token";
 const CODE: &str = "/sns/jscode2session";
+const PICTURE: &str = "/wxa/getwxacodeunlimit";
+const FOLLOWER: &str = "/cgi-bin/user/info";
+const SNS: &str = "/sns/oauth2/access_token";
 const NUMBER: &str = "/wxa/business/getuserphonenumber";
 
 /// Checks a connection of the shop.
@@ -101,6 +104,8 @@ on_both_engines! {
             (CODE, 45063, "kind-of-app-wrong", "error"),
             (NUMBER, 48001, "phone-not-permitted", "warning"),
             (NUMBER, 45009, "quota-of-the-day", "warning"),
+            (PICTURE, 41030, "published-not", "warning"),
+            (PICTURE, 85079, "published-not", "warning"),
         ] {
             world.sandbox.clear_faults();
             fault(&world, path, errcode);
@@ -126,6 +131,103 @@ on_both_engines! {
         world.client().log_in(MINI, "bob").await;
         assert_eq!(find(&check(&world, "shop-mini").await, "unionid-missing")["severity"], "warning");
     }
+}
+
+/// A website, a page in WeChat and a QR code, each of an app of its own.
+const OTHERS: &str = r#"
+  [[user_pool.connection]]
+  identifier = "shop-pc"
+  type = "wechat:pc"
+  fields = { app_id = "wx00000000000000c1", app_secret = "secret-of-wx00000000000000c1" }
+  [[user_pool.connection]]
+  identifier = "shop-page"
+  type = "wechat:webpage-authorization"
+  verification_file = { name = "MP_verify_0123456789abcdef.txt", content = "0123456789abcdef" }
+  fields = { app_id = "wx00000000000000c2", app_secret = "secret-of-wx00000000000000c2" }
+  [[user_pool.connection]]
+  identifier = "shop-qr"
+  type = "wechatmp-qrcode"
+  fields = { app_id = "wx00000000000000c2", app_secret = "secret-of-wx00000000000000c2", original_id = "gh_0123456789ab", token = "shoptoken", encryption = "plain" }
+"#;
+
+async fn with_others() -> World {
+    let world = World::new(TestDatabase::sqlite()).await;
+    for (app_id, kind) in
+        [("wx00000000000000c1", AppKind::Website), ("wx00000000000000c2", AppKind::ServiceAccount)]
+    {
+        let secret = crate::world::secret_of(app_id);
+        world.secret(&secret);
+        let app = NewApp {
+            app_id: Some(app_id.to_owned()),
+            secret: Some(secret.as_str().into()),
+            kind,
+            ..NewApp::default()
+        };
+        world.sandbox.add_app(app).unwrap();
+    }
+    let place = "  [[user_pool.application]]";
+    let file = crate::world::FILE.replacen(place, &format!("{OTHERS}{place}"), 1);
+    world.reconfigure(&file).await;
+    world
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn websites_pages_and_qr_codes() {
+    let world = with_others().await;
+    let pc = check(&world, "shop-pc").await;
+    assert_eq!(find(&pc, "kind-of-app-fine")["severity"], "ok");
+    let domain = find(&pc, "website-domain-set")["mend"].as_str().unwrap();
+    assert!(domain.ends_with("id.example.com") && !domain.contains("https"), "{domain}");
+
+    let page = check(&world, "shop-page").await;
+    for name in ["credentials-fine", "kind-of-app-fine", "webpage-domain-set"] {
+        find(&page, name);
+    }
+    // Nobody serves that domain here.
+    let file = find(&page, "address-unreachable");
+    assert_eq!((&file["check"], &file["severity"]), (&json!("verification"), &json!("warning")));
+    assert!(
+        file["message"].as_str().unwrap().contains("https://id.example.com/MP_verify_0123456789abcdef.txt")
+    );
+
+    let code = check(&world, "shop-qr").await;
+    for name in ["credentials-fine", "app-token-fine", "kind-of-app-fine", "address-unreachable"] {
+        find(&code, name);
+    }
+    let url = find(&code, "message-url-set")["message"].as_str().unwrap();
+    let address = format!("https://id.example.com/connections/social/shop-qr/{SHOP}/events");
+    assert!(url.contains(&address) && url.contains("明文模式"), "{url}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_with_websites_pages_and_qr_codes() {
+    let world = with_others().await;
+    for (connection, path, errcode, name) in [
+        ("shop-pc", SNS, 40125, "secret-wrong"),
+        ("shop-pc", SNS, 40013, "kind-of-app-wrong"),
+        ("shop-page", SNS, 40125, "secret-wrong"),
+        ("shop-qr", FETCH, 40164, "ip-not-listed"),
+        ("shop-qr", FOLLOWER, 48001, "followers-not-permitted"),
+        ("shop-qr", FOLLOWER, 40013, "kind-of-app-wrong"),
+    ] {
+        world.sandbox.clear_faults();
+        fault(&world, path, errcode);
+        let checked = check(&world, connection).await;
+        let finding = find(&checked, name);
+        assert_eq!(
+            (&finding["errcode"], &finding["severity"]),
+            (&json!(errcode), &json!("error")),
+            "{connection}"
+        );
+    }
+    let owner = key(&world, AdminRole::Owner, None).await;
+    world.sandbox.clear_faults();
+    let token = |connection: &str| format!("/admin/v1/pools/{SHOP}/connections/{connection}/app-token");
+    let got = call(&world, Some(&owner), "GET", &token("shop-qr"), None).await.is(200);
+    world.secret(got["accessToken"].as_str().unwrap());
+    let same = call(&world, Some(&owner), "GET", &token("shop-page"), None).await.is(200);
+    assert_eq!(got["accessToken"], same["accessToken"], "one app, one token");
+    assert_eq!(call(&world, Some(&owner), "GET", &token("shop-pc"), None).await.is(409)["code"], 2590);
 }
 
 #[tokio::test(flavor = "multi_thread")]
