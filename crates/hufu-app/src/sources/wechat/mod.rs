@@ -6,6 +6,7 @@
 //! logging in).
 
 pub(crate) mod app_launch;
+pub(crate) mod app_tokens;
 mod authorized;
 pub(crate) mod client_data;
 pub(crate) mod default;
