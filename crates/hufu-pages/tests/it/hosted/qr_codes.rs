@@ -69,7 +69,8 @@ fn shown(page: &Answer) -> Shown {
 async fn open_tab(browser: &mut Browser<'_>) -> Answer {
     let page = browser.begin().await;
     let text = page.text();
-    let (before, _) = text.split_once("\" data-connection=\"shop-scan\"").unwrap_or_else(|| panic!("no tab: {text}"));
+    let (before, _) =
+        text.split_once("\" data-connection=\"shop-scan\"").unwrap_or_else(|| panic!("no tab: {text}"));
     let address = before.rsplit("href=\"").next().unwrap().replace("&amp;", "&");
     browser.open(&address).await
 }
