@@ -63,6 +63,10 @@ pub(crate) enum Start {
     QrCode(QrCodes),
 }
 
+/// Draws the picture of a connection's scene that holds so long.
+type DrawPicture =
+    for<'a> fn(&'a App, &'a Connection, &'a str, Duration) -> BoxFuture<'a, Result<QrPicture, Refusal>>;
+
 /// How a kind shows QR codes.
 pub(crate) struct QrCodes {
     /// Who scans them.
@@ -70,8 +74,7 @@ pub(crate) struct QrCodes {
     /// Whether there is no picture for one login alone, so that followers send a short code instead.
     pub(crate) has_short_codes: fn(&Connection) -> bool,
     /// The picture of a scene that holds so long.
-    pub(crate) picture:
-        for<'a> fn(&'a App, &'a Connection, &'a str, Duration) -> BoxFuture<'a, Result<QrPicture, Refusal>>,
+    pub(crate) picture: DrawPicture,
 }
 
 /// How connections of this kind show QR codes. `None` if they do not.
