@@ -1,10 +1,12 @@
 //! The pages of Hufu, built on the page kernel of hufu-web. No decisions are made here.
 //!
+//! - [`dev`]: the start page of `hufu dev`, and the demonstration application behind it.
 //! - [`hosted`]: the login pages.
 //! - [`outbox`]: the messages that `hufu dev` keeps instead of sending them.
 //! - [`session`]: consent, the choice of an account, the login of a device, and the logout.
 
 mod about;
+pub mod dev;
 pub mod hosted;
 pub mod outbox;
 pub mod session;
@@ -29,7 +31,7 @@ pub static TEXTS: LazyLock<Texts> = LazyLock::new(|| {
     ])
 });
 
-/// The routes of all pages. The outbox exists only in development.
+/// The routes of all pages but the start page of `hufu dev`. The outbox exists only in development.
 pub fn routes(outbox: Option<Outbox>) -> Routes {
     hosted::routes().merge(session::routes()).merge(outbox.map_or_else(Routes::new, outbox::routes))
 }

@@ -20,8 +20,12 @@ pub fn answers(verifier: &str, challenge: &str) -> bool {
     if !(43..=128).contains(&verifier.len()) || !verifier.bytes().all(is_allowed) {
         return false;
     }
-    let hash = URL_SAFE_NO_PAD.encode(digest(&SHA256, verifier.as_bytes()));
-    verify_slices_are_equal(hash.as_bytes(), challenge.as_bytes()).is_ok()
+    verify_slices_are_equal(challenge_of(verifier).as_bytes(), challenge.as_bytes()).is_ok()
+}
+
+/// The challenge of a verifier, as a client sends it.
+pub fn challenge_of(verifier: &str) -> String {
+    URL_SAFE_NO_PAD.encode(digest(&SHA256, verifier.as_bytes()))
 }
 
 #[cfg(test)]

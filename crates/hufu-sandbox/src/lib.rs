@@ -39,6 +39,7 @@ mod open;
 mod page;
 mod phone;
 mod picture;
+mod programs;
 mod reply;
 mod state;
 
@@ -59,6 +60,7 @@ pub use acts::push::Delivery;
 pub use clock::ClockStart;
 pub use control::ControlError;
 pub use control::seal::{DataKind, Sealed};
+pub use programs::{Handed, Outcome, Program, What};
 pub use state::apps::{AppKind, AppPatch, AppSecret, AppState, AppView, NewApp};
 pub use state::calls::Call;
 pub use state::faults::{Fault, WrongJson};
@@ -103,6 +105,8 @@ pub struct Options {
     pub push_anywhere: bool,
     /// See [`Settings::deny_redirects`].
     pub deny_redirects: bool,
+    /// The name of the person who holds the phone, until another one is chosen.
+    pub phone_owner: Option<String>,
 }
 
 impl Default for Options {
@@ -121,6 +125,7 @@ impl Default for Options {
             push_timeout_ms: 5_000,
             push_anywhere: false,
             deny_redirects: true,
+            phone_owner: None,
         }
     }
 }
@@ -223,6 +228,11 @@ impl Sandbox {
     pub fn sealed_data(&self, app_id: &str, code: &str, kind: DataKind) -> Result<Sealed, ControlError> {
         let code = Some(code.to_owned());
         self.state.seal(&SealRequest { app_id: app_id.to_owned(), code, kind, ..SealRequest::default() })
+    }
+
+    /// Lets a program run in an app on the phone.
+    pub fn install(&self, app_id: &str, program: Arc<dyn Program>) {
+        self.state.programs.install(app_id, program);
     }
 
     /// Injects a fault.

@@ -48,6 +48,9 @@ pub(crate) async fn around(shared: State, request: Request, next: Next) -> Respo
     if has_proof && let Ok(nonce) = HeaderValue::from_str(&shared.app.dpop_nonce()) {
         answer.headers_mut().insert(DPOP_NONCE, nonce);
     }
+    if shared.settings.own_frames {
+        page::framed_by_own(answer.headers_mut());
+    }
     if shared.app.public_url().starts_with("https://") {
         // Browsers that have been here once never speak plain HTTP with this host again (RFC 6797).
         answer.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, HSTS);

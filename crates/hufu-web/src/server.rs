@@ -25,6 +25,9 @@ pub struct WebSettings {
     /// Whether to refuse requests whose `Host` is not a name of this machine. A web page must not be able to
     /// reach a development server through DNS rebinding.
     pub loopback_hosts_only: bool,
+    /// Whether pages of this server may show its other pages in frames: the start page of development shows the login
+    /// page.
+    pub own_frames: bool,
     /// Warnings that `/readyz` includes.
     pub warnings: Vec<String>,
     /// The certificate, if the server speaks TLS.

@@ -3,10 +3,12 @@
 mod commands;
 mod config;
 mod demo;
+mod demo_apps;
 mod instance;
 mod listen;
 mod messages;
 mod output;
+mod surroundings;
 mod telemetry;
 
 use std::process::ExitCode;

@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::AdminCaller;
 use crate::events::{Event, Trace};
-use crate::sources::wechat::credentials;
+use crate::sources::wechat::{APP_ID, credentials};
 use crate::sources::wechat::exchange::wechat_refusal;
 use crate::{App, Refusal, sources};
 
@@ -46,7 +46,9 @@ impl App {
     ) -> Result<AppTokenView, Refusal> {
         self.permit(by, Permission::WriteConfiguration, pool).await?;
         let connection = self.connection_named(pool, name)?;
-        if !sources::kind(connection.kind).has_app_tokens {
+        // The token of the server's own mini program is nobody's business but the server's.
+        let has_own_app = connection.settings.text(APP_ID).is_some();
+        if !sources::kind(connection.kind).has_app_tokens || !has_own_app {
             return Err(Code::NoAppTokens.with("connection", connection.identifier.to_string()));
         }
         let (app, budget) = (credentials(&connection), Budget::of(self.limits.request_budget));

@@ -12,11 +12,13 @@ use hufu_html::Escaped;
 use serde_json::json;
 
 use super::home::apps_of;
+use super::minis::steps_html;
 use super::shell::{Look, Screen};
 use super::widgets::{Face, Icon, Named};
 use super::{Owner, Shared, field, go, network, record, web};
 use crate::acts::mini::PhoneChoice;
 use crate::page::text::Language;
+use crate::programs::{Handed, Program, What};
 use crate::state::State;
 use crate::state::apps::{App, AppKind};
 use crate::state::codes::Grant;
@@ -70,13 +72,14 @@ fn screen(
         );
     }
     let body = format!(
-        r#"<div class="ph-pad"><div class="ph-hero">{face}<strong>{name}</strong><p>{kind}</p></div>{received}<form method="post" action="/phone/app/{id}"><button class="btn btn-wechat-solid btn-block" name="act" value="login">{wechat}{login}</button></form>{launches}</div>"#,
+        r#"<div class="ph-pad"><div class="ph-hero">{face}<strong>{name}</strong><p>{kind}</p></div>{received}<form method="post" action="/phone/app/{id}"><button class="btn btn-wechat-solid btn-block{tap}" name="act" value="login">{wechat}{login}</button></form>{launches}</div>"#,
         face = Face::app(&named),
         name = Escaped(&named.name),
         kind = l.of("一个原生 App", "A native app"),
         id = app.id,
         wechat = r#"<svg class="icon icon-wechat" aria-hidden="true"><use href="/icons.svg#wechat"/></svg>"#,
         login = l.of("微信登录", "Log in with WeChat"),
+        tap = if received.is_empty() && sheet.is_none() { " tap" } else { "" },
     );
     let screen = Screen {
         back: Some("/phone"),
@@ -123,7 +126,13 @@ pub(super) async fn act(
         }
         "allow" => {
             record(&state, &person, "phone allow", Some(&app.id));
-            let answer = match state.granted_code(&app, person.key, Grant::default()) {
+            let granted = state.granted_code(&app, person.key, Grant::default());
+            if let (Some(program), Ok(code)) = (state.programs.of(&app.id), &granted) {
+                let what = What::Authorized { code: code.clone() };
+                let got = run(l, &*program, &app, &person, what).await;
+                return screen(&look, &state, &app, &person, &got, None);
+            }
+            let answer = match granted {
                 Ok(code) => json!({ "errCode": 0, "code": code, "lang": "zh_CN", "country": "CN" }),
                 Err(_) => json!({ "errCode": -1 }),
             };
@@ -132,6 +141,10 @@ pub(super) async fn act(
         }
         _ => {
             record(&state, &person, "phone refuse", Some(&app.id));
+            if let Some(program) = state.programs.of(&app.id) {
+                let got = run(l, &*program, &app, &person, What::Refused { mini_program: None }).await;
+                return screen(&look, &state, &app, &person, &got, None);
+            }
             let got = received(l, "SendAuth.Resp", &json!({ "errCode": -4 }).to_string());
             screen(&look, &state, &app, &person, &got, None)
         }
@@ -145,7 +158,7 @@ fn consent(l: Language, app: &App, person: &Person) -> String {
 <p class="ph-from">{face}<span>{name}</span><span>{asks}</span></p>
 <h3>{heading}</h3>
 <ul class="ph-pick"><li><label>{person_face}<span>{nickname}<small>{what}</small></span><input type="radio" name="profile" value="own" checked></label></li></ul>
-<div class="ph-two"><button class="btn" name="act" value="deny">{deny}</button><button class="btn btn-wechat-solid" name="act" value="allow">{allow}</button></div>
+<div class="ph-two"><button class="btn" name="act" value="deny">{deny}</button><button class="btn btn-wechat-solid tap" name="act" value="allow">{allow}</button></div>
 </form>"#,
         id = app.id,
         heading = l.of("使用你的昵称和头像", "to use your nickname and avatar"),
@@ -160,8 +173,25 @@ fn consent(l: Language, app: &App, person: &Person) -> String {
     )
 }
 
+/// Hands something to the program of the app, and shows what came of it.
+async fn run(l: Language, program: &dyn Program, app: &App, person: &Person, what: What) -> String {
+    let refused = matches!(what, What::Refused { .. });
+    let outcome = program.handed(Handed::new(app, person, what)).await;
+    let (class, icon, heading) = match (outcome.ok, refused) {
+        (true, _) => ("is-ok", "check", l.of("登录成功", "Logged in")),
+        (false, true) => ("", "x", l.of("你没有允许", "You refused")),
+        (false, false) => ("", "x", l.of("没有登录", "Not logged in")),
+    };
+    format!(
+        r#"<div class="ph-hero" role="status"><span class="ph-mark {class}">{}</span><strong>{heading}</strong><p>{}</p></div><ol class="ph-steps">{}</ol>"#,
+        Icon(icon),
+        Escaped(&outcome.name),
+        steps_html(l, &outcome.steps),
+    )
+}
+
 /// The mini program that an app launched sends the person back, with its codes as `extMsg`.
-pub(super) fn returned(
+pub(super) async fn returned(
     look: &Look<'_>,
     state: &State,
     app_id: &str,
@@ -173,6 +203,17 @@ pub(super) fn returned(
         return go("/phone");
     };
     let code = state.login_codes(mini, Some(person.key), 1).ok().and_then(|mut codes| codes.pop());
+    if let Some(program) = state.programs.of(&app.id) {
+        let mini_program = mini.id.to_string();
+        let phone_code = || state.phone_code(mini, person).ok();
+        let what = match (choice, code) {
+            (PhoneChoice::Refuse, _) | (_, None) => What::Refused { mini_program: Some(mini_program) },
+            (PhoneChoice::Hide, Some(code)) => What::Returned { mini_program, code, phone_code: None },
+            (PhoneChoice::Allow, Some(code)) => What::Returned { mini_program, code, phone_code: phone_code() },
+        };
+        let got = run(look.language, &*program, &app, person, what).await;
+        return screen(look, state, &app, person, &got, None);
+    }
     let message = match (choice, code) {
         (PhoneChoice::Refuse, _) | (_, None) => String::new(),
         (PhoneChoice::Hide, Some(code)) => json!({ "code": code }).to_string(),

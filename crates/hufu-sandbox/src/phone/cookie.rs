@@ -18,10 +18,11 @@ fn value<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     lines.flat_map(|line| line.split(';')).find_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='))
 }
 
-/// The person that was chosen on the phone in this browser.
+/// The person that was chosen on the phone in this browser, or whose phone it is from the start.
 pub(crate) fn chosen(state: &State, headers: &HeaderMap) -> Option<Arc<Person>> {
-    let name = percent_decode_str(value(headers, PERSON)?).decode_utf8().ok()?;
-    state.people.named(&name).ok()
+    let name = value(headers, PERSON).and_then(|name| percent_decode_str(name).decode_utf8().ok());
+    let named = |name: &str| state.people.named(name).ok();
+    name.and_then(|name| named(&name)).or_else(|| named(state.options.phone_owner.as_deref()?))
 }
 
 /// The cookie that chooses a person.

@@ -18,6 +18,7 @@ use crate::acts::mini::{self, MiniLogin, Opened, PhoneChoice, Step, Target};
 use crate::api::param;
 use crate::control::ControlError;
 use crate::page::text::Language;
+use crate::programs::{Handed, Program, What};
 use crate::state::State;
 use crate::state::apps::{App, AppKind};
 use crate::state::people::Person;
@@ -41,7 +42,7 @@ pub(super) async fn list(
             title: &named.name,
             about: &named.id,
             end: &Icon("right").to_string(),
-            is_next: false,
+            is_next: state.programs.of(&app.id).is_some(),
         };
         let _ = write!(body, "{row}");
     }
@@ -98,6 +99,9 @@ pub(super) async fn show(
         return ask(&look, &app, &person, &opened, Some(&from));
     }
     let scene = param(&query, "scene").unwrap_or_default();
+    if let Some(program) = state.programs.of(&app.id).filter(|_| scene.is_empty()) {
+        return open_program(&look, &*program, &app, &person).await;
+    }
     match mini::open(&state, &app, &person, &scene).await {
         Ok(opened) if opened.ok => ask(&look, &app, &person, &opened, None),
         Ok(opened) => {
@@ -109,6 +113,42 @@ pub(super) async fn show(
             web::note(&look, &person, l.of("打不开", "It does not open"), &error.to_string(), false)
         }
     }
+}
+
+/// Opens a mini program that somebody brought along: it logs the person in at once, then asks for the number.
+async fn open_program(look: &Look<'_>, program: &dyn Program, app: &App, person: &Person) -> Response {
+    let Some(code) = login_code(look.state, app, person) else {
+        return go("/phone/minis");
+    };
+    let outcome = program.handed(Handed::new(app, person, What::Opened { code })).await;
+    if !outcome.ok {
+        let run = MiniLogin { ok: false, refused: false, steps: outcome.steps };
+        return show_end(look, app, person, &run);
+    }
+    let opened = Opened { ok: true, ..Opened::default() };
+    ask(look, app, person, &opened, None)
+}
+
+/// The person answered the question of such a mini program for the number.
+async fn phone_given(
+    look: &Look<'_>,
+    program: &dyn Program,
+    app: &App,
+    person: &Person,
+    choice: PhoneChoice,
+) -> Response {
+    let codes = (login_code(look.state, app, person), look.state.phone_code(app, person).ok());
+    let what = match (choice, codes) {
+        (PhoneChoice::Allow, (Some(code), Some(phone_code))) => What::Phone { code, phone_code },
+        _ => What::Refused { mini_program: None },
+    };
+    let refused = choice == PhoneChoice::Refuse;
+    let outcome = program.handed(Handed::new(app, person, what)).await;
+    show_end(look, app, person, &MiniLogin { ok: outcome.ok && !refused, refused, steps: outcome.steps })
+}
+
+fn login_code(state: &State, app: &App, person: &Person) -> Option<String> {
+    state.login_codes(app, Some(person.key), 1).ok().and_then(|mut codes| codes.pop())
 }
 
 fn mini_program(state: &State, app_id: &str) -> Option<Arc<App>> {
@@ -178,7 +218,7 @@ fn ask(look: &Look<'_>, app: &App, person: &Person, opened: &Opened, from: Optio
 <p class="ph-from">{face}<span>{name}</span><span>{asks}</span></p>
 <h3>{heading}</h3>
 <ul class="ph-pick ph-pick-plain">{pick}</ul>
-<div class="ph-two"><button class="btn" name="answer" value="refuse">{deny}</button><button class="btn btn-wechat-solid" name="answer" value="allow">{allow}</button></div>
+<div class="ph-two"><button class="btn" name="answer" value="refuse">{deny}</button><button class="btn btn-wechat-solid tap" name="answer" value="allow">{allow}</button></div>
 </form>"#,
         id = app.id,
         fields = fields.concat(),
@@ -264,7 +304,10 @@ pub(super) async fn decide(
     }
     let from = field(&form, "from");
     if !from.is_empty() {
-        return apps::returned(&look, &state, &from, &app, &person, choice);
+        return apps::returned(&look, &state, &from, &app, &person, choice).await;
+    }
+    if let Some(program) = state.programs.of(&app.id).filter(|_| field(&form, "random").is_empty()) {
+        return phone_given(&look, &*program, &app, &person, choice).await;
     }
     match mini::finish(&state, &app, &person, &opened_of(&form), choice).await {
         Ok(run) => show_end(&look, &app, &person, &run),
@@ -313,8 +356,19 @@ fn show_end(look: &Look<'_>, app: &App, person: &Person, run: &MiniLogin) -> Res
             l.of("服务器没有同意，下面是它的回答。", "The server did not agree. Below is its answer."),
         ),
     };
+    let steps = steps_html(l, &run.steps);
+    let body = format!(
+        r#"<div class="ph-pad ph-hero"><span class="{class}">{}</span><strong>{heading}</strong><p>{about}</p></div><ol class="ph-steps">{steps}</ol>"#,
+        Icon(icon),
+    );
+    let screen = Screen { title: &named.name, is_mini: true, body: &body, ..Screen::default() };
+    look.show(&screen, Some(person))
+}
+
+/// Calls to the server as lines of a list.
+pub(super) fn steps_html(l: Language, all: &[Step]) -> String {
     let mut steps = String::new();
-    for step in &run.steps {
+    for step in all {
         let status = match (step.http_status, step.code) {
             (None, _) => l.of("连不上", "unreachable").to_owned(),
             (Some(status), None) => status.to_string(),
@@ -329,12 +383,7 @@ fn show_end(look: &Look<'_>, app: &App, person: &Person, run: &MiniLogin) -> Res
             Escaped(message),
         );
     }
-    let body = format!(
-        r#"<div class="ph-pad ph-hero"><span class="{class}">{}</span><strong>{heading}</strong><p>{about}</p></div><ol class="ph-steps">{steps}</ol>"#,
-        Icon(icon),
-    );
-    let screen = Screen { title: &named.name, is_mini: true, body: &body, ..Screen::default() };
-    look.show(&screen, Some(person))
+    steps
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ use crate::clock::Millis;
 use crate::control::phone::MAX_PENDING;
 use crate::page::text::Language;
 use crate::state::State;
-use crate::state::apps::AppKind;
+use crate::state::apps::{App, AppKind};
 use crate::state::people::Person;
 use crate::state::web_logins;
 
@@ -201,7 +201,7 @@ pub(super) async fn pasted(
     let text = field(&form, "text");
     match resolve(&state, &text) {
         Some(Target::Web(uuid)) => go(&format!("/phone/web/{uuid}")),
-        Some(Target::Account(found)) => scan_ticket(&state, &person, &headers, &found.ticket).await,
+        Some(Target::Account(found)) => scan_ticket(&state, &person, &headers, &found.ticket, "").await,
         Some(Target::Mini(code)) => go(&mini_address(&state, code.app, &code.scene)),
         Some(Target::Authorize(link)) => go(&super::browser::as_person(&link, &person)),
         None if text.starts_with("http://") || text.starts_with("https://") => {
@@ -211,7 +211,7 @@ pub(super) async fn pasted(
     }
 }
 
-/// Scanning an account's code follows it, or greets it again. The chat opens either way.
+/// Scanning an account's code asks whether to follow it, or greets it again. The chat opens in the end.
 pub(super) async fn ticket(
     Extract(state): Shared,
     Owner(person): Owner,
@@ -219,7 +219,7 @@ pub(super) async fn ticket(
     body: Bytes,
 ) -> Response {
     let form = String::from_utf8_lossy(&body).into_owned();
-    scan_ticket(&state, &person, &headers, &field(&form, "ticket")).await
+    scan_ticket(&state, &person, &headers, &field(&form, "ticket"), &field(&form, "answer")).await
 }
 
 async fn scan_ticket(
@@ -227,6 +227,7 @@ async fn scan_ticket(
     person: &Arc<Person>,
     headers: &HeaderMap,
     ticket: &str,
+    answer: &str,
 ) -> Response {
     let now = state.clock.now();
     let found = state.tickets.find(|one| one.ticket == ticket && one.is_live(now));
@@ -237,7 +238,17 @@ async fn scan_ticket(
     if !network(person).await {
         return go(&format!("/phone/chat/{}?offline", app.id));
     }
-    record(state, person, "phone scan", Some(&app.id));
+    if answer == "leave" {
+        record(state, person, "phone refuse", Some(&app.id));
+        return go("/phone/scan");
+    }
+    if !account::follows(state, &app, person) && answer != "follow" {
+        record(state, person, "phone scan", Some(&app.id));
+        return ask_to_follow(&Look::new(state, None, headers), &app, person, ticket);
+    }
+    if answer.is_empty() {
+        record(state, person, "phone scan", Some(&app.id));
+    }
     let address = format!("/phone/chat/{}", app.id);
     let (state, person) = (Arc::clone(state), Arc::clone(person));
     patiently(async move {
@@ -246,4 +257,38 @@ async fn scan_ticket(
     })
     .await;
     go(&address)
+}
+
+/// What WeChat shows of an account that the person does not follow yet.
+fn ask_to_follow(look: &Look<'_>, app: &App, person: &Person, ticket: &str) -> Response {
+    let l = look.language;
+    let named = Named::of(app);
+    let sheet = format!(
+        r#"<form class="ph-sheet" method="post" action="/phone/ticket" aria-label="{follow}"><input type="hidden" name="ticket" value="{ticket}">
+<p class="ph-from">{face}<span>{name}</span><span>{kind}</span></p>
+<h3>{heading}</h3>
+<div class="ph-two"><button class="btn" name="answer" value="leave">{leave}</button><button class="btn btn-wechat-solid tap" name="answer" value="follow">{follow}</button></div>
+</form>"#,
+        face = Face::app(&named).small(),
+        name = Escaped(&named.name),
+        kind = l.of("公众号", "official account"),
+        heading = l.of("关注以后，它可以给你发消息", "Once you follow it, it may write to you"),
+        leave = l.of("不关注", "Leave"),
+        follow = l.of("关注", "Follow"),
+        ticket = Escaped(ticket),
+    );
+    let body = format!(
+        r#"<div class="ph-pad ph-hero">{}<strong>{}</strong></div>"#,
+        Face::app(&named),
+        Escaped(&named.name)
+    );
+    let screen = Screen {
+        back: Some("/phone/scan"),
+        closes: true,
+        title: &named.name,
+        body: &body,
+        sheet: Some(&sheet),
+        ..Screen::default()
+    };
+    look.show(&screen, Some(person))
 }

@@ -154,15 +154,16 @@ impl<'s> Look<'s> {
         write!(to, r#"<aside class="phone-side" aria-label="{}">"#, l.of("沙箱手机", "The sandbox phone"))?;
         if let Some(person) = person {
             let whose = match l {
-                Language::Chinese => format!("<strong>{}</strong>的手机", Escaped(&person.name)),
-                Language::English => format!("<strong>{}</strong>’s phone", Escaped(&person.name)),
+                Language::Chinese => format!("<strong>{}</strong>的手机", Escaped(known_as(person))),
+                Language::English => format!("<strong>{}</strong>’s phone", Escaped(known_as(person))),
             };
             write!(
                 to,
-                r#"<div class="phone-who">{}<span>{whose}</span>{}<a class="btn btn-sm btn-quiet" href="/phone/people">{}</a></div>"#,
-                Face::person(&person.name).small(),
+                r#"<div class="phone-who">{}<span>{whose}</span>{}<a class="btn btn-sm btn-quiet" href="/phone/people">{}</a>{}</div>"#,
+                Face::person(known_as(person)).small(),
                 self.trouble(person),
                 l.of("换人", "Change"),
+                if self.is_framed { self.way_out() } else { String::new() },
             )?;
         }
         write!(
@@ -187,6 +188,15 @@ impl<'s> Look<'s> {
         }
         to.push_str("</div></div>\n</aside>\n");
         Ok(())
+    }
+
+    /// From the frame to the phone in a window of its own.
+    fn way_out(&self) -> String {
+        format!(
+            r#"<a class="btn btn-sm btn-quiet btn-icon" href="/phone" target="hufu-phone" rel="noopener" aria-label="{}">{}</a>"#,
+            self.language.of("单独打开手机", "Open the phone by itself"),
+            Icon("external")
+        )
     }
 
     /// What is the matter with this phone.
@@ -250,4 +260,9 @@ impl<'s> Look<'s> {
         to.push_str("</nav>\n");
         Ok(())
     }
+}
+
+/// What a person is called: the nickname, or the name in the sandbox.
+fn known_as(person: &Person) -> &str {
+    if person.nickname.is_empty() { &person.name } else { &person.nickname }
 }

@@ -92,7 +92,7 @@ pub(super) async fn show(
 <p class="ph-from">{face}<span>{app}</span><span>{from}</span></p>
 <h3>{heading}</h3>
 <ul class="ph-pick"><li><label>{person_face}<span>{nickname}<small>{what}</small></span><input type="radio" name="profile" value="own" checked></label></li></ul>
-<div class="ph-two"><button class="btn" name="answer" value="deny">{deny}</button><button class="btn btn-wechat-solid" name="answer" value="allow">{allow}</button></div>
+<div class="ph-two"><button class="btn" name="answer" value="deny">{deny}</button><button class="btn btn-wechat-solid tap" name="answer" value="allow">{allow}</button></div>
 </form>"#,
         uuid = Escaped(&uuid),
         face = Face::app(&named).small(),

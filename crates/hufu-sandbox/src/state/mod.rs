@@ -44,6 +44,7 @@ pub(crate) struct State {
     pub(crate) mini_codes: tickets::Shelf<tickets::MiniCode>,
     pub(crate) web_logins: web_logins::WebLogins,
     pub(crate) pushes: pushes::Pushes,
+    pub(crate) programs: crate::programs::Programs,
     /// Counts whatever the phone may show.
     changes: AtomicU64,
     http: OnceLock<reqwest::Client>,
@@ -70,6 +71,7 @@ impl State {
             mini_codes: tickets::Shelf::default(),
             web_logins: web_logins::WebLogins::default(),
             pushes: pushes::Pushes::default(),
+            programs: crate::programs::Programs::default(),
             changes: AtomicU64::new(0),
             http: OnceLock::new(),
             options,

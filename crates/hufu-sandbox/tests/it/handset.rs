@@ -119,7 +119,13 @@ async fn an_account_is_followed_written_to_and_left() {
     assert!(scan.contains("Official account") && scan.contains(ticket), "{scan}");
 
     let chat = format!("/phone/chat/{SERVICE}");
-    let scanned = world.tap("/phone/ticket", "alice", &format!("ticket={}", encoded(ticket))).await;
+    // WeChat shows the account first, and pushes nothing before it is followed.
+    let scan = format!("ticket={}", encoded(ticket));
+    let shown = world.tap("/phone/ticket", "alice", &scan).await;
+    assert!(shown.text.contains(r#"value="follow">Follow<"#), "{}", shown.text);
+    let left = world.tap("/phone/ticket", "alice", &format!("{scan}&answer=leave")).await;
+    assert_eq!(left.location(), "/phone/scan");
+    let scanned = world.tap("/phone/ticket", "alice", &format!("{scan}&answer=follow")).await;
     assert_eq!(scanned.location(), chat);
     assert!(receiver.take_one().body.contains("qrscene_abc"));
     let text = world.screen(&chat, "alice").await.text;

@@ -46,6 +46,7 @@ pub use field::{Field, FieldErrors};
 pub use form::Submitted;
 pub use html::Html;
 pub use policy::Policy;
+pub(crate) use policy::framed_by_own;
 pub use preferences::Theme;
 pub(crate) use refused::as_pages;
 pub use refused::refused_page;

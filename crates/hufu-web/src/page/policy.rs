@@ -1,6 +1,6 @@
 //! The Content-Security-Policy of a page.
 
-use axum::http::HeaderValue;
+use axum::http::{HeaderMap, HeaderValue, header};
 
 /// What a page may load, where its forms may be submitted, and who may frame it. Everything else is
 /// forbidden, above all inline scripts and styles.
@@ -53,5 +53,15 @@ impl Policy {
             joined("'self' data:", &self.img_origins),
             joined("'self'", &self.form_origins)
         )
+    }
+}
+
+/// Lets pages of this server frame a page that nobody may frame otherwise.
+pub(crate) fn framed_by_own(headers: &mut HeaderMap) {
+    const NOBODY: &str = "frame-ancestors 'none'";
+    let policy = headers.get(header::CONTENT_SECURITY_POLICY).and_then(|value| value.to_str().ok());
+    let Some(policy) = policy.filter(|policy| policy.contains(NOBODY)) else { return };
+    if let Ok(value) = HeaderValue::try_from(policy.replace(NOBODY, "frame-ancestors 'self'")) {
+        headers.insert(header::CONTENT_SECURITY_POLICY, value);
     }
 }

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
@@ -16,8 +17,10 @@ use hufu_web::WebSettings;
 
 use super::serve::Server;
 use crate::config::{Config, Log};
+use crate::demo_apps::DemoApps;
 use crate::instance::{self, Instance};
 use crate::output::say;
+use crate::surroundings::Surroundings;
 use crate::telemetry::{Format, start_logging, start_metrics};
 use crate::{demo, listen, messages};
 
@@ -65,11 +68,18 @@ impl Dev {
             metrics: metrics_listener.local_addr()?,
         };
 
-        let sandbox = Sandbox::new(hufu_sandbox::Options::default());
-        demo::fill_sandbox(&sandbox)?;
+        let server = format!("http://{}", addresses.server);
+        let sandbox = Sandbox::new(demo::sandbox_options(Some(server.clone())));
+        demo::fill_sandbox(&sandbox, Some(&server))?;
         let (instance, config) = self.prepare(&addresses).await?;
+        let report_secret = demo::report_secret(&*instance.random);
 
         let stopping = listen::watch_for_stop()?;
+        let surroundings = Arc::new(Surroundings::new(sandbox.clone(), addresses.server));
+        let apps = Arc::new(DemoApps::new(Arc::clone(&surroundings), report_secret.clone()));
+        for app_id in demo::PROGRAMS {
+            sandbox.install(app_id, Arc::clone(&apps) as Arc<dyn hufu_sandbox::Program>);
+        }
         let serving = sandbox.serve(sandbox_listener, listen::stop_signal(&stopping));
         let sandbox = tokio::spawn(listen::serve_until(serving, stopping.clone()));
         let outbox = Outbox::new(instance.clock.clone());
@@ -79,6 +89,7 @@ impl Dev {
         ));
         let web = WebSettings {
             loopback_hosts_only: !self.allow_remote,
+            own_frames: true,
             warnings: vec!["development: WeChat is the sandbox".to_owned()],
             user_object: Some(hufu_compat::user_object),
             ..WebSettings::default()
@@ -86,6 +97,15 @@ impl Dev {
         self.welcome(&addresses);
         let compat = hufu_compat::Settings { introspection: true };
         let metrics_listener = Some(metrics_listener);
+        let start_page = Some(hufu_pages::dev::Demo {
+            sandbox: format!("http://{}", addresses.sandbox),
+            pool: demo::POOL,
+            modes: demo::MODES.to_vec(),
+            client_secret: demo::WEBSITE_SECRET.into(),
+            report_secret,
+            outbox: outbox.clone(),
+            surroundings,
+        });
         let outbox = Some(outbox);
         let server = Server {
             config,
@@ -93,6 +113,7 @@ impl Dev {
             web,
             compat,
             outbox,
+            start_page,
             listener,
             http_listener: None,
             metrics,
@@ -117,7 +138,7 @@ impl Dev {
         store.write(PutFactIfAbsent(Fact::MadeByDev, "yes".to_owned())).await?;
         let instance = Instance::of(store, &key).await?;
         let options = Options { prune: false, new_apps: false, dry_run: false };
-        let demo = demo::pool()?;
+        let demo = demo::pool(&format!("http://{}", addresses.server))?;
         let Instance { store, sealing, clock, random } = &instance;
         apply::apply(store, sealing, clock, random, &demo, "demo.toml", options)
             .await
@@ -158,7 +179,11 @@ impl Dev {
         }
         say!(
             "
-Hufu is running. Stop it with Ctrl-C; the data is kept for the next run.
+Hufu is running. Open this page, and try every WeChat login in two clicks:
+
+  Start     http://{server}/
+
+Stop it with Ctrl-C; the data is kept for the next run.
 
   Server    http://{server}
   Sandbox   http://{sandbox}   a WeChat to play with: people, codes, faults

@@ -46,10 +46,11 @@ impl SandboxCommand {
         let sandbox = Sandbox::new(Options {
             per_minute_code_limit: defaults.per_minute_code_limit.filter(|_| !self.no_minute_limit),
             control_hosts: self.control_host,
+            phone_owner: demo::sandbox_options(None).phone_owner.filter(|_| !self.empty),
             ..defaults
         });
         if !self.empty {
-            demo::fill_sandbox(&sandbox)?;
+            demo::fill_sandbox(&sandbox, None)?;
         }
         let listener = listen::bind(self.listen, "--listen").await?;
         let address = listener.local_addr()?;

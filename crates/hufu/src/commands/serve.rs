@@ -72,6 +72,7 @@ impl Serve {
             web,
             compat,
             outbox: None,
+            start_page: None,
             listener,
             http_listener,
             metrics,
@@ -128,6 +129,8 @@ pub(crate) struct Server {
     pub(crate) compat: hufu_compat::Settings,
     /// The development outbox, for messages without a sender and for its page.
     pub(crate) outbox: Option<Outbox>,
+    /// The start page of development.
+    pub(crate) start_page: Option<hufu_pages::dev::Demo>,
     /// Without certificates in the settings the server speaks HTTP.
     pub(crate) listener: TcpListener,
     /// Where plain HTTP is answered beside TLS.
@@ -145,6 +148,7 @@ impl Server {
             web,
             compat,
             outbox,
+            start_page,
             listener,
             http_listener,
             metrics,
@@ -192,6 +196,7 @@ impl Server {
         let (address, engine) = (listener.local_addr()?, store.engine());
         tracing::info!(%address, speaks, public_url = config.public_url, engine, "serving");
         let surfaces = [hufu_compat::routes(&compat), hufu_admin::routes(), hufu_pages::routes(outbox)];
+        let surfaces = surfaces.into_iter().chain(start_page.map(hufu_pages::dev::routes));
         let listener = Listener::new(listener, config.limits)
             .behind(web.trusted_proxies.clone())
             .encrypted(certificates);

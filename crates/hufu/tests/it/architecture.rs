@@ -21,7 +21,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("hufu-web", &["hufu-types", "hufu-html", "hufu-protocol", "hufu-app"]),
     ("hufu-compat", &["hufu-types", "hufu-protocol", "hufu-app", "hufu-web"]),
     ("hufu-admin", &["hufu-types", "hufu-protocol", "hufu-app", "hufu-web"]),
-    ("hufu-pages", &["hufu-types", "hufu-html", "hufu-app", "hufu-web"]),
+    ("hufu-pages", &["hufu-types", "hufu-html", "hufu-protocol", "hufu-app", "hufu-web"]),
     ("hufu-sandbox", &["hufu-html", "hufu-wechat"]),
     (
         "hufu",

@@ -29,7 +29,7 @@ use super::{Field, Form, Text};
 use crate::Refusal;
 
 /// The name of the AppID field.
-const APP_ID: &str = "app_id";
+pub(crate) const APP_ID: &str = "app_id";
 /// The name of the AppSecret field.
 const APP_SECRET: &str = "app_secret";
 

@@ -1,0 +1,186 @@
+# The start page
+dev-title = Start
+outbox-title = Outbox
+dev-addresses = Addresses
+dev-server = Server
+dev-sandbox = Sandbox
+dev-own = Connect your own mini program
+dev-headline = { $number } WeChat logins, two clicks each
+dev-about = The sandbox plays WeChat: no AppID, no phone, no internet. The logins, users and tokens are real.
+dev-tally-before = { "" }
+dev-tally-after = of { $count } done
+dev-tally-label = Logins done
+dev-modes = WeChat logins
+dev-number-0 = No
+dev-number-1 = One
+dev-number-2 = Two
+dev-number-3 = Three
+dev-number-4 = Four
+dev-number-5 = Five
+dev-number-6 = Six
+dev-number-7 = Seven
+dev-after = When all are ticked
+dev-after-about = Put in your own AppID. Pages and code stay as they are. About two minutes.
+dev-two = Two clicks
+dev-half-way = Half way, one click to go
+dev-next = Next: { $mode }
+dev-behind = Behind the scenes
+dev-phone-scan = The phone saw the code
+dev-phone-app = WeChat login tapped in the app
+dev-phone-mini = The phone opened it
+dev-push-subscribe = push: subscribe
+dev-refresh = Refresh this page
+dev-phone = The sandbox’s phone
+dev-login-page = The login page on the computer
+dev-login-alone = Open the login page in a new window
+dev-terminal = The application’s terminal
+dev-line-server = server
+dev-line-pool = pool
+dev-line-app = application
+dev-line-connection = connection
+dev-window-in-wechat = This page belongs into WeChat on the phone: tap “Open the page” there.
+dev-window-done = Logged in. What the application received is below.
+dev-window-denied = Nobody was logged in. What the application received is below.
+dev-again = Once more
+dev-framed-done = Logged in
+dev-framed-denied = Not logged in
+dev-framed-about = The start page shows what the application received.
+dev-millis = { $count } ms
+dev-seconds = { $count } s
+dev-days = { $count } days
+dev-hours = { $count } hours
+dev-minutes = { $count } minutes
+dev-nameless = WeChat user
+
+# What the application received
+dev-got = What the application receives
+dev-got-last = Last: { $mode }
+dev-got-empty = One half is here. The other is on the phone.
+dev-got-empty-about = After the first login this shows the user, the claims and the tokens, decoded.
+dev-user = User
+dev-logins = Logins
+dev-no-phone = No phone number
+dev-tokens = Tokens
+dev-answer = Answer
+dev-raw = Raw
+dev-joined = The halves fit.
+dev-seam-joined = Each OpenID is another one, the UnionID is the same, so it is the same user.
+dev-seam-first = Log in by another mode: with the same UnionID it is the same user.
+dev-seam-apart = The same UnionID, and yet another user: the connection does not associate accounts, or they were parted.
+dev-seam-else = This is somebody else in WeChat: another UnionID, so another account.
+dev-seam-none = WeChat gave no UnionID: this app is not bound to an Open Platform account.
+dev-denied-person = The person refused.
+dev-denied-server = The login was refused.
+dev-denied-told = The application was told:
+dev-shell = Terminal
+dev-code = All the code it takes
+
+# Your own
+dev-own-about = Pages and code stay as they are; only the AppID and the AppSecret are others
+dev-own-first = Find AppID and AppSecret on WeChat’s platform under 开发管理 › 开发设置, and write them into shop.toml.
+dev-own-second = hufu.toml has the address of your server and its database.
+dev-own-third = Run these three commands, and list the server’s address as a request domain of the mini program.
+
+# The seven modes
+mode-mini-program = Mini program
+mode-mini-program-hint = Start here
+mode-mini-program-about = The most common one. The person is in your mini program already, so nothing needs to be scanned or typed.
+mode-mini-program-first = Open Qinghe on the phone
+mode-mini-program-first-about = It calls wx.login and is signed in before it has drawn its first page.
+mode-mini-program-second = Tap Allow
+mode-mini-program-second-about = That shares the phone number. Refuse, and the person still has an account.
+mode-mini-program-code = Addresses and ids are those of this machine; paste and run
+
+mode-official-account = Official account follow
+mode-official-account-hint = On a computer
+mode-official-account-about = Scan, follow the account, and be logged in. You can write to that person from then on.
+mode-official-account-first = Tap the code on the phone
+mode-official-account-first-about = Its scanner lists the codes that wait; a tap scans one.
+mode-official-account-second = Tap Follow
+mode-official-account-second-about = WeChat pushes the event to Hufu, and the page goes on by itself.
+mode-official-account-code = All codes on a web page take the same code; another mode changes nothing
+
+mode-pc-scan = PC scan
+mode-pc-scan-hint = On a computer
+mode-pc-scan-about = The WeChat login that most websites have: scan, allow it on the phone, and the page goes on by itself.
+mode-pc-scan-first = Tap the code on the phone
+mode-pc-scan-first-about = Its scanner lists the codes that wait; a tap scans one.
+mode-pc-scan-second = Tap Allow
+mode-pc-scan-second-about = The phone waits for it. To see what a refusal is like, tap Refuse.
+mode-pc-scan-code = All codes on a web page take the same code; another mode changes nothing
+
+mode-mini-program-scan = Mini program scan
+mode-mini-program-scan-hint = On a computer, gets a number
+mode-mini-program-scan-about = The page shows a mini program code. Scanned, it opens the mini program, which confirms the login and gets the number.
+mode-mini-program-scan-first = Tap the code on the phone
+mode-mini-program-scan-first-about = Tap the mini program code in the list, and the login mini program opens.
+mode-mini-program-scan-second = Tap Allow
+mode-mini-program-scan-second-about = The mini program tells Hufu, and the page goes on by itself.
+mode-mini-program-scan-code = All codes on a web page take the same code; another mode changes nothing
+
+mode-web-page = Web page in WeChat
+mode-web-page-hint = No popup, no code
+mode-web-page-about = The page is open inside WeChat, so nothing is scanned: WeChat asks once, and the page knows who it is.
+mode-web-page-first = Open the link to Qinghe on the phone
+mode-web-page-first-about = It opens in WeChat’s browser, and the login begins at once.
+mode-web-page-second = Tap Allow
+mode-web-page-second-about = With silent authorization there is not even this.
+mode-web-page-code = The same code as on a computer; Hufu knows WeChat’s browser
+
+mode-native-app = Native app
+mode-native-app-hint = iOS and Android
+mode-native-app-about = The app switches to WeChat, and comes back with a code when the person allows it.
+mode-native-app-first = Tap WeChat login in the Qinghe app
+mode-native-app-first-about = The app calls SendAuth of WeChat’s OpenSDK.
+mode-native-app-second = Tap Allow
+mode-native-app-second-about = The app hands the code to Hufu, and gets a set of tokens.
+mode-native-app-code = This one request is what the app sends; the back end verifies the token with a public key
+
+mode-app-launch = App opens mini program
+mode-app-launch-hint = For the phone number
+mode-app-launch-about = The app opens a mini program, which asks for the phone number and returns to the app.
+mode-app-launch-first = Tap the mini program login in the Qinghe app
+mode-app-launch-first-about = The app opens the mini program, which asks for the number.
+mode-app-launch-second = Tap Allow
+mode-app-launch-second-about = Two codes come back to the app, which hands them to Hufu.
+mode-app-launch-code = This one request is what the app sends; the back end verifies the token with a public key
+
+# What claims mean
+claim-alg = how it is signed
+claim-kid = the public key to verify it with
+claim-iss = who issued it
+claim-sub = the user, unique in the pool
+claim-aud = the application it is for
+claim-iat = issued at
+claim-exp = good for
+claim-auth-time = logged in at
+claim-nonce = the application’s own number, against replays
+claim-sid = the session, for logouts
+claim-jti = the number of the token
+claim-amr = how it was proved
+claim-acr = how strong the proof is
+claim-scope = what it allows
+claim-client-id = whose it is
+claim-azp = who asked for it
+claim-at-hash = belongs to the access token
+claim-pool = the user pool
+claim-unionid = the same in all of your apps
+claim-openid = this person in this app
+claim-phone = the phone number
+claim-phone-verified = verified by WeChat
+claim-logins = the number of this login
+claim-new = registered just now
+
+# Comments in the code
+code-silent = silent: no button, nothing to type
+code-send-user-token = send user.token to your own back end
+code-send = send it to your own back end
+code-sub = the user’s id, the same in every application of the pool
+code-wx-login = What wx.login returns. Here the sandbox plays the phone.
+code-login-by-code = What loginByCode sends: the user, and a token for your own back end.
+code-send-auth = What WeChat’s OpenSDK returns (SendAuth.Resp). Here the sandbox plays the phone.
+code-app-sends = What the app sends: the tokens come back.
+code-access-token = The app sends its access token; no call to Hufu is needed for a request.
+code-authorize = Send the browser to this address. The login page shows every way to log in, WeChat’s codes among them.
+code-callback = It comes back to your redirect URI.
+code-insecure = only to try it out without https

@@ -1,0 +1,186 @@
+# スタートページ
+dev-title = はじめに
+outbox-title = 送信箱
+dev-addresses = アドレス
+dev-server = サーバー
+dev-sandbox = サンドボックス
+dev-own = 自分のミニプログラムをつなぐ
+dev-headline = { $number } WeChat ログイン、どれも 2 クリック
+dev-about = WeChat 役はサンドボックスです。AppID もスマホもインターネットも不要。ログインもユーザーもトークンも本物です。
+dev-tally-before = 完了
+dev-tally-after = / { $count }
+dev-tally-label = 試したログイン
+dev-modes = WeChat ログイン
+dev-number-0 = 0 種類の
+dev-number-1 = 1 種類の
+dev-number-2 = 2 種類の
+dev-number-3 = 3 種類の
+dev-number-4 = 4 種類の
+dev-number-5 = 5 種類の
+dev-number-6 = 6 種類の
+dev-number-7 = 7 種類の
+dev-after = すべて試したら
+dev-after-about = 自分の AppID に替えるだけ。ページもコードもそのままで、約 2 分です。
+dev-two = 2 クリック
+dev-half-way = あと 1 クリック
+dev-next = 次へ：{ $mode }
+dev-behind = 裏側の呼び出し
+dev-phone-scan = スマホがコードを読み取り
+dev-phone-app = アプリで WeChat ログインをタップ
+dev-phone-mini = スマホがミニプログラムを開いた
+dev-push-subscribe = プッシュ：フォロー
+dev-refresh = このページを更新
+dev-phone = サンドボックスのスマホ
+dev-login-page = パソコンのログインページ
+dev-login-alone = ログインページを新しいウィンドウで開く
+dev-terminal = アプリのターミナル
+dev-line-server = サーバー
+dev-line-pool = ユーザープール
+dev-line-app = アプリ
+dev-line-connection = 接続
+dev-window-in-wechat = このページはスマホの WeChat で開きます。スマホで「Open the page」をタップしてください。
+dev-window-done = ログインしました。アプリが受け取ったものは下にあります。
+dev-window-denied = ログインしませんでした。アプリが受け取ったものは下にあります。
+dev-again = もう一度
+dev-framed-done = ログインしました
+dev-framed-denied = ログインしませんでした
+dev-framed-about = アプリが受け取ったものはスタートページに表示されます。
+dev-millis = { $count } ミリ秒
+dev-seconds = { $count } 秒
+dev-days = { $count } 日
+dev-hours = { $count } 時間
+dev-minutes = { $count } 分
+dev-nameless = WeChat ユーザー
+
+# アプリが受け取ったもの
+dev-got = アプリが受け取ったもの
+dev-got-last = 前回：{ $mode }
+dev-got-empty = 半分はここに、もう半分はスマホに
+dev-got-empty-about = 最初のログインのあと、ユーザー、クレーム、デコードしたトークンがここに表示されます。
+dev-user = ユーザー
+dev-logins = ログイン回数
+dev-no-phone = 電話番号なし
+dev-tokens = トークン
+dev-answer = 応答
+dev-raw = 原文
+dev-joined = 二つの半分が合いました。
+dev-seam-joined = OpenID は別々でも UnionID が同じなので、同じユーザーです。
+dev-seam-first = 別の方法でもログインしてみてください。UnionID が同じなら同じユーザーです。
+dev-seam-apart = UnionID は同じですが別のユーザーです。接続が自動で関連付けないか、アカウントが分けられています。
+dev-seam-else = 今回は別の WeChat ユーザーです。UnionID が違うので別のアカウントです。
+dev-seam-none = WeChat から UnionID が来ませんでした。このアプリは開放プラットフォームのアカウントに属していません。
+dev-denied-person = 本人が拒否しました。
+dev-denied-server = ログインが拒否されました。
+dev-denied-told = アプリが受け取った内容：
+dev-shell = ターミナル
+dev-code = 必要なコードはこれだけ
+
+# 自分のものに替える
+dev-own-about = ページもコードもそのまま。替えるのは AppID と AppSecret だけです
+dev-own-first = WeChat の管理画面の「开发管理 › 开发设置」で AppID と AppSecret を確認し、shop.toml に書きます。
+dev-own-second = hufu.toml にはサーバーのアドレスとデータベースを書きます。
+dev-own-third = この 3 つのコマンドを実行し、サーバーのアドレスをミニプログラムの request 合法域名に登録します。
+
+# 7 つの方法
+mode-mini-program = ミニプログラム
+mode-mini-program-hint = ここから始めます
+mode-mini-program-about = いちばん多い方法です。本人はもうミニプログラムの中にいるので、読み取りも入力もありません。
+mode-mini-program-first = スマホで Qinghe を開く
+mode-mini-program-first-about = wx.login を呼び、最初の画面が描かれる前にログインが終わります。
+mode-mini-program-second = Allow をタップ
+mode-mini-program-second-about = 電話番号を渡します。拒否してもアカウントはできています。
+mode-mini-program-code = アドレスと ID はこのマシンのもの。貼り付ければ動きます
+
+mode-official-account = 公式アカウントのフォロー
+mode-official-account-hint = パソコンのウェブで
+mode-official-account-about = 読み取ってフォローするとログイン。以後メッセージも送れます。
+mode-official-account-first = スマホのコードをタップ
+mode-official-account-first-about = スキャナーに待っているコードが並びます。タップすれば読み取りです。
+mode-official-account-second = Follow をタップ
+mode-official-account-second-about = WeChat がイベントを Hufu に送り、ページは自動で進みます。
+mode-official-account-code = ウェブのどのコードも同じ実装です。方法を替えても変わりません
+
+mode-pc-scan = サイトの QR コード
+mode-pc-scan-hint = パソコンのウェブで
+mode-pc-scan-about = ウェブでいちばん多い WeChat ログイン。読み取ってスマホで許可すると、ページは自動で進みます。
+mode-pc-scan-first = スマホのコードをタップ
+mode-pc-scan-first-about = スキャナーに待っているコードが並びます。タップすれば読み取りです。
+mode-pc-scan-second = Allow をタップ
+mode-pc-scan-second-about = スマホが待っています。拒否を見たいときは Refuse をタップします。
+mode-pc-scan-code = ウェブのどのコードも同じ実装です。方法を替えても変わりません
+
+mode-mini-program-scan = ミニプログラムの QR コード
+mode-mini-program-scan-hint = パソコンで。電話番号も取得
+mode-mini-program-scan-about = パソコンにミニプログラムコードを表示。読み取ると開き、確認すればログインし、電話番号も取得します。
+mode-mini-program-scan-first = スマホのコードをタップ
+mode-mini-program-scan-first-about = 一覧のミニプログラムコードをタップすると、ログイン用ミニプログラムが開きます。
+mode-mini-program-scan-second = Allow をタップ
+mode-mini-program-scan-second-about = ミニプログラムが Hufu に伝え、ページは自動で進みます。
+mode-mini-program-scan-code = ウェブのどのコードも同じ実装です。方法を替えても変わりません
+
+mode-web-page = WeChat 内のウェブページ
+mode-web-page-hint = ポップアップもコードもなし
+mode-web-page-about = ページは WeChat の中で開いているので読み取りは不要。WeChat が一度たずねるだけです。
+mode-web-page-first = スマホで Qinghe へのリンクを開く
+mode-web-page-first-about = WeChat のブラウザで開き、すぐにログインが始まります。
+mode-web-page-second = Allow をタップ
+mode-web-page-second-about = サイレント認可ではこれも要りません。
+mode-web-page-code = パソコンと同じコードです。Hufu は WeChat のブラウザを見分けます
+
+mode-native-app = ネイティブアプリ
+mode-native-app-hint = iOS と Android
+mode-native-app-about = アプリから WeChat に移り、許可すると code を持って戻ります。
+mode-native-app-first = Qinghe アプリで WeChat ログインをタップ
+mode-native-app-first-about = アプリが WeChat OpenSDK の SendAuth を呼びます。
+mode-native-app-second = Allow をタップ
+mode-native-app-second-about = アプリは code を Hufu に渡し、トークン一式を受け取ります。
+mode-native-app-code = アプリが送るのはこの 1 リクエスト。バックエンドは公開鍵でトークンを検証します
+
+mode-app-launch = アプリからミニプログラム
+mode-app-launch-hint = 電話番号のために
+mode-app-launch-about = アプリがミニプログラムを開き、電話番号を得てアプリに戻ります。
+mode-app-launch-first = Qinghe アプリでミニプログラムのログインをタップ
+mode-app-launch-first-about = アプリがミニプログラムを開き、電話番号をたずねます。
+mode-app-launch-second = Allow をタップ
+mode-app-launch-second-about = 2 つの code がアプリに戻り、アプリが Hufu に渡します。
+mode-app-launch-code = アプリが送るのはこの 1 リクエスト。バックエンドは公開鍵でトークンを検証します
+
+# クレームの意味
+claim-alg = 署名アルゴリズム
+claim-kid = 検証に使う公開鍵
+claim-iss = 発行者
+claim-sub = ユーザー。プールの中で一意
+claim-aud = 対象のアプリ
+claim-iat = 発行
+claim-exp = 有効期間
+claim-auth-time = ログイン
+claim-nonce = アプリが決めた乱数。再利用を防ぐ
+claim-sid = セッション。ログアウト用
+claim-jti = トークンの番号
+claim-amr = 証明の方法
+claim-acr = 証明の強さ
+claim-scope = 許されること
+claim-client-id = どのアプリのものか
+claim-azp = 要求したアプリ
+claim-at-hash = アクセストークンと対
+claim-pool = ユーザープール
+claim-unionid = 自分のどのアプリでも同じ
+claim-openid = このアプリでのこの人
+claim-phone = 電話番号
+claim-phone-verified = WeChat が確認済み
+claim-logins = 何回目のログインか
+claim-new = たった今登録
+
+# コードのコメント
+code-silent = サイレントログイン。ボタンも入力も不要
+code-send-user-token = user.token を自分のバックエンドに送る
+code-send = 自分のバックエンドに送る
+code-sub = ユーザー ID。プールのどのアプリでも同じ
+code-wx-login = wx.login が返す code。ここではサンドボックスがスマホ役です。
+code-login-by-code = loginByCode が送るリクエスト。ユーザーとバックエンド用のトークンが返ります。
+code-send-auth = WeChat OpenSDK が返す code（SendAuth.Resp）。ここではサンドボックスがスマホ役です。
+code-app-sends = アプリが送るリクエスト。トークン一式が返ります。
+code-access-token = アプリはアクセストークンを送ります。リクエストのたびに Hufu を呼ぶ必要はありません。
+code-authorize = ブラウザをこのアドレスへ送ります。ログインページには WeChat のコードを含むすべての方法が並びます。
+code-callback = ブラウザが redirect URI に戻ります。
+code-insecure = https なしで試すときだけ

@@ -1,0 +1,186 @@
+# 开始页
+dev-title = 开始
+outbox-title = 发件箱
+dev-addresses = 地址
+dev-server = 服务器
+dev-sandbox = 沙箱
+dev-own = 连接自己的小程序
+dev-headline = { $number }种微信登录，每种点两下
+dev-about = 微信由沙箱来演：不用 AppID，不用手机，不连外网。登录流程、用户和令牌都是真的。
+dev-tally-before = 点完
+dev-tally-after = 种，共 { $count } 种
+dev-tally-label = 点完的登录方式
+dev-modes = 微信登录方式
+dev-number-0 = 零
+dev-number-1 = 一
+dev-number-2 = 两
+dev-number-3 = 三
+dev-number-4 = 四
+dev-number-5 = 五
+dev-number-6 = 六
+dev-number-7 = 七
+dev-after = { $number }种都点完以后
+dev-after-about = 换成自己的 AppID，页面和代码都不用改。大约两分钟。
+dev-two = 两下
+dev-half-way = 进行中，还差一下
+dev-next = 下一种：{ $mode }
+dev-behind = 背后
+dev-phone-scan = 手机扫到了码
+dev-phone-app = 在 App 里点了微信登录
+dev-phone-mini = 手机打开了小程序
+dev-push-subscribe = 推送：关注
+dev-refresh = 刷新这一页
+dev-phone = 沙箱手机
+dev-login-page = 电脑上的登录页
+dev-login-alone = 在新窗口打开登录页
+dev-terminal = 应用的终端
+dev-line-server = 服务器
+dev-line-pool = 用户池
+dev-line-app = 应用
+dev-line-connection = 连接
+dev-window-in-wechat = 这个网页要开在手机的微信里：在手机上点「打开网页」。
+dev-window-done = 登录完成，应用收到的在下面。
+dev-window-denied = 这次没有登录，应用收到的在下面。
+dev-again = 再来一次
+dev-framed-done = 登录完成
+dev-framed-denied = 没有登录
+dev-framed-about = 应用收到了什么，显示在开始页上。
+dev-millis = { $count } 毫秒
+dev-seconds = { $count } 秒
+dev-days = { $count } 天
+dev-hours = { $count } 小时
+dev-minutes = { $count } 分钟
+dev-nameless = 微信用户
+
+# 应用收到了什么
+dev-got = 应用收到了什么
+dev-got-last = 上一次：{ $mode }
+dev-got-empty = 一半在这里，另一半在手机上
+dev-got-empty-about = 第一次登录之后，这里显示用户、声明和解码后的令牌。
+dev-user = 用户
+dev-logins = 登录次数
+dev-no-phone = 没有手机号
+dev-tokens = 令牌
+dev-answer = 应答
+dev-raw = 原文
+dev-joined = 两半合上了。
+dev-seam-joined = OpenID 各是各的，UnionID 相同，所以还是同一个用户。
+dev-seam-first = 换一种方式再登录：UnionID 相同，就还是同一个用户。
+dev-seam-apart = UnionID 相同，却是另一个用户：连接没有设成自动关联，或者账号分开过。
+dev-seam-else = 这次是另一个微信用户：UnionID 不同，所以是另一个账号。
+dev-seam-none = 微信没有给 UnionID：这个应用没有绑定到开放平台账号。
+dev-denied-person = 用户拒绝了。
+dev-denied-server = 登录被拒绝了。
+dev-denied-told = 应用收到：
+dev-shell = 终端
+dev-code = 写这些就够了
+
+# 换成自己的
+dev-own-about = 页面和代码都不用改，换的只是 AppID 和 AppSecret
+dev-own-first = 在微信公众平台的「开发管理 › 开发设置」找到 AppID 和 AppSecret，写进 shop.toml。
+dev-own-second = hufu.toml 写服务器的地址和数据库。
+dev-own-third = 运行这三条命令；再把服务器的地址填进小程序的 request 合法域名。
+
+# 七种方式
+mode-mini-program = 小程序
+mode-mini-program-hint = 从这里开始
+mode-mini-program-about = 最常用的一种。人已经在你的小程序里，不用扫码，不用输入。
+mode-mini-program-first = 在手机上打开「青禾商城」
+mode-mini-program-first-about = 它调用 wx.login，第一屏还没画完就登录好了。
+mode-mini-program-second = 点「允许」
+mode-mini-program-second-about = 这一下给的是手机号。拒绝也照样有账号。
+mode-mini-program-code = 地址和编号都是这台电脑上的，粘贴就能运行
+
+mode-official-account = 公众号关注
+mode-official-account-hint = 在电脑网页上
+mode-official-account-about = 扫码关注公众号就登录，以后还能给他发消息。
+mode-official-account-first = 点手机上等着的码
+mode-official-account-first-about = 扫一扫里列着等着的码，点一下就算扫到了。
+mode-official-account-second = 点「关注」
+mode-official-account-second-about = 微信把关注事件推送给虎符，网页自己往下走。
+mode-official-account-code = 网页上的几种扫码是同一段代码，换方式不用改
+
+mode-pc-scan = 网站扫码
+mode-pc-scan-hint = 在电脑网页上
+mode-pc-scan-about = 电脑网页上最常见的微信登录：扫码，在手机上允许，网页自己往下走。
+mode-pc-scan-first = 点手机上等着的码
+mode-pc-scan-first-about = 扫一扫里列着等着的码，点一下就算扫到了。
+mode-pc-scan-second = 点「允许」
+mode-pc-scan-second-about = 手机正等着。想看拒绝是什么样，就点「拒绝」。
+mode-pc-scan-code = 网页上的几种扫码是同一段代码，换方式不用改
+
+mode-mini-program-scan = 小程序扫码
+mode-mini-program-scan-hint = 在电脑网页上，可取手机号
+mode-mini-program-scan-about = 电脑上出小程序码，手机扫开小程序，确认就登录，顺便取到手机号。
+mode-mini-program-scan-first = 点手机上等着的码
+mode-mini-program-scan-first-about = 点一下列出来的小程序码，登录小程序就打开了。
+mode-mini-program-scan-second = 点「允许」
+mode-mini-program-scan-second-about = 小程序把结果交给虎符，网页自己往下走。
+mode-mini-program-scan-code = 网页上的几种扫码是同一段代码，换方式不用改
+
+mode-web-page = 微信里的网页
+mode-web-page-hint = H5，不弹窗
+mode-web-page-about = 网页开在微信里，不用扫码：微信问一句，网页就知道是谁。
+mode-web-page-first = 在手机上打开「青禾生活的链接」
+mode-web-page-first-about = 链接开在微信的浏览器里，登录马上开始。
+mode-web-page-second = 点「允许」
+mode-web-page-second-about = 静默授权时连这一下也没有。
+mode-web-page-code = 和电脑网页是同一段代码，虎符认得微信的浏览器
+
+mode-native-app = 原生 App
+mode-native-app-hint = iOS 和 Android
+mode-native-app-about = App 跳到微信，允许以后带着 code 跳回来。
+mode-native-app-first = 在「青禾 App」里点「微信登录」
+mode-native-app-first-about = App 调用微信 OpenSDK 的 SendAuth。
+mode-native-app-second = 点「允许」
+mode-native-app-second-about = App 把 code 交给虎符，换回一组令牌。
+mode-native-app-code = App 发的就是这一个请求；后端用公钥验证令牌
+
+mode-app-launch = App 拉起小程序
+mode-app-launch-hint = 借小程序取手机号
+mode-app-launch-about = App 打开小程序，在那里取到手机号，再跳回 App。
+mode-app-launch-first = 在「青禾 App」里点「用小程序登录」
+mode-app-launch-first-about = App 打开小程序，小程序请求手机号。
+mode-app-launch-second = 点「允许」
+mode-app-launch-second-about = 两个 code 跟着跳回 App，App 交给虎符。
+mode-app-launch-code = App 发的就是这一个请求；后端用公钥验证令牌
+
+# 声明的意思
+claim-alg = 签名算法
+claim-kid = 公钥编号
+claim-iss = 谁签发的
+claim-sub = 用户，在池里唯一
+claim-aud = 签给哪个应用
+claim-iat = 签发于
+claim-exp = 有效期
+claim-auth-time = 登录于
+claim-nonce = 应用自己出的随机数，防重放
+claim-sid = 会话，退出登录时用
+claim-jti = 令牌的编号
+claim-amr = 怎么证明的
+claim-acr = 证明的强度
+claim-scope = 允许做什么
+claim-client-id = 哪个应用的
+claim-azp = 哪个应用要的
+claim-at-hash = 和 Access Token 是一对
+claim-pool = 用户池
+claim-unionid = 同一个人在你所有应用里相同
+claim-openid = 这个人在这个应用里
+claim-phone = 手机号
+claim-phone-verified = 微信验证过
+claim-logins = 第几次登录
+claim-new = 刚刚注册的
+
+# 代码里的注释
+code-silent = 静默登录，不用按钮
+code-send-user-token = 把 user.token 发给自己的后端
+code-send = 发给自己的后端
+code-sub = 用户编号，池里每个应用都一样
+code-wx-login = wx.login 返回的 code。这里由沙箱演手机。
+code-login-by-code = loginByCode 发的请求：换回用户和给后端的令牌。
+code-send-auth = 微信 OpenSDK 返回的 code（SendAuth.Resp）。这里由沙箱演手机。
+code-app-sends = App 发的请求：换回一组令牌。
+code-access-token = App 带着 Access Token 来，每个请求都不用再问虎符。
+code-authorize = 把浏览器送到这个地址：登录页上有每一种登录方式，微信的码也在。
+code-callback = 浏览器回到你的 redirect URI。
+code-insecure = 没有 https 时才这样试

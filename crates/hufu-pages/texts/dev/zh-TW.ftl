@@ -1,0 +1,186 @@
+# 開始頁
+dev-title = 開始
+outbox-title = 寄件匣
+dev-addresses = 位址
+dev-server = 伺服器
+dev-sandbox = 沙盒
+dev-own = 連接自己的小程式
+dev-headline = { $number }種微信登入，每種點兩下
+dev-about = 微信由沙盒來扮演：不用 AppID，不用手機，不連外網。登入流程、使用者和權杖都是真的。
+dev-tally-before = 點完
+dev-tally-after = 種，共 { $count } 種
+dev-tally-label = 點完的登入方式
+dev-modes = 微信登入方式
+dev-number-0 = 零
+dev-number-1 = 一
+dev-number-2 = 兩
+dev-number-3 = 三
+dev-number-4 = 四
+dev-number-5 = 五
+dev-number-6 = 六
+dev-number-7 = 七
+dev-after = { $number }種都點完以後
+dev-after-about = 換成自己的 AppID，頁面和程式碼都不用改。大約兩分鐘。
+dev-two = 兩下
+dev-half-way = 進行中，還差一下
+dev-next = 下一種：{ $mode }
+dev-behind = 背後
+dev-phone-scan = 手機掃到了碼
+dev-phone-app = 在 App 裡點了微信登入
+dev-phone-mini = 手機開啟了小程式
+dev-push-subscribe = 推送：關注
+dev-refresh = 重新整理這一頁
+dev-phone = 沙盒手機
+dev-login-page = 電腦上的登入頁
+dev-login-alone = 在新視窗開啟登入頁
+dev-terminal = 應用程式的終端機
+dev-line-server = 伺服器
+dev-line-pool = 使用者池
+dev-line-app = 應用程式
+dev-line-connection = 連線
+dev-window-in-wechat = 這個網頁要開在手機的微信裡：在手機上點「打开网页」。
+dev-window-done = 登入完成，應用程式收到的在下面。
+dev-window-denied = 這次沒有登入，應用程式收到的在下面。
+dev-again = 再來一次
+dev-framed-done = 登入完成
+dev-framed-denied = 沒有登入
+dev-framed-about = 應用程式收到了什麼，顯示在開始頁上。
+dev-millis = { $count } 毫秒
+dev-seconds = { $count } 秒
+dev-days = { $count } 天
+dev-hours = { $count } 小時
+dev-minutes = { $count } 分鐘
+dev-nameless = 微信使用者
+
+# 應用程式收到了什麼
+dev-got = 應用程式收到了什麼
+dev-got-last = 上一次：{ $mode }
+dev-got-empty = 一半在這裡，另一半在手機上
+dev-got-empty-about = 第一次登入之後，這裡顯示使用者、聲明和解碼後的權杖。
+dev-user = 使用者
+dev-logins = 登入次數
+dev-no-phone = 沒有手機號碼
+dev-tokens = 權杖
+dev-answer = 回應
+dev-raw = 原文
+dev-joined = 兩半合上了。
+dev-seam-joined = OpenID 各是各的，UnionID 相同，所以還是同一個使用者。
+dev-seam-first = 換一種方式再登入：UnionID 相同，就還是同一個使用者。
+dev-seam-apart = UnionID 相同，卻是另一個使用者：連線沒有設成自動連結，或者帳號分開過。
+dev-seam-else = 這次是另一個微信使用者：UnionID 不同，所以是另一個帳號。
+dev-seam-none = 微信沒有給 UnionID：這個應用程式沒有綁定到開放平台帳號。
+dev-denied-person = 使用者拒絕了。
+dev-denied-server = 登入被拒絕了。
+dev-denied-told = 應用程式收到：
+dev-shell = 終端機
+dev-code = 寫這些就夠了
+
+# 換成自己的
+dev-own-about = 頁面和程式碼都不用改，換的只是 AppID 和 AppSecret
+dev-own-first = 在微信公眾平台的「开发管理 › 开发设置」找到 AppID 和 AppSecret，寫進 shop.toml。
+dev-own-second = hufu.toml 寫伺服器的位址和資料庫。
+dev-own-third = 執行這三條命令；再把伺服器的位址填進小程式的 request 合法網域。
+
+# 七種方式
+mode-mini-program = 小程式
+mode-mini-program-hint = 從這裡開始
+mode-mini-program-about = 最常用的一種。人已經在你的小程式裡，不用掃碼，不用輸入。
+mode-mini-program-first = 在手機上開啟「青禾商城」
+mode-mini-program-first-about = 它呼叫 wx.login，第一個畫面還沒畫完就登入好了。
+mode-mini-program-second = 點「允许」
+mode-mini-program-second-about = 這一下給的是手機號碼。拒絕也照樣有帳號。
+mode-mini-program-code = 位址和編號都是這台電腦上的，貼上就能執行
+
+mode-official-account = 公眾號關注
+mode-official-account-hint = 在電腦網頁上
+mode-official-account-about = 掃碼關注公眾號就登入，以後還能傳訊息給他。
+mode-official-account-first = 點手機上等著的碼
+mode-official-account-first-about = 扫一扫裡列著等著的碼，點一下就算掃到了。
+mode-official-account-second = 點「关注」
+mode-official-account-second-about = 微信把關注事件推送給虎符，網頁自己往下走。
+mode-official-account-code = 網頁上的幾種掃碼是同一段程式碼，換方式不用改
+
+mode-pc-scan = 網站掃碼
+mode-pc-scan-hint = 在電腦網頁上
+mode-pc-scan-about = 電腦網頁上最常見的微信登入：掃碼，在手機上允許，網頁自己往下走。
+mode-pc-scan-first = 點手機上等著的碼
+mode-pc-scan-first-about = 扫一扫裡列著等著的碼，點一下就算掃到了。
+mode-pc-scan-second = 點「允许」
+mode-pc-scan-second-about = 手機正等著。想看拒絕是什麼樣，就點「拒绝」。
+mode-pc-scan-code = 網頁上的幾種掃碼是同一段程式碼，換方式不用改
+
+mode-mini-program-scan = 小程式掃碼
+mode-mini-program-scan-hint = 在電腦網頁上，可取手機號碼
+mode-mini-program-scan-about = 電腦上出小程式碼，手機掃開小程式，確認就登入，順便取到手機號碼。
+mode-mini-program-scan-first = 點手機上等著的碼
+mode-mini-program-scan-first-about = 點一下列出來的小程式碼，登入小程式就開了。
+mode-mini-program-scan-second = 點「允许」
+mode-mini-program-scan-second-about = 小程式把結果交給虎符，網頁自己往下走。
+mode-mini-program-scan-code = 網頁上的幾種掃碼是同一段程式碼，換方式不用改
+
+mode-web-page = 微信裡的網頁
+mode-web-page-hint = H5，不彈窗
+mode-web-page-about = 網頁開在微信裡，不用掃碼：微信問一句，網頁就知道是誰。
+mode-web-page-first = 在手機上開啟「青禾生活」的連結
+mode-web-page-first-about = 連結開在微信的瀏覽器裡，登入馬上開始。
+mode-web-page-second = 點「允许」
+mode-web-page-second-about = 靜默授權時連這一下也沒有。
+mode-web-page-code = 和電腦網頁是同一段程式碼，虎符認得微信的瀏覽器
+
+mode-native-app = 原生 App
+mode-native-app-hint = iOS 和 Android
+mode-native-app-about = App 跳到微信，允許以後帶著 code 跳回來。
+mode-native-app-first = 在「青禾 App」裡點「微信登录」
+mode-native-app-first-about = App 呼叫微信 OpenSDK 的 SendAuth。
+mode-native-app-second = 點「允许」
+mode-native-app-second-about = App 把 code 交給虎符，換回一組權杖。
+mode-native-app-code = App 送的就是這一個請求；後端用公鑰驗證權杖
+
+mode-app-launch = App 拉起小程式
+mode-app-launch-hint = 借小程式取手機號碼
+mode-app-launch-about = App 開啟小程式，在那裡取到手機號碼，再跳回 App。
+mode-app-launch-first = 在「青禾 App」裡點「用小程式登录」
+mode-app-launch-first-about = App 開啟小程式，小程式要求手機號碼。
+mode-app-launch-second = 點「允许」
+mode-app-launch-second-about = 兩個 code 跟著跳回 App，App 交給虎符。
+mode-app-launch-code = App 送的就是這一個請求；後端用公鑰驗證權杖
+
+# 聲明的意思
+claim-alg = 簽章演算法
+claim-kid = 公鑰編號
+claim-iss = 誰簽發的
+claim-sub = 使用者，在池裡唯一
+claim-aud = 簽給哪個應用程式
+claim-iat = 簽發於
+claim-exp = 有效期
+claim-auth-time = 登入於
+claim-nonce = 應用程式自己出的亂數，防重放
+claim-sid = 工作階段，登出時用
+claim-jti = 權杖的編號
+claim-amr = 怎麼證明的
+claim-acr = 證明的強度
+claim-scope = 允許做什麼
+claim-client-id = 哪個應用程式的
+claim-azp = 哪個應用程式要的
+claim-at-hash = 和 Access Token 是一對
+claim-pool = 使用者池
+claim-unionid = 同一個人在你所有應用程式裡相同
+claim-openid = 這個人在這個應用程式裡
+claim-phone = 手機號碼
+claim-phone-verified = 微信驗證過
+claim-logins = 第幾次登入
+claim-new = 剛剛註冊的
+
+# 程式碼裡的註解
+code-silent = 靜默登入，不用按鈕
+code-send-user-token = 把 user.token 送到自己的後端
+code-send = 送到自己的後端
+code-sub = 使用者編號，池裡每個應用程式都一樣
+code-wx-login = wx.login 傳回的 code。這裡由沙盒扮演手機。
+code-login-by-code = loginByCode 送的請求：換回使用者和給後端的權杖。
+code-send-auth = 微信 OpenSDK 傳回的 code（SendAuth.Resp）。這裡由沙盒扮演手機。
+code-app-sends = App 送的請求：換回一組權杖。
+code-access-token = App 帶著 Access Token 來，每個請求都不用再問虎符。
+code-authorize = 把瀏覽器送到這個位址：登入頁上有每一種登入方式，微信的碼也在。
+code-callback = 瀏覽器回到你的 redirect URI。
+code-insecure = 沒有 https 時才這樣試

@@ -1,0 +1,155 @@
+//! The demonstration's mini program and phone app. They run in the sandbox's phone, and do what a real one does: hand
+//! what WeChat gave them to the server, by the calls of the published clients, and what the server answered to their
+//! own back end, which is behind the start page.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Instant;
+
+use hufu_pages::dev::{Call, REPORTS};
+use hufu_sandbox::{Handed, Outcome, Program, Step, What};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::{Value, json};
+
+use crate::demo;
+use crate::surroundings::Surroundings;
+
+/// What the apps want to know.
+const SCOPE: &str = "openid profile phone";
+
+/// All of them: which one it is, the AppID says.
+pub(crate) struct DemoApps {
+    server: Arc<Surroundings>,
+    report_secret: SecretString,
+}
+
+/// A request to the server, and for which mode.
+struct Request {
+    kind: &'static str,
+    path: &'static str,
+    body: Value,
+}
+
+impl DemoApps {
+    /// Apps that report with this secret.
+    pub(crate) const fn new(server: Arc<Surroundings>, report_secret: SecretString) -> Self {
+        Self { server, report_secret }
+    }
+
+    async fn run(&self, handed: Handed) -> Outcome {
+        // A mini program asks the person for a nickname, since WeChat does not tell it.
+        let nickname = matches!(handed.what, What::Opened { .. }).then_some(handed.nickname.as_str());
+        let nickname = nickname.filter(|nickname| !nickname.is_empty()).map(str::to_owned);
+        let request = match handed.what {
+            What::Opened { code } => sign_in(
+                "wechat:miniprogram:default",
+                "wechat_mini_program_code",
+                "wechatMiniProgramCodePayload",
+                json!({ "code": code, "iv": "", "encryptedData": "" }),
+            ),
+            What::Phone { code, phone_code } => sign_in(
+                "wechat:miniprogram:default",
+                "wechat_mini_program_code_and_phone",
+                "wechatMiniProgramCodeAndPhonePayload",
+                json!({
+                    "wxLoginInfo": { "code": code, "iv": "", "encryptedData": "" },
+                    "wxPhoneInfo": { "code": phone_code },
+                }),
+            ),
+            What::Authorized { code } => {
+                sign_in("wechat:mobile", "wechat", "wechatPayload", json!({ "code": code }))
+            }
+            What::Returned { .. } => return Outcome::default(),
+            What::Refused { mini_program } => {
+                let is_launched = mini_program.is_some();
+                let kind = match (is_launched, handed.app_id == demo::APP_ID) {
+                    (true, _) => "wechat:miniprogram:app-launch",
+                    (false, true) => "wechat:miniprogram:default",
+                    (false, false) => "wechat:mobile",
+                };
+                // Without the number the person is logged in to the mini program all the same.
+                if kind != "wechat:miniprogram:default" {
+                    self.report(kind, None, &[], 0).await;
+                }
+                return Outcome::default();
+            }
+        };
+        self.log_in(request, nickname).await
+    }
+
+    /// Sends the request, keeps the nickname if there is one, and reports the answer.
+    async fn log_in(&self, request: Request, nickname: Option<String>) -> Outcome {
+        let Some(mode) = demo::MODES.iter().find(|mode| mode.kind == request.kind) else {
+            return Outcome::default();
+        };
+        let Request { kind, path, mut body } = request;
+        if let Value::Object(members) = &mut body {
+            members.insert("extIdpConnidentifier".to_owned(), mode.connection.into());
+        }
+        let (step, answer) = self.post(path, mode.application, None, &body).await;
+        let (ok, millis) = (step.is_ok(), step.millis);
+        let mut steps = vec![step];
+        let token = answer.pointer("/data/access_token").and_then(Value::as_str);
+        if let (Some(nickname), Some(token)) = (nickname, token) {
+            let body = json!({ "nickname": nickname });
+            let path = "/api/v3/update-profile";
+            steps.push(self.post(path, mode.application, Some(token), &body).await.0);
+        }
+        let name = self.report(kind, Some(&answer), &steps, millis).await;
+        Outcome { ok, name: name.unwrap_or_default(), steps }
+    }
+
+    /// Posts to the server as the application. Returns how it went, and the answer.
+    async fn post(&self, path: &str, application: &str, token: Option<&str>, body: &Value) -> (Step, Value) {
+        let mut headers = vec![
+            ("x-authing-app-id", application.to_owned()),
+            ("content-type", "application/json".to_owned()),
+        ];
+        headers.extend(token.map(|token| ("authorization", format!("Bearer {token}"))));
+        let call = Call { method: "POST", path: path.to_owned(), headers, body: body.to_string() };
+        let began = Instant::now();
+        let answer = self.server.send(call).await;
+        let millis = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let (http_status, answer): (_, Value) = match answer {
+            Ok(answer) => (Some(answer.status), serde_json::from_slice(&answer.body).unwrap_or_default()),
+            Err(error) => (None, json!({ "message": error })),
+        };
+        let message = answer.get("message").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let code = answer.get("statusCode").and_then(Value::as_i64);
+        (Step { call: format!("POST {path}"), http_status, code, message, millis }, answer)
+    }
+
+    /// Tells the back end. Returns the name of the user.
+    async fn report(&self, kind: &str, answer: Option<&Value>, steps: &[Step], millis: u64) -> Option<String> {
+        let report = json!({
+            "mode": kind,
+            "answer": answer.cloned().unwrap_or_else(|| json!({})),
+            "refused": answer.is_none(),
+            "millis": millis,
+            "steps": steps,
+        });
+        let headers = vec![
+            ("authorization", format!("Bearer {}", self.report_secret.expose_secret())),
+            ("content-type", "application/json".to_owned()),
+        ];
+        let call = Call { method: "POST", path: REPORTS.to_owned(), headers, body: report.to_string() };
+        let answer = self.server.send(call).await.ok().filter(|answer| answer.status == 200)?;
+        let user: Value = serde_json::from_slice(&answer.body).ok()?;
+        user.get("name")?.as_str().map(str::to_owned)
+    }
+}
+
+/// A login by `signin-by-mobile`, as the clients of mini programs and phone apps call it.
+fn sign_in(kind: &'static str, connection: &str, payload: &str, evidence: Value) -> Request {
+    let mut body = json!({ "connection": connection, "options": { "scope": SCOPE } });
+    if let Value::Object(members) = &mut body {
+        members.insert(payload.to_owned(), evidence);
+    }
+    Request { kind, path: "/api/v3/signin-by-mobile", body }
+}
+
+impl Program for DemoApps {
+    fn handed(&self, handed: Handed) -> Pin<Box<dyn Future<Output = Outcome> + Send + '_>> {
+        Box::pin(self.run(handed))
+    }
+}
