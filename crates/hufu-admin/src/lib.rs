@@ -12,6 +12,7 @@ mod audit;
 mod caller;
 mod case;
 mod configuration;
+mod connections;
 mod listed;
 mod people;
 mod relay;
@@ -79,6 +80,8 @@ pub fn routes() -> Routes {
             configuration::change_connection,
             configuration::delete_connection
         ))
+        .routes(routes!(connections::app_token))
+        .routes(routes!(connections::check))
         .routes(routes!(relay::list))
         .routes(routes!(users::search, users::create))
         .routes(routes!(users::get, users::update, users::delete))

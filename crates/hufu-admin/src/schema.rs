@@ -84,6 +84,16 @@ fn connection_secrets() -> ObjectBuilder {
         .description(Some("The secret fields of its type, and whether they are set. They are never shown."))
 }
 
+fn availability() -> ObjectBuilder {
+    ObjectBuilder::new()
+        .property("available", ObjectBuilder::new().schema_type(Type::Boolean))
+        .property("since", text("RFC 3339. Only if it is unavailable, as the members below."))
+        .property("reason", text("What WeChat's answer means: a key of docs/doctor.md."))
+        .property("errcode", ObjectBuilder::new().schema_type(Type::Integer))
+        .property("rid", text("WeChat's id of the request that it answered so."))
+        .description(Some("Whether WeChat serves the app. It is read only."))
+}
+
 macro_rules! schemas {
     ($($(#[$doc:meta])* $name:ident = $schema:expr;)*) => {$(
         $(#[$doc])*
@@ -111,9 +121,12 @@ schemas! {
     /// A connection to create, or a patch of one.
     ConnectionBody = body(document::connection::shape())
         .property("secrets", connection_secrets())
+        .property("availability", availability())
         .description(Some("The keys of `[[user_pool.connection]]`: docs/apply.md. Secrets of `fields` are never shown."));
     /// A connection.
-    ConnectionView = view(document::connection::shape()).property("secrets", connection_secrets());
+    ConnectionView = view(document::connection::shape())
+        .property("secrets", connection_secrets())
+        .property("availability", availability());
     /// A pool to create, or a patch of one.
     PoolBody = body(document::pool::shape()).description(Some("The keys of `[[user_pool]]`: docs/apply.md."));
     /// A pool with its settings.

@@ -20,6 +20,8 @@ use crate::authorization::request_uri::RequestObjects;
 use crate::credentials::password::{Cost, Hasher, PasswordKeys};
 use crate::failures::Failures;
 use crate::people::uploads::Decoders;
+use crate::sources::availability::Circuits;
+use crate::sources::wechat::app_tokens::{SharedTokens, TokenParts};
 use crate::sources::wechat::default::DefaultMiniProgram;
 use crate::sources::wechat::exchange::Codes;
 use crate::subjects::{Subjects, SubjectsError};
@@ -58,7 +60,9 @@ pub struct Parts {
 /// An instance of Hufu.
 pub struct App {
     pub(crate) store: Store,
+    /// Its app tokens are those that all nodes share.
     pub(crate) wechat: hufu_wechat::Client,
+    pub(crate) app_tokens: SharedTokens,
     pub(crate) sealing: Arc<SealingKey>,
     pub(crate) limits: Limits,
     pub(crate) public_url: String,
@@ -73,6 +77,7 @@ pub struct App {
     pub(crate) password_keys: PasswordKeys,
     pub(crate) sessions: SessionCache,
     pub(crate) codes: Codes,
+    pub(crate) circuits: Circuits,
     pub(crate) failures: Failures,
     pub(crate) decoders: Decoders,
     pub(crate) hasher: Hasher,
@@ -152,10 +157,21 @@ impl App {
         crate::sources::settings::seal_columns(&store, &stored.connections, &sealing, &*random).await?;
         let config = Config::unseal(stored, &sealing);
         let subjects = Subjects::load(&store, &sealing, &*random).await?;
+        let node = hufu_types::JobId::generate(clock.now(), &*random).as_str().to_owned();
+        let app_tokens = SharedTokens::new(TokenParts {
+            store: store.clone(),
+            client: wechat.clone(),
+            sealing: sealing.clone(),
+            clock: clock.clone(),
+            random: random.clone(),
+            node: node.clone(),
+            lease: limits.app_token_lease,
+        });
         let app = Arc::new(Self {
             issuer: format!("{public_url}/oidc"),
             sessions: SessionCache::new(limits.session_cache),
             codes: Codes::new(&limits),
+            circuits: Circuits::default(),
             failures: Failures::new(&limits),
             decoders: Decoders::new(&limits),
             config: ArcSwap::from_pointee(config),
@@ -179,11 +195,12 @@ impl App {
             },
             outbox,
             jobs_waiting: tokio::sync::Notify::new(),
-            node: hufu_types::JobId::generate(clock.now(), &*random).as_str().to_owned(),
+            node,
             receivers: Receivers::default(),
             audit_turn: AtomicUsize::new(0),
             store,
-            wechat,
+            wechat: wechat.with_app_tokens(Arc::new(app_tokens.clone())),
+            app_tokens,
             sealing,
             limits,
             public_url,
@@ -358,6 +375,7 @@ impl Write for Sweep {
         hufu_store::rates::sweep(tx, now).await?;
         hufu_store::uploads::sweep(tx, now.minus(self.limits.upload_orphan_age)).await?;
         hufu_store::keys::sweep(tx, now).await?;
+        hufu_store::app_tokens::sweep(tx, now.minus(self.limits.app_token_kept)).await?;
         hufu_store::administration::sweep(tx, now).await?;
         let old = now.minus(self.limits.webhook_history);
         hufu_store::deliveries::sweep(tx, old, self.limits.deliveries_forgotten).await?;

@@ -22,6 +22,7 @@ use tokio::task::JoinSet;
 use crate::authorization::backchannel::LOGOUT_JOB;
 use crate::credentials::MESSAGE_JOB;
 use crate::people::notices::NOTICE_JOB;
+use crate::sources::availability::PROBE_JOB;
 use crate::{App, Refusal};
 
 /// The outcome of a job.
@@ -70,6 +71,7 @@ impl App {
             lane(MESSAGE_JOB, self.limits.message_jobs),
             lane(NOTICE_JOB, self.limits.message_jobs),
             lane(LOGOUT_JOB, self.limits.webhook_jobs),
+            lane(PROBE_JOB, self.limits.webhook_at_once),
             lane(RELAY_JOB, self.limits.webhook_jobs),
         ]
     }
@@ -80,6 +82,7 @@ impl App {
             MESSAGE_JOB => self.send_message(job).await,
             NOTICE_JOB => self.send_notice(job).await,
             LOGOUT_JOB => self.tell_of_logout(job).await,
+            PROBE_JOB => self.probe_connection(job).await,
             RELAY_JOB => self.relay_message(job).await,
             // Only known kinds are claimed.
             _ => JobOutcome::Failed,

@@ -15,6 +15,7 @@ pub mod client_registration;
 pub mod configuration;
 pub mod credentials;
 mod digest;
+pub mod doctor;
 pub mod events;
 mod failures;
 mod jobs;

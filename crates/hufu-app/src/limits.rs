@@ -155,6 +155,22 @@ limits! {
     code_life: Duration = MINUTE * 5,
     /// How long a node that gets "code been used" waits for another node's record.
     code_record_wait: Duration = SECOND,
+    /// For how long one node alone may fetch an app token from WeChat. If it has died, another one does it then.
+    app_token_lease: Duration = SECOND * 6,
+    /// How often WeChat is asked whether it serves the app of an unavailable connection again.
+    outage_probe: Duration = MINUTE * 10,
+    /// Checks of one connection by administrators per [`Limits::connection_check_window`].
+    connection_checks: i64 = 30,
+    /// The window of the limit above.
+    connection_check_window: Duration = MINUTE * 10,
+    /// How long the row of an app token is kept that has ended and that nobody has renewed.
+    app_token_kept: Duration = HOUR * 24,
+    /// Forced refreshes of one app's token per [`Limits::app_token_refresh_window`]. WeChat allows 20 a day.
+    app_token_refreshes: i64 = 10,
+    /// The window of the limit above.
+    app_token_refresh_window: Duration = HOUR * 24,
+    /// The least time between two forced refreshes of one app's token. WeChat ignores those that come sooner.
+    app_token_refresh_pause: Duration = SECOND * 30,
     /// Maximum age of data encrypted by WeChat.
     sealed_data_age: Duration = HOUR * 48,
     /// How long a waiting login can be continued.

@@ -123,6 +123,7 @@ pub(crate) fn code_of(refusal: &Refusal) -> Option<u32> {
             | Code::Denied
             | Code::Misconfigured
             | Code::AppDown
+            | Code::ConnectionUnavailable
             | Code::WechatLimit
             | Code::TooOften
             | Code::WechatSlow

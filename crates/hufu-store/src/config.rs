@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::time::Duration;
 
+use crate::outages::{self, Outage};
 use crate::webhooks::Subscriber;
 use crate::{Read, Row, StoreError, Tx, statements, versions};
 
@@ -187,6 +188,8 @@ pub struct StoredConfig {
     pub applications: Vec<Application>,
     /// The enabled webhooks, by pool.
     pub subscribers: Vec<(PoolId, Subscriber)>,
+    /// The connections that are unavailable.
+    pub outages: Vec<Outage>,
 }
 
 /// Reads the whole configuration.
@@ -214,12 +217,13 @@ impl Read for ReadChanged {
         }
         let mut all = StoredConfig { version, ..StoredConfig::default() };
         for id in &changed {
-            let StoredConfig { version: _, pools, connections, applications, subscribers } =
+            let StoredConfig { version: _, pools, connections, applications, subscribers, outages } =
                 read_pool(tx, id).await?;
             all.pools.extend(pools);
             all.connections.extend(connections);
             all.applications.extend(applications);
             all.subscribers.extend(subscribers);
+            all.outages.extend(outages);
         }
         Ok(all)
     }
@@ -237,7 +241,8 @@ pub async fn read(tx: &mut Tx<'_>) -> Result<StoredConfig, StoreError> {
     let mut applications = tx.all(LIST_APPLICATIONS, &[], decode_application).await?;
     let subscribers = tx.all(LIST_SUBSCRIBERS, &[], decode_subscriber).await?;
     fill(&mut applications, tx.all(LIST_SWITCHED_ON, &[], decode_switched_on).await?);
-    Ok(StoredConfig { version, pools, connections, applications, subscribers })
+    let outages = outages::list(tx).await?;
+    Ok(StoredConfig { version, pools, connections, applications, subscribers, outages })
 }
 
 /// Reads a pool with everything in it.
@@ -249,7 +254,8 @@ pub async fn read_pool(tx: &mut Tx<'_>, id: &PoolId) -> Result<StoredConfig, Sto
     let mut applications = tx.all(OF_POOL_APPLICATIONS, &of_pool, decode_application).await?;
     let subscribers = tx.all(OF_POOL_SUBSCRIBERS, &of_pool, decode_subscriber).await?;
     fill(&mut applications, tx.all(OF_POOL_SWITCHED_ON, &of_pool, decode_switched_on).await?);
-    Ok(StoredConfig { version, pools, connections, applications, subscribers })
+    let outages = outages::of_pool(tx, id).await?;
+    Ok(StoredConfig { version, pools, connections, applications, subscribers, outages })
 }
 
 /// Assigns connections to applications, keeping their order.

@@ -5,7 +5,7 @@ use serde::Serialize;
 use hufu_types::{ConnectionId, Identity, IdentityKey, IdentityKind, PoolId, Timestamp, UserId};
 
 use crate::batches::{batches, rows};
-use crate::{Row, StoreError, Tx, statements, wechat_followers};
+use crate::{Read, Row, StoreError, Tx, statements, wechat_followers};
 
 statements! {
     ANY_IN_REALM = "SELECT user_id FROM identities WHERE pool_id = $1 AND realm = $2 LIMIT 1";
@@ -64,8 +64,23 @@ batches! {
 
 /// Whether anybody has an id of this realm.
 pub async fn is_realm_used(tx: &mut Tx<'_>, pool: &PoolId, realm: &str) -> Result<bool, StoreError> {
-    let found = tx.optional(ANY_IN_REALM, &[pool.into(), realm.into()], |row| row.get::<String>(0)).await?;
-    Ok(found.is_some())
+    Ok(tx.optional(ANY_IN_REALM, &[pool.into(), realm.into()], |_| Ok(())).await?.is_some())
+}
+
+/// Whether anybody has an id that is unique in this realm.
+pub struct HasIdentities {
+    /// The pool.
+    pub pool: PoolId,
+    /// The realm.
+    pub realm: String,
+}
+
+impl Read for HasIdentities {
+    type Out = bool;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
+        is_realm_used(tx, &self.pool, &self.realm).await
+    }
 }
 
 /// An identity to insert.

@@ -32,6 +32,7 @@ mod unit;
 mod value;
 
 pub mod administration;
+pub mod app_tokens;
 pub mod application_users;
 pub mod audit;
 pub mod authorization_codes;
@@ -52,6 +53,7 @@ pub mod jobs;
 pub mod keys;
 pub mod login_names;
 pub mod merges;
+pub mod outages;
 pub mod passcodes;
 pub mod passwords;
 pub mod pushed_requests;
@@ -85,6 +87,7 @@ pub use value::{Column, Row, Value};
 pub fn all_statements() -> Vec<(&'static str, &'static str)> {
     [
         administration::STATEMENTS,
+        app_tokens::STATEMENTS,
         application_users::STATEMENTS,
         audit::STATEMENTS,
         authorization_codes::STATEMENTS,
@@ -105,6 +108,7 @@ pub fn all_statements() -> Vec<(&'static str, &'static str)> {
         keys::STATEMENTS,
         login_names::STATEMENTS,
         merges::STATEMENTS,
+        outages::STATEMENTS,
         passcodes::STATEMENTS,
         passwords::STATEMENTS,
         pushed_requests::STATEMENTS,

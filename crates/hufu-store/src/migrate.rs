@@ -46,6 +46,7 @@ const MIGRATIONS: &[Migration] = migrations![
     17 "0017_access",
     18 "0018_redirect_logins",
     19 "0019_qr_tickets",
+    20 "0020_app_tokens",
     21 "0021_wechat_messages",
 ];
 

@@ -5,7 +5,7 @@
 
 use hufu_types::{ApplicationId, ConnectionId, PoolId, Timestamp};
 
-use crate::{StoreError, Tx, application_users, config, consents, registrations, statements};
+use crate::{StoreError, Tx, application_users, config, consents, outages, registrations, statements};
 
 statements! {
     TOKENS_OF_APPLICATION = "DELETE FROM refresh_tokens WHERE pool_id = $1 AND application_id = $2";
@@ -76,5 +76,6 @@ pub async fn connection(
     ] {
         tx.execute(statement, &[pool.into(), id.into()]).await?;
     }
+    outages::delete(tx, pool, id).await?;
     Ok(())
 }

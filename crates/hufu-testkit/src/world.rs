@@ -338,11 +338,6 @@ impl World {
         tokio::spawn(self.sandbox.clone().serve(listener, std::future::pending()));
     }
 
-    /// Where WeChat is.
-    pub fn wechat_endpoints(&self) -> Endpoints {
-        self.setup.wechat.endpoints.clone()
-    }
-
     /// Another server process on the same database, with its own connections.
     pub async fn another_node(&self) -> Node {
         Node::start(self.base.open().await, &self.base, &self.setup).await

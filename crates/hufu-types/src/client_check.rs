@@ -9,7 +9,7 @@ use crate::client::{check_redirect_uri, check_resource, is_loopback, origin_of, 
 use crate::settings_check::{Problems, names};
 use crate::{
     Agreement, Application, ApplicationKind, Branding, ClientSecret, ClientSettings, Grant, Language,
-    LoginControl, SettingProblem, TokenAuth,
+    LoginControl, LoginTab, SettingProblem, TokenAuth,
 };
 
 /// The rule for the addresses of pages, servers and pictures.
@@ -115,7 +115,7 @@ impl LoginControl {
         if let Some(default) = &self.default_method
             && !self.methods.contains(default)
         {
-            let methods = match names(self.methods.iter().map(|method| method.as_str())) {
+            let methods = match names(self.methods.iter().map(LoginTab::as_str)) {
                 none if none.is_empty() => "take it out, or add it to `methods`".to_owned(),
                 methods => format!("write one of {methods}, or add it to `methods`"),
             };

@@ -83,6 +83,14 @@ text_enum! {
         DataExported = "data.exported",
         /// An administrator changed the configuration.
         ConfigurationChanged = "configuration.changed",
+        /// WeChat has taken the app of a connection out of service, so its logins are refused.
+        ConnectionUnavailable = "connection.unavailable",
+        /// WeChat serves the app of a connection again.
+        ConnectionRestored = "connection.restored",
+        /// An administrator, or a service of the owner, got WeChat's app token of a connection.
+        AppTokenRead = "app_token.read",
+        /// An administrator ended WeChat's app token of a connection and had another one issued.
+        AppTokenRefreshed = "app_token.refreshed",
         /// A webhook was created, changed or deleted.
         WebhookChanged = "webhook.changed",
         /// An access key was created.

@@ -13,6 +13,7 @@ mod client_check;
 mod connection;
 mod connection_extras;
 mod custom_field;
+pub mod doctor;
 mod environment;
 mod event;
 mod facts;

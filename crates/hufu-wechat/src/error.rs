@@ -128,6 +128,13 @@ impl Error {
         Self::new(Endpoint::StableToken, ErrorKind::BudgetExhausted)
     }
 
+    /// WeChat's answer to an earlier fetch of an app token, for an [`AppTokens`](crate::AppTokens) that does not ask
+    /// again before some time has passed.
+    pub fn remembered(errcode: i64, rid: Option<&str>) -> Self {
+        let errmsg = rid.map_or_else(|| REMEMBERED.to_owned(), |rid| format!("{REMEMBERED}, rid: {rid}"));
+        Self::api(Endpoint::StableToken, errcode, &errmsg, &[])
+    }
+
     /// The call that failed.
     pub fn endpoint(&self) -> Endpoint {
         self.endpoint
@@ -208,6 +215,9 @@ impl ErrorKind {
         }
     }
 }
+
+/// Stands in place of an `errmsg` that was not kept.
+const REMEMBERED: &str = "as answered before";
 
 /// The longest `errmsg` examined, and the longest part of it kept.
 const MAX_EXAMINED_ERRMSG: usize = 1024;

@@ -36,6 +36,8 @@ pub(crate) const TABLE: &[(&str, &str, &str)] = &[
     ("GET", "/admin/v1/pools/{pool}/connections/{connection}", "owner manager"),
     ("PATCH", "/admin/v1/pools/{pool}/connections/{connection}", "owner"),
     ("DELETE", "/admin/v1/pools/{pool}/connections/{connection}", "owner"),
+    ("POST", "/admin/v1/pools/{pool}/connections/{connection}/check", "owner"),
+    ("GET", "/admin/v1/pools/{pool}/connections/{connection}/app-token", "owner"),
     ("GET", "/admin/v1/pools/{pool}/users", "owner manager support auditor"),
     ("POST", "/admin/v1/pools/{pool}/users", "owner manager"),
     ("GET", "/admin/v1/pools/{pool}/users/{user}", "owner manager support auditor"),

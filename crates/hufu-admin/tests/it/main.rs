@@ -3,7 +3,10 @@
 
 mod administration;
 mod administrators;
+mod app_tokens;
+mod availability;
 mod configuration;
+mod doctor;
 mod listed;
 mod openapi;
 

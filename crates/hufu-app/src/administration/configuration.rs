@@ -4,6 +4,7 @@
 use async_recursion::async_recursion as boxed;
 use hufu_store::config::{self, Revised, StoredConnection};
 use hufu_store::{Read, StoreError, Tx};
+use hufu_types::doctor::meaning_when_fetching_tokens;
 use hufu_types::refusal::{Code, Reason};
 use hufu_types::{
     Application, ApplicationId, ClientSecret, ConnectionId, Identifier, OpaqueToken, Permission, Pool,
@@ -27,6 +28,8 @@ use crate::{App, Refusal};
 
 /// The revision of an object, a member of each shown document.
 const REVISION: &str = "revision";
+/// Whether a connection is available, a member of each shown document that nobody writes.
+const AVAILABILITY: &str = "availability";
 
 /// Some applications of a pool.
 #[derive(Clone, Debug)]
@@ -429,7 +432,22 @@ impl App {
         let mut document = shown.document;
         let secrets = shown.secrets.into_iter().map(|(name, is_set)| (name, is_set.into()));
         document.insert("secrets".to_owned(), Json::Object(secrets.collect()));
+        document.insert(AVAILABILITY.to_owned(), self.availability(&found.value));
         identified(document, found.value.id.as_str(), found.revision)
+    }
+
+    /// Whether WeChat serves the app of a connection, as this node knows it.
+    fn availability(&self, connection: &StoredConnection) -> Json {
+        match self.config().outage_of(&connection.pool, &connection.id) {
+            None => json!({ "available": true }),
+            Some(outage) => json!({
+                "available": false,
+                "since": outage.since.to_iso(),
+                "reason": meaning_when_fetching_tokens(outage.errcode),
+                "errcode": outage.errcode,
+                "rid": outage.rid,
+            }),
+        }
     }
 
     fn new_client_secret(&self) -> (SecretString, ClientSecret) {
@@ -481,7 +499,7 @@ fn identified(mut document: Document, id: &str, revision: i64) -> Document {
 /// Takes out of a patch what a caller sends back as it was shown, and which revision they have seen. What remains of
 /// that is reported by whoever reads the document.
 fn expected(patch: &mut Document, revision: Option<i64>, shown: &Document) -> Option<i64> {
-    for name in ["id", "secrets"] {
+    for name in ["id", "secrets", AVAILABILITY] {
         if patch.get(name).is_some_and(|sent| Some(sent) == shown.get(name)) {
             patch.remove(name);
         }

@@ -5,6 +5,7 @@
 //! every refused permission is recorded in the audit log, with who attempted it.
 
 mod access;
+mod app_tokens;
 mod configuration;
 mod listed;
 mod people;
@@ -14,6 +15,7 @@ mod users;
 
 pub use crate::credentials::locks::Name;
 pub use access::{AccessKeyRequest, AdminLogin};
+pub use app_tokens::AppTokenView;
 use async_recursion::async_recursion as boxed;
 pub use configuration::{ApplicationPage, WrittenApplication};
 pub use hufu_store::administration::{AccessKey, Administrator};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use hufu_protocol::sealing::SealingKey;
 use hufu_store::config::{StoredConfig, StoredConnection};
+use hufu_store::outages::Outage;
 use hufu_store::webhooks::Subscriber;
 use hufu_types::refusal::Code;
 use hufu_types::{
@@ -77,6 +78,8 @@ pub struct PoolConfig {
     /// Ordered by creation.
     connections: Vec<Arc<Connection>>,
     subscribers: Arc<[Subscriber]>,
+    /// The connections that are unavailable; usually none.
+    outages: Vec<Outage>,
 }
 
 impl PoolConfig {
@@ -115,6 +118,7 @@ impl Config {
         let mut applications = by_pool(stored.applications, |application| &application.pool);
         let mut connections = by_pool(stored.connections, |connection| &connection.pool);
         let mut subscribers = by_pool(stored.subscribers, |(pool, _)| pool);
+        let mut outages = by_pool(stored.outages, |outage| &outage.pool);
         for Pool { id, name, settings } in stored.pools {
             let pool = PoolConfig {
                 name,
@@ -132,6 +136,7 @@ impl Config {
                     .into_iter()
                     .map(|(_, s)| s)
                     .collect(),
+                outages: outages.remove(&id).unwrap_or_default(),
             };
             config.replace(id, &Arc::new(pool));
         }
@@ -248,6 +253,21 @@ impl Config {
     /// The webhooks that subscribe to events of a pool.
     pub fn subscribers(&self, pool: &PoolId) -> Arc<[Subscriber]> {
         self.pools.get(pool).map(|pool| pool.subscribers.clone()).unwrap_or_default()
+    }
+
+    /// Since when a connection has been unavailable, and why. `None` if it is available.
+    pub fn outage(&self, connection: &Connection) -> Option<&Outage> {
+        self.outage_of(&connection.pool, &connection.id)
+    }
+
+    /// The same, of a connection that may be unusable.
+    pub(crate) fn outage_of(&self, pool: &PoolId, connection: &ConnectionId) -> Option<&Outage> {
+        self.pools.get(pool)?.outages.iter().find(|outage| outage.connection == *connection)
+    }
+
+    /// Whether logins through a connection can succeed: WeChat has not taken its app out of service.
+    pub fn is_available(&self, connection: &Connection) -> bool {
+        self.outage(connection).is_none()
     }
 
     /// The application that serves a client before login: the one that it names; or the default application of

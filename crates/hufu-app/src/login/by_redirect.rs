@@ -148,7 +148,7 @@ impl App {
     /// Starts a login at a source. Returns the page of the source.
     ///
     /// # Errors
-    /// [`Code::TooOften`].
+    /// [`Code::TooOften`], [`Code::ConnectionUnavailable`].
     #[boxed]
     pub async fn depart(
         &self,
@@ -161,6 +161,7 @@ impl App {
         let Start::Redirect { page, .. } = sources::kind(connection.kind).start else {
             return Err(Code::Internal.because("the connection does not start by a redirect"));
         };
+        self.require_available(connection)?;
         let OpenRequest { application, .. } = open;
         let (now, window) = (self.now(), self.limits.source_login_window);
         let state = OpaqueToken::generate(TokenPurpose::SourceLogin, &*self.random);

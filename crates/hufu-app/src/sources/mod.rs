@@ -2,14 +2,13 @@
 //! module defines the fields, how a login starts, how evidence becomes a [`Proof`], and how a connection can
 //! be checked. Which applications may use a kind is in the table of [`ConnectionKind`].
 
+pub(crate) mod availability;
 pub(crate) mod field;
 pub(crate) mod settings;
 pub(crate) mod wechat;
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use async_recursion::async_recursion as boxed;
 use futures::future::BoxFuture;
 use hufu_store::config::Realms;
 use hufu_types::{
@@ -20,6 +19,7 @@ use hufu_wechat::Budget;
 use serde_json::{Value, json};
 
 use self::wechat::exchange::SpentCode;
+use crate::doctor::checks::{ConnectionCheck, Probe};
 use crate::failures::LoginFailure;
 use crate::tickets::QrPicture;
 use crate::{App, Refusal};
@@ -37,8 +37,12 @@ pub(crate) struct Kind {
     pub(crate) realm: fn(&ConnectionSettings, &OpenPlatform, IdentityKind) -> Option<String>,
     /// Turns the client's evidence into a proof.
     pub(crate) prove: for<'a> fn(&'a App, Attempt<'a>) -> BoxFuture<'a, Result<Proved<'a>, LoginFailure>>,
-    /// Checks a connection against the source.
-    pub(crate) check: for<'a> fn(&'a App, &'a Connection) -> BoxFuture<'a, Vec<Finding>>,
+    /// How the source is asked whether it serves the app at all.
+    pub(crate) probe: Probe,
+    /// Whether its apps have app tokens.
+    pub(crate) has_app_tokens: bool,
+    /// What can be checked about a connection, in the order in which it is read.
+    pub(crate) checks: &'static [ConnectionCheck],
 }
 
 /// How a login starts.
@@ -59,6 +63,10 @@ pub(crate) enum Start {
     QrCode(QrCodes),
 }
 
+/// Draws the picture of a connection's scene that holds so long.
+type DrawPicture =
+    for<'a> fn(&'a App, &'a Connection, &'a str, Duration) -> BoxFuture<'a, Result<QrPicture, Refusal>>;
+
 /// How a kind shows QR codes.
 pub(crate) struct QrCodes {
     /// Who scans them.
@@ -66,8 +74,7 @@ pub(crate) struct QrCodes {
     /// Whether there is no picture for one login alone, so that followers send a short code instead.
     pub(crate) has_short_codes: fn(&Connection) -> bool,
     /// The picture of a scene that holds so long.
-    pub(crate) picture:
-        for<'a> fn(&'a App, &'a Connection, &'a str, Duration) -> BoxFuture<'a, Result<QrPicture, Refusal>>,
+    pub(crate) picture: DrawPicture,
 }
 
 /// How connections of this kind show QR codes. `None` if they do not.
@@ -186,22 +193,6 @@ pub(crate) struct Proved<'a> {
     pub(crate) code: SpentCode<'a>,
 }
 
-/// A finding of a connection check.
-#[derive(Debug)]
-pub struct Finding {
-    /// What was checked.
-    pub check: Check,
-    /// What is wrong, if anything.
-    pub fault: Option<Refusal>,
-}
-
-/// A check of a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Check {
-    /// Whether the source accepts the app's id and secret.
-    Credentials,
-}
-
 /// The fields of a kind, in the order of its form.
 pub fn fields(of: ConnectionKind) -> &'static [Field] {
     kind(of).fields
@@ -309,13 +300,4 @@ pub(crate) fn realms(of: ConnectionKind, settings: &ConnectionSettings, platform
 pub(crate) fn are_of_one_source(connection: &Connection, one: &IdentityKey, other: &IdentityKey) -> bool {
     let is_own = |key: &IdentityKey| *key == identity_key(connection, key.kind, &key.value);
     one.kind != other.kind && is_own(one) && is_own(other)
-}
-
-impl App {
-    /// Checks a connection against its source, for administrators. The calls count towards the app's own
-    /// quota.
-    #[boxed]
-    pub async fn check_connection(&self, connection: &Arc<Connection>) -> Vec<Finding> {
-        (kind(connection.kind).check)(self, connection).await
-    }
 }

@@ -62,7 +62,7 @@ impl App {
     /// Issues the ticket of a QR code.
     ///
     /// # Errors
-    /// [`Code::TooOften`]; [`Code::Invalid`] for custom data that the pool does not take;
+    /// [`Code::TooOften`]; [`Code::ConnectionUnavailable`]; [`Code::Invalid`] for custom data that the pool does not take;
     /// [`Code::ConnectionWithoutQrCode`]; what WeChat refuses, if it draws the picture.
     #[boxed]
     pub async fn issue_ticket(&self, request: TicketRequest) -> Result<IssuedTicket, Refusal> {
@@ -78,6 +78,9 @@ impl App {
         };
         let pool = &application.pool;
         // What is refused at the login is better refused now.
+        if let Some(connection) = &connection {
+            self.require_available(connection)?;
+        }
         self.custom_data_patch(pool, custom_data.clone())?;
         let (now, life) = (self.now(), self.config().settings(pool).qr.life);
         let secret = OpaqueToken::generate(TokenPurpose::QrCode, &*self.random);

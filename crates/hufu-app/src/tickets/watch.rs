@@ -278,7 +278,7 @@ impl App {
     }
 
     fn change_to(&self, hash: &TokenHash, progress: &Progress) -> Change {
-        self.change_of(ChangedTicket {
+        self.change_of(&ChangedTicket {
             hash: hash.clone(),
             state: progress.state,
             shown: progress.shown.clone(),
@@ -287,7 +287,7 @@ impl App {
         })
     }
 
-    fn change_of(&self, changed: ChangedTicket) -> Change {
+    fn change_of(&self, changed: &ChangedTicket) -> Change {
         let shown = changed.shown.as_deref();
         // Whoever it was, the login does not depend on that it can be shown.
         let shown: Option<ScannedBy> =
@@ -316,7 +316,7 @@ impl App {
         let (changed, numbers) = self.read(ReadChanges { known: known.clone() }).await?;
         for ticket in changed {
             if let Some(waiting) = self.tickets.get(&ticket.hash) {
-                waiting.note(self.change_of(ticket));
+                waiting.note(self.change_of(&ticket));
             }
         }
         *known = numbers;

@@ -3,6 +3,7 @@
 mod binding;
 mod launching;
 
+use hufu_app::doctor::Severity;
 use hufu_sandbox::{AppKind, Fault, NewApp, NewUser};
 use hufu_testkit::{TestDatabase, on_both_engines};
 use hufu_types::ConnectionId;
@@ -181,12 +182,13 @@ on_both_engines! {
         let connection = |id: String| config.connection(&ConnectionId::parse(&id).unwrap()).unwrap().clone();
         for (app_id, path) in [(MOBILE, ACCESS_TOKEN), (MINI, "/cgi-bin/stable_token")] {
             let connection = connection(world.connection(app_id));
-            let findings = world.node.app.check_connection(&connection).await;
-            assert!(findings.iter().all(|finding| finding.fault.is_none()), "{findings:?}");
+            let checked = world.node.app.check_connection(&connection).await.unwrap();
+            assert!(checked.findings.iter().any(|finding| finding.key == "credentials-fine"), "{checked:?}");
             let fault = Fault { path: Some(path.to_owned()), errcode: Some(40125), count: 1, ..Fault::default() };
             world.sandbox.add_fault(fault).unwrap();
-            let findings = world.node.app.check_connection(&connection).await;
-            assert!(findings.iter().any(|finding| finding.fault.is_some()), "{findings:?}");
+            let checked = world.node.app.check_connection(&connection).await.unwrap();
+            let said = checked.findings.iter().find(|finding| finding.key == "secret-wrong").unwrap();
+            assert_eq!((said.severity, said.errcode), (Severity::Error, Some(40125)));
         }
     }
 }

@@ -15,7 +15,7 @@ use hufu_web::server::Routes;
 use secrecy::SecretString;
 
 use super::common::{Banner, Caller, Frame, Person, Said, Visit, Words, show};
-use super::connections::{self, Link};
+use super::connections::{self, Ways};
 use super::fields::{self, Input};
 use super::qr;
 
@@ -45,10 +45,8 @@ struct LoginPage {
     merged: bool,
     agreements: Vec<Agreement>,
     register: Option<String>,
-    /// The connections through which a login starts by sending the browser there.
-    connections: Vec<Link>,
-    /// What is possible elsewhere, or with another browser.
-    notes: Vec<String>,
+    /// Through connections.
+    ways: Ways,
     /// Logs in to an account that is not logged in yet.
     another: String,
 }
@@ -278,9 +276,9 @@ fn page(visit: &Visit, people: Vec<Person>, words: &Words, said: Said) -> Respon
     let here = method.map_or_else(Vec::new, |method| vec![("method", method.as_str())]);
     let here = if people.is_empty() { here } else { Vec::new() };
     let form_was_sent = words.has("form_token");
-    let connections = if people.is_empty() { connections::links(visit) } else { Vec::new() };
+    let ways = if people.is_empty() { Ways::of(visit, method.is_some()) } else { Ways::default() };
     let mut frame = visit.frame();
-    frame.policy.img_origins.extend(connections.iter().filter_map(Link::img_origin));
+    frame.policy.img_origins.extend(ways.img_origins());
     show(
         &LoginPage {
             view: visit.view(&visit.address("/login", &here)),
@@ -295,8 +293,7 @@ fn page(visit: &Visit, people: Vec<Person>, words: &Words, said: Said) -> Respon
             merged: login.merged && method.is_some_and(|method| channel(method).is_some()),
             agreements: visit.agreements(),
             register: visit.may_register().then(|| visit.address("/register", &[])),
-            notes: connections::notes(visit, &connections),
-            connections,
+            ways,
             another: visit.address("/login", &[("another", "1")]),
             banner: said.banner,
         },

@@ -12,6 +12,7 @@ use hufu_web::page::{Asset, Page, Policy, View, routes_of};
 use hufu_web::server::Routes;
 
 use super::common::{Banner, Frame, Said, Visit, Words, initial_of, show};
+use super::connections::Ways;
 use super::login::{self, Tab};
 
 /// How codes look.
@@ -55,6 +56,8 @@ struct QrPage {
     /// This page with a new code.
     again: String,
     register: Option<String>,
+    /// Through connections.
+    ways: Ways,
 }
 
 struct Scanner {
@@ -146,7 +149,9 @@ fn page(
     let (next, again) =
         (visit.address("/login", &[method, (SECRET, secret)]), visit.address("/login", &[method]));
     let waits = matches!(state, "created" | "scanned");
-    let frame = visit.frame();
+    let ways = Ways::of(visit, true);
+    let mut frame = visit.frame();
+    frame.policy.img_origins.extend(ways.img_origins());
     let status = match state {
         "created" => 0,
         "scanned" => 1,
@@ -172,6 +177,7 @@ fn page(
             next,
             again,
             register: visit.may_register().then(|| visit.address("/register", &[])),
+            ways,
         },
         said.status,
     )

@@ -1,6 +1,7 @@
 //! Tests of the store through its public surface, on both engines.
 #![cfg(test)]
 
+mod app_tokens;
 mod config;
 mod exchanges;
 mod group_commit;

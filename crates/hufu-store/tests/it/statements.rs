@@ -60,6 +60,7 @@ const WITHOUT_POOL: &[(&str, &str)] = &[
     ("config::LIST_APPLICATIONS", "nodes hold the configuration of all pools"),
     ("config::LIST_SWITCHED_ON", "nodes hold the configuration of all pools"),
     ("config::LIST_SUBSCRIBERS", "nodes hold the configuration of all pools"),
+    ("outages::LIST", "nodes hold the configuration of all pools"),
     ("config::APPLICATION_HOLDER", "ids of applications are unique in the instance; it asks for the pool"),
     ("config::FILE_HOLDER", "verification files are unique in the instance; it asks for the pool"),
     ("config::RESOURCE_HOLDERS", "resources are unique in the instance; it asks for the pools"),

@@ -105,6 +105,8 @@ codes! {
     AppDown => 2408, 503, "app-down", "wechat-app-down";
     /// The ticket of a launched mini program is unknown, expired or used.
     LaunchTicketInvalid => 2621, 400, "launch-ticket-invalid", "wechat-not-confirmed";
+    /// The connection is marked as unavailable, because WeChat has taken its app out of service.
+    ConnectionUnavailable(connection) => 2408, 503, "connection-unavailable", "wechat-unavailable";
     /// WeChat's rate limits are exceeded.
     WechatLimit(seconds, minutes) => 1002, 429, "wechat-limit", "too-often";
     /// WeChat did not answer in time.
@@ -113,6 +115,9 @@ codes! {
     WechatDown => 1000, 503, "wechat-down", "wechat-unreachable";
     /// WeChat's response makes no sense, or Hufu's request was wrong.
     WechatNonsense => 500, 502, "wechat-nonsense", "wechat-unreachable";
+
+    /// The apps of this kind of connection have no app tokens at WeChat.
+    NoAppTokens(connection) => 2590, 409, "no-app-tokens", "not-set-up";
 
     // The user.
     /// The person is unknown, and the connection does not create users.

@@ -17,6 +17,11 @@ pub(super) fn read(body: &[u8]) -> Result<Fields, MessageError> {
     }
 }
 
+/// Whether this is an object with the fields inside of `xml`.
+pub(super) fn is_wrapped(body: &[u8]) -> bool {
+    from_json::<Map<String, Value>>(body).is_ok_and(|object| object.get("xml").is_some_and(Value::is_object))
+}
+
 fn fields(object: &Map<String, Value>) -> Result<Fields, MessageError> {
     let mut fields = Fields::default();
     for (name, value) in object {

@@ -90,8 +90,8 @@ pub fn is_timely(timestamp: &str, now: i64, max_age: Duration) -> bool {
 
 /// Verifies, decrypts and reads a push. It must have been signed at most `max_age` before `now` (Unix seconds).
 ///
-/// A body without any signature is accepted in one form: the encrypted part alone, forwarded by the owner's own
-/// server. Whoever made it had the key, and the message's own time takes the place of the signature's.
+/// A body without any signature is accepted in one form: the encrypted part as JSON inside of `xml`, which the owner's own
+/// server forwards. Whoever made it had the key, and the message's own time takes the place of the signature's.
 ///
 /// What else the caller has to check: that [`Message::to_user`] is the account's original id.
 pub fn open(
@@ -107,8 +107,10 @@ pub fn open(
     if receiver.token.is_empty() {
         return Err(MessageError::Signature);
     }
-    let forwarded = signed.signature.is_empty() && signed.msg_signature.is_empty();
-    if forwarded {
+    let Signed { signature, timestamp, nonce, encrypt_type, msg_signature } = signed;
+    let is_bare =
+        [signature, timestamp, nonce, encrypt_type, msg_signature].iter().all(|part| part.is_empty());
+    if is_bare && super::json::is_wrapped(body) {
         return open_forwarded(receiver, body, now, max_age);
     }
     if signed.encrypt_type.eq_ignore_ascii_case("aes") || !signed.msg_signature.is_empty() {

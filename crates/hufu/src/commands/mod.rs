@@ -3,6 +3,7 @@
 mod admin;
 mod apply;
 mod dev;
+mod doctor;
 mod export;
 mod import;
 mod migrate;
@@ -44,6 +45,8 @@ enum Command {
     Import(import::Import),
     /// Export the users of a pool to a file.
     Export(export::Export),
+    /// Check a pool's connections against WeChat, and explain its error codes.
+    Doctor(doctor::Doctor),
     /// Run only the WeChat sandbox.
     Sandbox(sandbox::SandboxCommand),
     /// Log in as a mini program would, and show each step.
@@ -75,6 +78,7 @@ impl Cli {
             Command::Migrate(command) => command.run().await,
             Command::Import(command) => command.run().await,
             Command::Export(command) => command.run().await,
+            Command::Doctor(command) => command.run().await,
             Command::Sandbox(command) => command.run().await,
             Command::Try(command) => command.run().await,
             Command::Admin(command) => command.run().await,

@@ -97,6 +97,30 @@ fn warnings(config: &Config) -> Vec<String> {
     warnings
 }
 
+/// What an application is made of.
+pub(crate) fn parts(config: &Config, instance: Instance, outbox: Option<Outbox>) -> anyhow::Result<Parts> {
+    let wechat =
+        hufu_wechat::Settings { endpoints: config.wechat.clone(), ..hufu_wechat::Settings::default() };
+    Ok(Parts {
+        store: instance.store,
+        wechat: hufu_wechat::Client::new(wechat).context("cannot create the WeChat client")?,
+        sealing: instance.sealing,
+        limits: config.limits.clone(),
+        public_url: config.public_url.clone(),
+        clock: instance.clock,
+        random: instance.random,
+        outgoing: GuardedClient::new(outgoing(config))
+            .context("cannot create the client for outgoing calls")?,
+        outbox,
+        default_mini_program: config.default_mini_program.clone(),
+    })
+}
+
+/// The settings of the client for everything outside but WeChat.
+fn outgoing(config: &Config) -> guarded::Settings {
+    guarded::Settings { private: config.outgoing_private.clone().into(), ..guarded::Settings::default() }
+}
+
 /// A server, bound and ready to run.
 pub(crate) struct Server {
     pub(crate) config: Config,
@@ -132,24 +156,8 @@ impl Server {
         } = self;
         let certificates = web.certificates.clone();
         let store = instance.store.clone();
-        let outgoing =
-            guarded::Settings { private: config.outgoing_private.into(), ..guarded::Settings::default() };
-        let wechat =
-            hufu_wechat::Settings { endpoints: config.wechat.clone(), ..hufu_wechat::Settings::default() };
-        let app = App::start(Parts {
-            store: instance.store,
-            wechat: hufu_wechat::Client::new(wechat).context("cannot create the WeChat client")?,
-            sealing: instance.sealing,
-            limits: config.limits.clone(),
-            public_url: config.public_url.clone(),
-            clock: instance.clock,
-            random: instance.random,
-            outgoing: GuardedClient::new(outgoing.clone())
-                .context("cannot create the client for outgoing calls")?,
-            outbox: outbox.clone(),
-            default_mini_program: config.default_mini_program.clone(),
-        })
-        .await?;
+        let outgoing = outgoing(&config);
+        let app = App::start(parts(&config, instance, outbox.clone())?).await?;
 
         let mut background = tokio::task::JoinSet::new();
         background.spawn(Arc::clone(&app).watch_config());

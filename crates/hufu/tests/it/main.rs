@@ -7,6 +7,7 @@ mod administering;
 mod applying;
 mod architecture;
 mod dev;
+mod doctor;
 mod documents;
 mod durability;
 mod importing;

@@ -43,7 +43,9 @@ on_both_engines! {
                        0006_browser_sessions, 0007_code_replays, \
                        0008_password_schemes, 0009_administration, 0010_login_choices, 0011_openid, \
                        0012_device_codes, 0013_client_keys, 0014_registration, 0015_dpop, 0016_resources, \
-                       0017_access, 0018_redirect_logins, 0019_qr_tickets, 0021_wechat_messages\n";
+                       0017_access, 0018_redirect_logins, 0019_qr_tickets, 0020_app_tokens, \
+                       0021_wechat_messages
+";
         assert_eq!(instance.run(&["migrate"]).await.succeeded(), applied);
         assert_eq!(instance.run(&["migrate"]).await.succeeded(), "The schema is up to date.\n");
         instance.run(&["apply", "world.toml"]).await.succeeded();

@@ -2,6 +2,7 @@
 //! is the connection's own, or the instance's.
 
 use super::{app_id_field, app_secret_field, default, mini_program};
+use crate::doctor::checks::{self, Probe};
 use crate::sources::{Field, Form, Kind, Start, Text};
 
 /// The definition of this kind.
@@ -10,7 +11,17 @@ pub(crate) const KIND: Kind = Kind {
     start: Start::Code { client_names: &["wechat_mini_program_code", "wechat_mini_program_code_and_phone"] },
     realm: default::realm_of,
     prove: |app, attempt| Box::pin(mini_program::prove(app, attempt)),
-    check: |app, connection| Box::pin(mini_program::check(app, connection)),
+    probe: Probe::AppToken,
+    has_app_tokens: true,
+    checks: &[
+        checks::app_token,
+        checks::connection,
+        checks::is_mini_program,
+        checks::server_domains,
+        checks::published,
+        checks::union_ids,
+        checks::phone_numbers,
+    ],
 };
 
 const OF_APP: Text = Text {

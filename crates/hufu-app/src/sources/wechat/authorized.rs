@@ -5,10 +5,10 @@ use hufu_types::{Connection, Proof};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::exchange::{Record, wechat_refusal};
+use super::exchange::Record;
 use super::{credentials, identity, profile};
 use crate::failures::LoginFailure;
-use crate::sources::{Attempt, Check, Finding, Proved};
+use crate::sources::{Attempt, Proved};
 use crate::{App, Refusal};
 
 /// The scopes that permit reading nickname and photo: of native apps and official accounts, and of websites.
@@ -73,14 +73,4 @@ fn proof(app: &App, connection: &Connection, person: &Person) -> Proof {
         snapshot: person.snapshot,
         ..identity(connection, &person.openid, person.unionid.as_deref())
     }
-}
-
-/// WeChat has no call that checks only the secret. This sends an impossible code instead: WeChat checks the app before the
-/// code.
-pub(super) async fn check(app: &App, connection: &Connection) -> Vec<Finding> {
-    const NO_CODE: &str = "hufu-check";
-    let budget = hufu_wechat::Budget::of(app.limits.request_budget);
-    let outcome = app.wechat.user_authorization(&credentials(connection), NO_CODE, budget).await;
-    let fault = outcome.err().filter(|error| error.class() != hufu_wechat::Class::User);
-    vec![Finding { check: Check::Credentials, fault: fault.map(wechat_refusal) }]
 }

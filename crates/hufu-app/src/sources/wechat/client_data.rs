@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::sources::SealedData;
 use crate::sources::wechat::exchange::{check_code, wechat_refusal};
-use crate::sources::wechat::{self, credentials, log_refusal};
+use crate::sources::wechat::log_refusal;
 use crate::{App, Refusal};
 
 /// A phone number from WeChat.
@@ -49,9 +49,12 @@ impl App {
         ip: Option<&str>,
     ) -> Result<WechatPhone, Refusal> {
         check_code(code)?;
+        self.require_available(connection)?;
         let _place = self.enter_lane(&application.pool, ip).await;
         let budget = Budget::of(self.limits.request_budget);
-        let result = self.wechat.phone_number(&credentials(connection), code, None, budget).await;
+        let own = self.mini_program_of(connection)?;
+        let result = self.wechat.phone_number(&own, code, None, budget).await;
+        self.heard(connection, ip, &result).await;
         let number = result.map_err(|error| match error.class() {
             Class::User => Code::PhoneCodeInvalid.because(error),
             _ => wechat_refusal(error),
@@ -64,7 +67,7 @@ impl App {
             phone_number: number.phone_number,
             pure_phone_number: number.pure_number,
             country_code: number.country_code,
-            app_id: wechat::app_id(connection).to_owned(),
+            app_id: own.app_id,
             timestamp: number.watermark_timestamp,
         })
     }
@@ -91,7 +94,7 @@ impl App {
                     phone_number: data.phone_number.unwrap_or_else(|| phone.as_str().to_owned()),
                     pure_phone_number: phone.parts().1.to_owned(),
                     country_code: phone.parts().0.trim_start_matches('+').to_owned(),
-                    app_id: wechat::app_id(connection).to_owned(),
+                    app_id: own.app_id,
                     timestamp: data.watermark.map_or(0, |mark| mark.timestamp),
                 },
                 openid: session.openid.clone(),

@@ -158,7 +158,10 @@ impl App {
             let record = self.recorded(application, &hash, network.as_deref()).await?;
             return self.reopen(record.ok_or(Refusal::new(Code::CodeUsed))?, hash, held);
         }
-        match call().await {
+        self.require_available(connection)?;
+        let outcome = call().await;
+        self.heard(connection, ip, &outcome).await;
+        match outcome {
             Ok(exchanged) => {
                 self.codes.mark_spent(&hash, self.now());
                 let plain = zeroize::Zeroizing::new(exchanged.to_json().map_err(Refusal::internal)?);

@@ -8,10 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::exchange::{Record, SpentCode, check_code, wechat_refusal};
 use super::{app_id_field, app_secret_field, identity, profile};
+use crate::doctor::checks::{self, Probe};
 use crate::failures::LoginFailure;
-use crate::sources::{
-    Attempt, Check, Evidence, Field, Finding, Kind, PhoneEvidence, Proved, SealedData, Start, Text,
-};
+use crate::sources::{Attempt, Evidence, Field, Kind, PhoneEvidence, Proved, SealedData, Start, Text};
 use crate::{App, Refusal};
 
 /// The definition of this kind.
@@ -26,7 +25,17 @@ pub(crate) const KIND: Kind = Kind {
     },
     realm: super::realm,
     prove: |app, attempt| Box::pin(prove(app, attempt)),
-    check: |app, connection| Box::pin(check(app, connection)),
+    probe: Probe::AppToken,
+    has_app_tokens: true,
+    checks: &[
+        checks::app_token,
+        checks::connection,
+        checks::is_mini_program,
+        checks::server_domains,
+        checks::published,
+        checks::union_ids,
+        checks::phone_numbers,
+    ],
 };
 
 const HINT: Text = Text {
@@ -80,18 +89,6 @@ pub(super) async fn prove<'a>(app: &'a App, attempt: Attempt<'a>) -> Result<Prov
     Ok(Proved { proof, code })
 }
 
-pub(super) async fn check(app: &App, connection: &Connection) -> Vec<Finding> {
-    let budget = Budget::of(app.limits.request_budget);
-    let outcome = match app.mini_program_of(connection) {
-        Ok(credentials) => {
-            let token = app.wechat.stable_access_token(&credentials, false, budget).await;
-            token.map(drop).map_err(wechat_refusal)
-        }
-        Err(refusal) => Err(refusal),
-    };
-    vec![Finding { check: Check::Credentials, fault: outcome.err() }]
-}
-
 impl App {
     /// Exchanges a `wx.login` code, or returns the result if it has been exchanged within the last minute.
     pub(crate) async fn mini_program_session(
@@ -127,6 +124,7 @@ impl App {
                 let openid = session.openid.as_str();
                 let credentials = self.mini_program_of(attempt.connection)?;
                 let result = self.wechat.phone_number(&credentials, code, Some(openid), attempt.budget).await;
+                self.heard(attempt.connection, attempt.ip, &result).await;
                 match result {
                     Ok(number) => Ok(Some(self.fresh_phone(&number)?)),
                     // A retry of a login whose first answer was lost. The number was stored then.

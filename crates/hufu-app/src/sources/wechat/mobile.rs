@@ -1,6 +1,7 @@
 //! `wechat:mobile`: login in a native app, with the code from WeChat's OpenSDK (`SendAuth`).
 
 use super::{app_id_field, app_secret_field, authorized};
+use crate::doctor::checks::{self, Probe};
 use crate::sources::{Field, Kind, Start, Text};
 
 /// The definition of this kind.
@@ -9,7 +10,9 @@ pub(crate) const KIND: Kind = Kind {
     start: Start::Code { client_names: &["wechat"] },
     realm: super::realm,
     prove: |app, attempt| Box::pin(authorized::prove(app, attempt)),
-    check: |app, connection| Box::pin(authorized::check(app, connection)),
+    probe: Probe::SnsCode,
+    has_app_tokens: false,
+    checks: &[checks::mobile_credentials, checks::connection, checks::union_ids],
 };
 
 const HINT: Text = Text {

@@ -6,6 +6,7 @@
 //! logging in).
 
 pub(crate) mod app_launch;
+pub(crate) mod app_tokens;
 mod authorized;
 pub(crate) mod client_data;
 pub(crate) mod default;
@@ -28,7 +29,7 @@ use super::{Field, Form, Text};
 use crate::Refusal;
 
 /// The name of the AppID field.
-const APP_ID: &str = "app_id";
+pub(crate) const APP_ID: &str = "app_id";
 /// The name of the AppSecret field.
 const APP_SECRET: &str = "app_secret";
 

@@ -10,8 +10,9 @@ use serde_json::{Map, Value as Json, json};
 
 use super::exchange::wechat_refusal;
 use super::{app_id_field, app_secret_field, credentials, identity};
+use crate::doctor::checks::{self, Probe};
 use crate::sources::field::Stays;
-use crate::sources::{Check, Field, Finding, Form, Kind, QrCodes, Start, Text};
+use crate::sources::{Field, Form, Kind, QrCodes, Start, Text};
 use crate::tickets::QrPicture;
 use crate::{App, Refusal};
 
@@ -32,7 +33,15 @@ pub(crate) const KIND: Kind = Kind {
             .with("kind", connection.kind.as_str());
         Box::pin(async move { Err(refusal.into()) })
     },
-    check: |app, connection| Box::pin(check(app, connection)),
+    probe: Probe::AppToken,
+    has_app_tokens: true,
+    checks: &[
+        checks::app_token,
+        checks::connection,
+        checks::may_ask_about_followers,
+        checks::message_url,
+        checks::union_ids,
+    ],
 };
 
 const HINT: Text = Text {
@@ -175,12 +184,6 @@ pub(crate) fn proof(connection: &Connection, openid: &str, unionid: Option<&str>
     Proof { raw: json!({ "subscribe": 1 }), ..identity(connection, openid, unionid) }
 }
 
-async fn check(app: &App, connection: &Connection) -> Vec<Finding> {
-    let budget = Budget::of(app.limits.request_budget);
-    let outcome = app.wechat.stable_access_token(&credentials(connection), false, budget).await;
-    vec![Finding { check: Check::Credentials, fault: outcome.err().map(wechat_refusal) }]
-}
-
 /// What WeChat tells of a follower.
 #[derive(Debug, Default)]
 pub(crate) struct FollowerInfo {
@@ -197,7 +200,9 @@ pub(crate) async fn follower_info(
     openid: &str,
     budget: Budget,
 ) -> Result<FollowerInfo, Refusal> {
-    match app.wechat.follower(&credentials(connection), openid, budget).await {
+    let outcome = app.wechat.follower(&credentials(connection), openid, budget).await;
+    app.heard_for(connection, || Some(openid.to_owned()), &outcome).await;
+    match outcome {
         Ok(follower) => Ok(FollowerInfo { unionid: follower.unionid, language: follower.language }),
         Err(error) if matches!(error.class(), Class::Retry | Class::Token) => Err(wechat_refusal(error)),
         Err(error) => {

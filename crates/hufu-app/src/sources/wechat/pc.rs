@@ -4,6 +4,7 @@ use hufu_types::Language;
 use hufu_wechat::{PageLanguage, website_page};
 
 use super::{app_id, app_id_field, app_secret_field, authorized};
+use crate::doctor::checks::{self, Probe};
 use crate::sources::{BrowserKind, Departure, Field, Kind, Start, Text};
 use crate::{App, Refusal};
 
@@ -14,7 +15,9 @@ pub(crate) const KIND: Kind = Kind {
     start: Start::Redirect { page, browsers: &[BrowserKind::Desktop] },
     realm: super::realm,
     prove: |app, attempt| Box::pin(authorized::prove(app, attempt)),
-    check: |app, connection| Box::pin(authorized::check(app, connection)),
+    probe: Probe::SnsCode,
+    has_app_tokens: false,
+    checks: &[checks::website_credentials, checks::connection, checks::website_domain, checks::union_ids],
 };
 
 const HINT: Text = Text {

@@ -3,6 +3,7 @@
 use hufu_wechat::{WebScope, official_account_page};
 
 use super::{app_id, app_id_field, app_secret_field, authorized};
+use crate::doctor::checks::{self, Probe};
 use crate::sources::{BrowserKind, Departure, Field, Form, Kind, Start, Text};
 use crate::{App, Refusal};
 
@@ -12,7 +13,15 @@ pub(crate) const KIND: Kind = Kind {
     start: Start::Redirect { page, browsers: &[BrowserKind::Wechat] },
     realm: super::realm,
     prove: |app, attempt| Box::pin(authorized::prove(app, attempt)),
-    check: |app, connection| Box::pin(authorized::check(app, connection)),
+    probe: Probe::SnsCode,
+    has_app_tokens: true,
+    checks: &[
+        checks::webpage_credentials,
+        checks::connection,
+        checks::webpage_domain,
+        checks::verification_file,
+        checks::union_ids,
+    ],
 };
 
 const HINT: Text = Text {

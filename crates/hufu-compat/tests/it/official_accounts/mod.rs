@@ -35,6 +35,7 @@ async fn world_with(database: TestDatabase, fields: &str) -> World {
         secret: Some(secret_of(ACCOUNT).as_str().into()),
         open_platform: Some("shop".to_owned()),
         kind: AppKind::ServiceAccount,
+        original_id: Some(ORIGINAL_ID.to_owned()),
         ..NewApp::default()
     };
     world.sandbox.add_app(app).unwrap();
@@ -328,22 +329,10 @@ on_both_engines! {
     async fn a_connection_that_is_switched_off_receives_and_logs_nobody_in(database) {
         let world = world(database).await;
         let ticket = ticket(&world).await;
-        let switched_off = "UPDATE connections SET enabled = FALSE WHERE identifier = 'shop-oa'";
-        raw::execute(world.database(), switched_off).await;
-        raw::execute(world.database(), "UPDATE pools SET config_version = config_version + 1000").await;
-        raw::execute(world.database(), "UPDATE instance SET config_version = config_version + 1000").await;
-        world.node.app.refresh_config().await.unwrap();
+        let owner = access_key(&world, AdminRole::Owner, None).await;
+        let path = format!("/admin/v1/pools/{SHOP}/connections/shop-oa");
+        call(&world, Some(&owner), "PATCH", &path, Some(json!({ "enabled": false }))).await.is(200);
         acknowledged(&Push::event("SCAN", &ticket.scene).send(&world.nobody()).await);
         assert_eq!(check(&world.nobody().app(SHOP_TILL), &ticket).await["status"], 0);
     }
-}
-
-#[test]
-fn zz_write_docs() {
-    std::fs::write("/tmp/wechat_fields.md", hufu_app::sources::markdown()).unwrap();
-    std::fs::write(
-        "/tmp/wechat_schema.json",
-        serde_json::to_string_pretty(&hufu_app::sources::json_schema()).unwrap() + "\n",
-    )
-    .unwrap();
 }

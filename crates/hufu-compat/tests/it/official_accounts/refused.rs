@@ -125,13 +125,15 @@ on_both_engines! {
         acknowledged(&post(&world.nobody(), &path, both.into_bytes()).await);
         log_in(&world, &meant).await;
         assert_eq!(check(&world.nobody().app(SHOP_TILL), &forged).await["status"], 0);
-        // Without a key nothing is encrypted, and a connection cannot say otherwise.
+    }
+
+    async fn without_a_key_nothing_is_encrypted(database) {
         let without_key = file("").replacen(&format!(", aes_key = \"{AES_KEY}\""), "", 1);
-        let said = world.node.app.config().version;
-        assert!(refused_file(&without_key).contains("aes_key"));
+        assert!(refused_file(&without_key).contains("aes_key"), "{}", refused_file(&without_key));
+        let world = World::new(database).await;
         world.reconfigure(&without_key.replacen("gh_5h0p\"", "gh_5h0p\", encryption = \"plain\"", 1)).await;
-        assert!(world.node.app.config().version > said);
-        refused(&world, &Push { nonce: "6", ..Push::event("SCAN", "x") }, 2603).await;
+        refused(&world, &Push::event("VIEW", "x"), 2603).await;
+        acknowledged(&Push { encrypted_for: None, ..Push::event("VIEW", "x") }.send(&world.nobody()).await);
     }
 
     // Lesson 16.
@@ -193,6 +195,15 @@ on_both_engines! {
         refused_request(&world, EVENTS, forwarded(&scan, "wx00000000000000d2"), 2603).await;
         refused_request(&world, EVENTS, forwarded(&old, ACCOUNT), 2601).await;
         let plain = json!({ "xml": { "tousername": [ORIGINAL_ID], "fromusername": [FOLLOWER] } });
+        // WeChat's own form has a signature, always.
+        let sealed = encrypt(&key(), &[3; 16], scan.as_bytes(), ACCOUNT);
+        let xml = format!("<xml><ToUserName>{ORIGINAL_ID}</ToUserName><Encrypt>{sealed}</Encrypt></xml>");
+        let flat = json!({ "ToUserName": ORIGINAL_ID, "Encrypt": sealed }).to_string();
+        for body in [xml, flat] {
+            refused_request(&world, EVENTS, body.into_bytes(), 2600).await;
+        }
+        let half_signed = format!("{EVENTS}?timestamp={}&nonce=1&encrypt_type=aes", NOW.seconds());
+        refused_request(&world, &half_signed, forwarded(&scan, ACCOUNT), 2600).await;
         refused_request(&world, EVENTS, plain.to_string().into_bytes(), 2600).await;
         let answer = world.nobody().send(Method::POST, EVENTS, "application/json", forwarded(&scan, ACCOUNT)).await;
         acknowledged(&answer);

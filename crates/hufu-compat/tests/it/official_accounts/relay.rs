@@ -134,6 +134,7 @@ on_both_engines! {
             world.advance(Duration::from_secs(2 * 60 * 60));
             world.node.app.run_due_jobs().await;
         }
+        world.advance(Duration::from_secs(2 * 60 * 60));
         world.node.app.run_due_jobs().await;
         // In plain text, since there is no key.
         assert_eq!(owner.read(ACCOUNT, None), ["VIEW", "VIEW", "VIEW", "VIEW", "VIEW", "VIEW", "VIEW", "VIEW", "CLICK"]);

@@ -1,63 +1,42 @@
 //! The sandbox as WeChat: it makes the QR code, people scan it, and it signs and encrypts what it pushes by itself.
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
-use hufu_sandbox::{AppKind, Delivery, MessageMode, Messages, NewApp, Verdict};
-use hufu_wechat::{AppCredentials, Budget, Settings};
+use hufu_sandbox::{AppPatch, Delivery, MessageMode, Messages, Verdict};
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::world::{MINI, secret_of};
+use crate::world::MINI;
 
 /// The world with the account at its WeChat, which pushes messages to the node over HTTP.
-async fn world_of_sandbox(database: TestDatabase, kind: AppKind, mode: MessageMode, fields: &str) -> World {
+async fn world_of_sandbox(database: TestDatabase, mode: MessageMode, fields: &str) -> World {
     let world = world_with(database, fields).await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let router = world.node.router.clone().into_make_service_with_connect_info::<SocketAddr>();
     tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-    world
-        .sandbox
-        .add_app(NewApp {
-            app_id: Some(ACCOUNT.to_owned()),
-            secret: Some(secret_of(ACCOUNT).as_str().into()),
-            open_platform: Some("shop".to_owned()),
-            kind,
-            original_id: Some(ORIGINAL_ID.to_owned()),
-            messages: Some(Messages {
-                url: format!("http://{address}{EVENTS}"),
-                token: TOKEN.into(),
-                encoding_aes_key: Some(AES_KEY.into()),
-                mode,
-            }),
-            ..NewApp::default()
-        })
-        .unwrap();
+    let messages = Messages {
+        url: format!("http://{address}{EVENTS}"),
+        token: TOKEN.into(),
+        encoding_aes_key: Some(AES_KEY.into()),
+        mode,
+    };
+    let patch = AppPatch { messages: Some(Some(messages)), ..AppPatch::default() };
+    world.sandbox.change_app(ACCOUNT, patch).unwrap();
     for name in ["mei", "lin"] {
         world.person(name);
     }
     world
 }
 
-/// Makes a QR code of a ticket at WeChat.
-async fn draw(world: &World, ticket: &IssuedTicket) -> String {
-    let settings = Settings { endpoints: world.wechat_endpoints(), ..Settings::default() };
-    let client = hufu_wechat::Client::new(settings).unwrap();
-    let app = AppCredentials { app_id: ACCOUNT.to_owned(), app_secret: secret_of(ACCOUNT).into() };
-    let budget = Budget::of(Duration::from_secs(20));
-    client.create_qr_code(&app, &ticket.scene, ticket.life, budget).await.unwrap().url
-}
-
 // Lessons 1, 2, 3 and 7: follower and mini program user are one person, by the UnionID.
 async fn scans(database: TestDatabase, mode: MessageMode) {
     let fields = format!(", encryption = {}", serde_json::to_value(mode).unwrap());
-    let world = world_of_sandbox(database, AppKind::ServiceAccount, mode, &fields).await;
+    let world = world_of_sandbox(database, mode, &fields).await;
     let user = world.client().referer(MINI).log_in(MINI, "mei").await.id;
     for delivery in [Delivery::default(), Delivery { twice: true, ..Delivery::default() }] {
         let ticket = ticket(&world).await;
-        let code = draw(&world, &ticket).await;
-        world.sandbox.scan(&code, "mei", &delivery).await.unwrap();
+        world.sandbox.scan(&ticket.scene, "mei", &delivery).await.unwrap();
         let push = world.sandbox.pushes(0).pop().unwrap();
         assert_eq!(push.verdict(), Some(Verdict::Acknowledged), "{push:?}");
         assert_eq!(log_in(&world, &ticket).await, user, "{mode:?}");
@@ -70,8 +49,7 @@ async fn scans(database: TestDatabase, mode: MessageMode) {
         Delivery { age_seconds: 601, ..Delivery::default() },
     ] {
         let ticket = ticket(&world).await;
-        let code = draw(&world, &ticket).await;
-        world.sandbox.scan(&code, "lin", &delivery).await.unwrap();
+        world.sandbox.scan(&ticket.scene, "lin", &delivery).await.unwrap();
         assert_eq!(check(&world.nobody().app(SHOP_TILL), &ticket).await["status"], 0, "{delivery:?}");
     }
 }
@@ -91,7 +69,7 @@ on_both_engines! {
 
     async fn wechat_reads_the_replies(database) {
         let fields = ", welcome = { zh-CN = \"欢迎\", en = \"Welcome\" }, account = \"subscription\"";
-        let world = world_of_sandbox(database, AppKind::SubscriptionAccount, MessageMode::Safe, fields).await;
+        let world = world_of_sandbox(database, MessageMode::Safe, fields).await;
         let push = world.sandbox.follow(ACCOUNT, "mei", &Delivery::default()).await.unwrap().unwrap();
         assert_eq!(push.verdict(), Some(Verdict::Replied), "{push:?}");
         assert!(format!("{push:?}").contains("欢迎"), "{push:?}");

@@ -1,0 +1,185 @@
+//! The checks, by capability. Each kind of connection lists those that it wants, in the order in which they are read.
+
+mod addresses;
+mod mini_program;
+mod official_account;
+
+use futures::future::BoxFuture;
+use hufu_store::identities::HasIdentities;
+use hufu_types::{Connection, IdentityKind};
+use hufu_wechat::{Budget, Error};
+
+use super::finding::{Check, Finding, Severity};
+use crate::sources::wechat::credentials;
+use crate::{App, Refusal, sources};
+
+pub(crate) use addresses::{message_url, server_domains, verification_file, webpage_domain, website_domain};
+pub(crate) use mini_program::{is_mini_program, phone_numbers, published};
+pub(crate) use official_account::may_ask_about_followers;
+
+/// A check of a connection.
+pub(crate) type ConnectionCheck = for<'a> fn(&'a App, &'a Connection) -> Checking<'a>;
+
+/// A check that is under way.
+pub(crate) type Checking<'a> = BoxFuture<'a, Result<Vec<Finding>, Refusal>>;
+
+/// A code that WeChat never issues. It looks at the app before it looks at the code, so what it answers says whether it
+/// accepts the app.
+const NO_CODE: &str = "hufu-check";
+
+/// How WeChat is asked whether it serves an app at all.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Probe {
+    /// By fetching an app token.
+    AppToken,
+    /// By sending an impossible code, where the apps have no app tokens.
+    SnsCode,
+}
+
+impl Probe {
+    /// Asks WeChat.
+    ///
+    /// # Errors
+    /// What WeChat has against the app.
+    pub(crate) async fn ask(self, app: &App, connection: &Connection) -> Result<(), Error> {
+        match self {
+            Self::AppToken => {
+                // A server that has lost its own mini program says so at each login: there is nothing to ask.
+                let Ok(own) = app.mini_program_of(connection) else { return Ok(()) };
+                app.app_tokens.fetched(&own, false, budget(app)).await.map(drop)
+            }
+            Self::SnsCode => {
+                accepted(app.wechat.user_authorization(&credentials(connection), NO_CODE, budget(app)).await)
+            }
+        }
+    }
+}
+
+fn budget(app: &App) -> Budget {
+    Budget::of(app.limits.request_budget)
+}
+
+/// The answer to an impossible code: if only the code is wrong, the app is accepted.
+fn accepted<T>(outcome: Result<T, Error>) -> Result<(), Error> {
+    match outcome {
+        Err(error) if error.class() != hufu_wechat::Class::User => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Whether the connection is on, used by an application and available.
+pub(crate) fn connection<'a>(app: &'a App, connection: &'a Connection) -> Checking<'a> {
+    Box::pin(async move {
+        let config = app.config();
+        let mut findings = Vec::new();
+        if !connection.enabled {
+            findings.push(Finding::new(Check::Connection, Severity::Warning, "connection-off"));
+        }
+        let applications = config.of_pool(&connection.pool).map(|pool| pool.applications().to_vec());
+        let users: Vec<_> = applications.into_iter().flatten().collect();
+        let users = users.iter().filter(|a| a.enabled && a.connections.contains(&connection.id));
+        let names: Vec<&str> = users.map(|application| application.name.as_str()).collect();
+        findings.push(if names.is_empty() {
+            Finding::new(Check::Connection, Severity::Warning, "connection-unused")
+        } else {
+            Finding::ok(Check::Connection, "connection-used").with("applications", names.join(", "))
+        });
+        if let Some(outage) = config.outage(connection) {
+            let finding = Finding::new(Check::Connection, Severity::Error, "out-of-service");
+            let finding = finding.with("since", outage.since.to_iso());
+            findings.push(finding.answered_before(outage.errcode, outage.rid.as_deref()));
+        }
+        Ok(findings)
+    })
+}
+
+/// AppID, AppSecret, the allow-list of addresses and the app token, all by fetching a token. What depends on the token is
+/// checked only if there is one.
+pub(crate) fn app_token<'a>(app: &'a App, connection: &'a Connection) -> Checking<'a> {
+    Box::pin(async move {
+        let Ok(own) = app.mini_program_of(connection) else {
+            return Ok(vec![Finding::new(Check::Credentials, Severity::Error, "no-mini-program")]);
+        };
+        let held = match app.app_tokens.fetched(&own, false, budget(app)).await {
+            Ok(held) => held,
+            Err(error) => return Ok(vec![Finding::failed(app, Check::Credentials, &error)]),
+        };
+        // WeChat serves the app, so an outage is over.
+        app.mark_available(connection).await?;
+        let minutes = held.expires_at.since(app.now()).as_secs() / 60;
+        Ok(vec![
+            Finding::ok(Check::Credentials, "credentials-fine"),
+            Finding::ok(Check::AppToken, "app-token-fine").with("minutes", minutes),
+        ])
+    })
+}
+
+/// AppID and AppSecret of a mobile app, and that it is one.
+pub(crate) fn mobile_credentials<'a>(app: &'a App, connection: &'a Connection) -> Checking<'a> {
+    Box::pin(sns_credentials(app, connection, "kind-mobile"))
+}
+
+/// AppID and AppSecret of a website, and that it is one.
+pub(crate) fn website_credentials<'a>(app: &'a App, connection: &'a Connection) -> Checking<'a> {
+    Box::pin(sns_credentials(app, connection, "kind-website"))
+}
+
+/// AppID and AppSecret of an official account, without an app token: its allow-list of addresses does not matter here.
+pub(crate) fn webpage_credentials<'a>(app: &'a App, connection: &'a Connection) -> Checking<'a> {
+    Box::pin(sns_credentials(app, connection, "kind-official-account"))
+}
+
+/// There is no call that checks only the secret, so an impossible code is sent.
+async fn sns_credentials(
+    app: &App,
+    connection: &Connection,
+    kind: &'static str,
+) -> Result<Vec<Finding>, Refusal> {
+    let outcome = app.wechat.user_authorization(&credentials(connection), NO_CODE, budget(app)).await;
+    let Err(error) = accepted(outcome) else {
+        app.mark_available(connection).await?;
+        return Ok(vec![
+            Finding::ok(Check::Credentials, "credentials-fine"),
+            Finding::ok(Check::KindOfApp, "kind-of-app-fine").naming("kind", kind),
+        ]);
+    };
+    let findings = other_kind(app, connection, kind, &error).await;
+    let is_told = !findings.is_empty();
+    Ok(if is_told { findings } else { vec![Finding::failed(app, Check::Credentials, &error)] })
+}
+
+/// WeChat's answers to the AppID of another kind of app.
+const OTHER_KIND: [i64; 3] = [40013, 45063, 48001];
+
+/// Whether an answer means that the AppID is that of another kind of app: WeChat does not take it for this call, but
+/// issues an app token for it. Without a token, it is another check that says what is wrong.
+async fn other_kind(app: &App, connection: &Connection, kind: &'static str, error: &Error) -> Vec<Finding> {
+    if !error.errcode().is_some_and(|code| OTHER_KIND.contains(&code)) {
+        return Vec::new();
+    }
+    let held = match app.mini_program_of(connection) {
+        Ok(own) => app.app_tokens.held(&own, budget(app)).await.is_ok(),
+        Err(_) => false,
+    };
+    if !held {
+        return Vec::new();
+    }
+    let finding = Finding::new(Check::KindOfApp, Severity::Error, "kind-of-app-wrong");
+    vec![finding.naming("kind", kind).answered(error)]
+}
+
+/// Whether logins have brought UnionIDs. WeChat has no call that says so.
+pub(crate) fn union_ids<'a>(app: &'a App, connection: &'a Connection) -> Checking<'a> {
+    Box::pin(async move {
+        let has = async |kind| {
+            let realm = sources::identity_key(connection, kind, "").realm;
+            app.read(HasIdentities { pool: connection.pool.clone(), realm }).await
+        };
+        let finding = match (has(IdentityKind::Openid).await?, has(IdentityKind::Unionid).await?) {
+            (false, _) => Finding::new(Check::UnionId, Severity::Note, "unionid-unknown"),
+            (true, false) => Finding::new(Check::UnionId, Severity::Warning, "unionid-missing"),
+            (true, true) => Finding::ok(Check::UnionId, "unionid-fine"),
+        };
+        Ok(vec![finding])
+    })
+}

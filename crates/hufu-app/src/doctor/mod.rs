@@ -1,0 +1,87 @@
+//! Checks of connections against WeChat: what is wrong, what it breaks, and how to mend it. `hufu doctor`, `/admin/v1` and
+//! the console run the same ones.
+//!
+//! Reading order: [`Finding`], then `checks`, one function for each capability. The module of a kind lists its checks.
+
+pub(crate) mod checks;
+mod finding;
+
+use std::sync::Arc;
+
+use async_recursion::async_recursion as boxed;
+use hufu_store::rates::{self, Hit};
+use hufu_types::refusal::Code;
+use hufu_types::{Connection, Permission, PoolId};
+
+use crate::administration::AdminCaller;
+use crate::{App, Refusal, sources};
+
+pub use finding::{Check, Finding, Severity};
+
+/// A connection and what was found.
+#[derive(Clone, Debug)]
+pub struct CheckedConnection {
+    /// The connection.
+    pub connection: Arc<Connection>,
+    /// The findings, in the order in which they are read.
+    pub findings: Vec<Finding>,
+}
+
+impl CheckedConnection {
+    /// The worst finding.
+    pub fn severity(&self) -> Severity {
+        self.findings.iter().map(|finding| finding.severity).max().unwrap_or(Severity::Ok)
+    }
+
+    /// The AppID, if the kind has one.
+    pub fn app_id(&self) -> &str {
+        sources::wechat::app_id(&self.connection)
+    }
+}
+
+impl App {
+    /// Checks a connection against its source. The calls count towards the app's own quota: there are at most five.
+    ///
+    /// # Errors
+    /// Those of the database. What is wrong with the connection is a finding.
+    #[boxed]
+    pub async fn check_connection(&self, connection: &Arc<Connection>) -> Result<CheckedConnection, Refusal> {
+        let mut findings = Vec::new();
+        for check in sources::kind(connection.kind).checks {
+            findings.extend(check(self, connection).await?);
+        }
+        Ok(CheckedConnection { connection: Arc::clone(connection), findings })
+    }
+
+    /// Checks a connection for an administrator, by its identifier or id.
+    ///
+    /// # Errors
+    /// [`Code::NoSuchConnection`], [`Code::TooOften`], and the refusals of [`App::permit`].
+    #[boxed]
+    pub async fn check_connection_by(
+        &self,
+        by: &AdminCaller,
+        pool: &PoolId,
+        name: &str,
+    ) -> Result<CheckedConnection, Refusal> {
+        self.permit(by, Permission::WriteConfiguration, pool).await?;
+        let connection = self.connection_named(pool, name)?;
+        let bucket = format!("connection_check:{}", connection.id);
+        let (most, window) = (self.limits.connection_checks, self.limits.connection_check_window);
+        let hit = Hit { name: bucket, amount: 1, window, now: self.now() };
+        if self.write(hit).await? > most {
+            let wait = rates::wait(window, self.now());
+            return Err(Code::TooOften.retry_after(wait).because("checks of this connection"));
+        }
+        self.check_connection(&connection).await
+    }
+
+    /// The connection of a pool with this identifier or id.
+    pub(crate) fn connection_named(&self, pool: &PoolId, name: &str) -> Result<Arc<Connection>, Refusal> {
+        let config = self.config();
+        let all = config.connections(pool);
+        let found = all.iter().find(|connection| connection.identifier.as_str() == name);
+        let found = found.or_else(|| all.iter().find(|connection| connection.id.as_str() == name));
+        found.cloned().ok_or_else(|| Code::NoSuchConnection.into())
+    }
+}
