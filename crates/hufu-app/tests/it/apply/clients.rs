@@ -7,9 +7,9 @@ use hufu_app::configuration::{
 use hufu_store::audit::{AuditFilter, ListEvents};
 use hufu_testkit::on_both_engines;
 use hufu_types::{
-    Application, ApplicationId, Branding, ClientSecret, ClientSettings, Grant, Identifier, LoginControl, LoginMethod, LoginTab,
-    OpaqueToken, PageTheme, PoolId, RegistrationMethod, SettingProblem, SigningAlgorithm, SubjectType,
-    Timestamp, TokenAuth, TokenHash,
+    Application, ApplicationId, Branding, ClientSecret, ClientSettings, Grant, Identifier, LoginControl,
+    LoginMethod, LoginTab, OpaqueToken, PageTheme, PoolId, RegistrationMethod, SettingProblem,
+    SigningAlgorithm, SubjectType, Timestamp, TokenAuth, TokenHash,
 };
 use serde_json::{Value, json};
 

@@ -81,7 +81,8 @@ fn what_cannot_be_meant_is_told_with_its_place() {
         ("verification_file = { name = \"MP_verify_0123456789abcdef.txt\" }", "without `content`"),
     ] {
         let text = with(line);
-        let errors = hufu_app::apply::file::read(&text, "hufu.toml", &environment).expect_err(line).to_string();
+        let errors =
+            hufu_app::apply::file::read(&text, "hufu.toml", &environment).expect_err(line).to_string();
         assert!(errors.contains(expected) && errors.contains("hufu.toml:9:"), "{line}: {errors}");
     }
 }
