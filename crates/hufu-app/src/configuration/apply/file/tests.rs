@@ -219,9 +219,9 @@ fn connections() {
         ("identifier = \"Shop\"", format!("5:14: `identifier` is not valid — {identifier}")),
         ("open_platform = \"\"", format!("5:17: `open_platform` is not valid — {identifier}")),
         (
-            "type = \"wechatmp-qrcode\"",
+            "type = \"wechat:miniprogram:app-launch\"",
             format!(
-                "5:8: connection type `wechatmp-qrcode` is not served by this version — it serves {served}"
+                "5:8: connection type `wechat:miniprogram:app-launch` is not served by this version — it serves {served}"
             ),
         ),
         (
@@ -546,11 +546,4 @@ fn places_are_counted_in_lines_and_characters() {
     let places: Vec<_> = errors.errors().iter().map(|error| error.at().to_string()).collect();
     assert_eq!(places, ["2:15", "2:15", "2:17"]);
     assert_eq!(errors.errors()[2].reason().split(" — ").next(), Some("unknown key `名` in a user pool"));
-}
-
-#[test]
-fn zz_print_documents() {
-    std::fs::write("/tmp/rd-table.md", crate::sources::markdown()).unwrap();
-    let schema = serde_json::to_string_pretty(&crate::sources::json_schema()).unwrap() + "\n";
-    std::fs::write("/tmp/rd-schema.json", schema).unwrap();
 }
