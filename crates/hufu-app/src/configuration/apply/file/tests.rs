@@ -214,7 +214,8 @@ fn connections() {
     let identifier = "an identifier is 1 to 31 characters of a-z, 0-9 and '-'";
     let app_id = "a WeChat AppID is 'wx' and 16 characters of 0-9 and a-f";
     let app_secret = "an AppSecret is 1 to 128 printable ASCII characters without spaces or line breaks";
-    let served = "wechat:miniprogram:default, wechat:mobile";
+    let served =
+        hufu_types::ConnectionKind::ALL.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(", ");
     for (line, message) in [
         ("identifier = \"Shop\"", format!("5:14: `identifier` is not valid — {identifier}")),
         ("open_platform = \"\"", format!("5:17: `open_platform` is not valid — {identifier}")),
