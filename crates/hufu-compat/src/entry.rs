@@ -206,11 +206,8 @@ impl RegisterRequest {
             }
         }
         let is_by_code = matches!(by, By::EmailCode | By::PhoneCode);
-        registration.code = if is_by_code {
-            Some(required(self.code.as_ref(), "code")?.to_owned())
-        } else {
-            None
-        };
+        registration.code =
+            if is_by_code { Some(required(self.code.as_ref(), "code")?.to_owned()) } else { None };
         registration.password = match self.password.as_deref().filter(|password| !password.is_empty()) {
             Some(password) => Some(fields::password(shared, password).await?),
             None if is_by_code => None,

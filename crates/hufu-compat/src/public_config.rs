@@ -159,7 +159,8 @@ impl Source<'_> {
             PasswordLevel::High => 3,
         };
         let countries = &self.settings.sms_countries;
-        let abroad = countries.is_empty() || countries.iter().any(|code| code.trim_start_matches('+') != "86");
+        let abroad =
+            countries.is_empty() || countries.iter().any(|code| code.trim_start_matches('+') != "86");
         let agreements = agreements::of(self.application, self.settings);
         let fields = self.settings.required_fields.iter().map(|name| self.required_field(name));
         json!({

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use hufu_app::{Authenticated, Refusal, WhichIdentities};
 use hufu_app::authorization::Presented;
+use hufu_app::{Authenticated, Refusal, WhichIdentities};
 use hufu_types::{Application, Scope, User};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

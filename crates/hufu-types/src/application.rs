@@ -210,8 +210,11 @@ mod tests {
             assert_eq!(kind.may_use(ConnectionKind::WechatMobile), mobile, "{kind:?}");
             assert_eq!(kind.may_use(ConnectionKind::WechatAppLaunch), mobile, "{kind:?}");
             assert_eq!(kind.may_use(ConnectionKind::WechatOfficialAccount), official_account, "{kind:?}");
-            let on_websites =
-                [ConnectionKind::WechatMiniProgramScan, ConnectionKind::WechatPc, ConnectionKind::WechatWebpage];
+            let on_websites = [
+                ConnectionKind::WechatMiniProgramScan,
+                ConnectionKind::WechatPc,
+                ConnectionKind::WechatWebpage,
+            ];
             for connection in on_websites {
                 let is_website = matches!(kind, ApplicationKind::Web | ApplicationKind::Spa);
                 assert_eq!(kind.may_use(connection), is_website, "{kind:?} {connection:?}");

@@ -48,7 +48,7 @@ impl TokenPurpose {
     pub const fn prefix(self) -> &'static str {
         match self {
             Self::Refresh => "hfr_",
-            Self::Upload => "",
+            Self::Upload | Self::SourceLogin => "",
             Self::Flow => "hff_",
             Self::Step => "hfs_",
             Self::AccessKey => "hfk_",
@@ -58,7 +58,6 @@ impl TokenPurpose {
             Self::ClientSecret => "hfc_",
             Self::DeviceCode => "hfd_",
             Self::PushedRequest => "hfp_",
-            Self::SourceLogin => "",
             Self::Registration => "hfi_",
             Self::RegisteredClient => "hfg_",
             Self::QrCode => "hfq_",

@@ -6,7 +6,9 @@ pub mod unit;
 use async_recursion::async_recursion as boxed;
 use hufu_store::step_tokens::{self, GetStepToken, NewStepToken, StepPurpose};
 use hufu_types::refusal::Code;
-use hufu_types::{Action, Connection, Email, OpaqueToken, PasscodeChannel, Phone, TokenHash, TokenPurpose, User};
+use hufu_types::{
+    Action, Connection, Email, OpaqueToken, PasscodeChannel, Phone, TokenHash, TokenPurpose, User,
+};
 use serde::{Deserialize, Serialize};
 
 use super::{StepToken, Target, accepted};

@@ -8,8 +8,8 @@
 mod admission;
 mod by_code;
 pub(crate) mod by_credentials;
-mod by_password;
 pub(crate) mod by_launch;
+mod by_password;
 pub(crate) mod by_redirect;
 pub(crate) mod by_source;
 mod by_ticket;

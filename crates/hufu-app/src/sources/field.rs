@@ -498,7 +498,8 @@ mod tests {
         assert!(paths(&none, false).is_empty());
         let half = values(serde_json::json!({ "mobile_app_id": app, "app_id": app }));
         assert_eq!(paths(&half, false), ["app_secret", "original_id"]);
-        let changed = values(serde_json::json!({ "mobile_app_id": app, "app_id": app, "original_id": "gh_1" }));
+        let changed =
+            values(serde_json::json!({ "mobile_app_id": app, "app_id": app, "original_id": "gh_1" }));
         assert!(paths(&changed, true).is_empty(), "the secret that is set stays");
         // Without the app its secret goes too.
         let present = values(serde_json::json!({

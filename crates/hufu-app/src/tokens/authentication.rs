@@ -9,7 +9,8 @@ use hufu_protocol::{Audience, Confirmation, Expectation, TokenType, verify};
 use hufu_store::sessions::{GetSession, Session, Touch};
 use hufu_types::refusal::Code;
 use hufu_types::{
-    Action, Application, ApplicationId, Grant, PoolId, Scope, ScopeSet, SessionId, Thumbprint, Timestamp, UserId,
+    Action, Application, ApplicationId, Grant, PoolId, Scope, ScopeSet, SessionId, Thumbprint, Timestamp,
+    UserId,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -255,7 +256,9 @@ impl App {
     ) -> Result<Authenticated, Refusal> {
         let presented = presented.ok_or(Code::NotLoggedIn)?;
         let bearer = match self.bearer_claims(presented.token()) {
-            Err(refusal) if refusal.is(Code::NotLoggedIn) => Arc::new(self.id_token_bearer(presented.token())?),
+            Err(refusal) if refusal.is(Code::NotLoggedIn) => {
+                Arc::new(self.id_token_bearer(presented.token())?)
+            }
             found => found?,
         };
         self.check_bearer(presented, &bearer, named, origin, needs).await

@@ -7,9 +7,9 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use hufu_app::credentials::{AccountName, Target};
 use hufu_app::{FlowAction, FlowAnswer, FlowStep, LoginAnswer, Refusal};
+use hufu_types::UserId;
 use hufu_types::flow::RequestedTokens;
 use hufu_types::refusal::{Code, Reason};
-use hufu_types::UserId;
 use serde::Deserialize;
 
 use super::{CodeRequest, Source};

@@ -14,10 +14,8 @@ pub(super) const PUBLIC: &[(&str, &str, &[&str])] = &[
 ];
 
 /// The types whose QR code is a tab of the login page, and the clients' names of the tabs.
-const QR_TABS: [(&str, &str); 2] = [
-    ("wechatmp-qrcode", "wechatmp-qrcode"),
-    ("wechat:miniprogram:qrconnect", "wechat-miniprogram-qrcode"),
-];
+const QR_TABS: [(&str, &str); 2] =
+    [("wechatmp-qrcode", "wechatmp-qrcode"), ("wechat:miniprogram:qrconnect", "wechat-miniprogram-qrcode")];
 
 /// The members about connections.
 pub(super) fn of(source: &Source<'_>) -> Value {
@@ -45,9 +43,12 @@ fn brief(source: &Source<'_>, connection: &Connection) -> Value {
 fn public_fields(source: &Source<'_>, connection: &Connection) -> Map<String, Value> {
     let of_kind = PUBLIC.iter().filter(|(kind, ..)| *kind == connection.kind.as_str());
     let shown = of_kind.filter_map(|(_, field, names)| Some((names, connection.settings.text(field)?)));
-    let shown = shown.flat_map(|(names, value)| names.iter().map(move |name| ((*name).to_owned(), value.into())));
+    let shown =
+        shown.flat_map(|(names, value)| names.iter().map(move |name| ((*name).to_owned(), value.into())));
     let mut shown: Map<String, Value> = shown.collect();
-    if let (ConnectionKind::WechatAppLaunch, Some(original_id)) = (connection.kind, source.default_original_id) {
+    if let (ConnectionKind::WechatAppLaunch, Some(original_id)) =
+        (connection.kind, source.default_original_id)
+    {
         // The connection's own mini program, if it has one.
         shown.entry("originalID").or_insert_with(|| original_id.into());
     }

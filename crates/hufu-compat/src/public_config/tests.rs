@@ -70,7 +70,8 @@ fn no_setting_of_a_connection_is_public_but_those_that_are_listed() {
         let text = Value::from(source.describe()).to_string();
         let shown = text.split("MARK-").skip(1).map(|rest| rest.split('"').next().unwrap_or_default());
         for field in shown {
-            let is_listed = connections::PUBLIC.iter().any(|(of, name, _)| *of == kind.as_str() && *name == field);
+            let is_listed =
+                connections::PUBLIC.iter().any(|(of, name, _)| *of == kind.as_str() && *name == field);
             assert!(is_listed, "{} {field}", kind.as_str());
         }
     }

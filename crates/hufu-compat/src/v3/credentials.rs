@@ -10,10 +10,10 @@ use serde_json::{Map, Value};
 
 use super::profile::user_dto;
 use crate::codes::serving;
+use crate::entry::read_profile;
 use crate::envelope::Success;
 use crate::fields::{self, required};
 use crate::oidc::TokenAnswer;
-use crate::entry::read_profile;
 use crate::request::{Body, Head, given};
 use crate::server::{self, Shared};
 use crate::surface::Answer;

@@ -7,8 +7,8 @@ use hufu_types::{Gender, Identity, PoolId, Profile, Scope, User, camel_case};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::envelope::Success;
 use crate::entry::field_of;
+use crate::envelope::Success;
 use crate::request::{Body, Head, Query};
 use crate::server::{self, Shared};
 use crate::surface::{Answer, Refused};

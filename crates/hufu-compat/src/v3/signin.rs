@@ -138,7 +138,8 @@ pub(crate) async fn signin_by_mobile(
     let is_scan = kinds.contains(&ConnectionKind::WechatMiniProgram)
         && identifier.is_some_and(|identifier| config.scans(application, identifier));
     let kinds = if is_scan { vec![ConnectionKind::WechatMiniProgramScan] } else { kinds };
-    let connection = config.connection_for_one_of(application, &kinds, identifier, head.referer.as_deref())?;
+    let connection =
+        config.connection_for_one_of(application, &kinds, identifier, head.referer.as_deref())?;
     let requested = RequestedTokens::TokenSet(request.scope(&config.settings(&application.pool)));
     let login = SourceLogin {
         application: application.clone(),

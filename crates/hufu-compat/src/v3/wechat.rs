@@ -2,8 +2,8 @@
 //! source, and logout.
 
 use axum::extract::State;
-use hufu_app::authorization::Presented;
 use hufu_app::Needs;
+use hufu_app::authorization::Presented;
 use hufu_types::{ConnectionKind, OpaqueToken, Scope};
 use serde::Deserialize;
 
@@ -77,7 +77,11 @@ pub(crate) async fn logout(
 /// A source to link, and the code that it gave.
 #[derive(Deserialize)]
 pub(crate) struct LinkRequest {
-    #[serde(rename = "extIdpConnidentifier", alias = "ext_idp_conn_identifier", alias = "extIdpConnIdentifier")]
+    #[serde(
+        rename = "extIdpConnidentifier",
+        alias = "ext_idp_conn_identifier",
+        alias = "extIdpConnIdentifier"
+    )]
     connection: Option<String>,
     code: Option<String>,
 }

@@ -3,7 +3,6 @@
 //! A start belongs to an authorization request, which a hosted page carries sealed. Published clients start one by
 //! themselves, and say where it is to return to.
 
-use axum::extract::Path;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
@@ -14,7 +13,7 @@ use hufu_types::refusal::Code;
 use hufu_types::{Connection, PoolId, origin_of};
 use hufu_web::oidc::outcome;
 use hufu_web::page::{Viewer, pause, refused_page};
-use hufu_web::request::Query;
+use hufu_web::request::{Path, Query};
 use hufu_web::server::Routes;
 use hufu_web::surface::{refusing, sdk};
 

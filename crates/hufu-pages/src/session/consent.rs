@@ -180,7 +180,7 @@ async fn decided(shared: &Shared, asker: &Asker, form: &ConsentForm) -> Result<R
             let browser: &Browser = &asker.browser;
             go_on(shared, asker, &open, browser, &given).await
         }
-        (None, Some(_)) => outcome::next(&shared, &asker.viewer, &open, shared.app.deny(&open)),
+        (None, Some(_)) => outcome::next(shared, &asker.viewer, &open, shared.app.deny(&open)),
         _ => Err(Code::FormIncomplete.into()),
     }
 }

@@ -94,7 +94,7 @@ impl App {
                     phone_number: data.phone_number.unwrap_or_else(|| phone.as_str().to_owned()),
                     pure_phone_number: phone.parts().1.to_owned(),
                     country_code: phone.parts().0.trim_start_matches('+').to_owned(),
-                    app_id: own.app_id,
+                    app_id: self.mini_program_of(connection)?.app_id,
                     timestamp: data.watermark.map_or(0, |mark| mark.timestamp),
                 },
                 openid: session.openid.clone(),

@@ -214,14 +214,15 @@ fn connections() {
     let identifier = "an identifier is 1 to 31 characters of a-z, 0-9 and '-'";
     let app_id = "a WeChat AppID is 'wx' and 16 characters of 0-9 and a-f";
     let app_secret = "an AppSecret is 1 to 128 printable ASCII characters without spaces or line breaks";
-    let served = "wechat:miniprogram:default, wechat:mobile";
+    let served =
+        hufu_types::ConnectionKind::ALL.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(", ");
     for (line, message) in [
         ("identifier = \"Shop\"", format!("5:14: `identifier` is not valid — {identifier}")),
         ("open_platform = \"\"", format!("5:17: `open_platform` is not valid — {identifier}")),
         (
-            "type = \"wechatmp-qrcode\"",
+            "type = \"wechat:miniprogram:app-launch\"",
             format!(
-                "5:8: connection type `wechatmp-qrcode` is not served by this version — it serves {served}"
+                "5:8: connection type `wechat:miniprogram:app-launch` is not served by this version — it serves {served}"
             ),
         ),
         (
@@ -546,11 +547,4 @@ fn places_are_counted_in_lines_and_characters() {
     let places: Vec<_> = errors.errors().iter().map(|error| error.at().to_string()).collect();
     assert_eq!(places, ["2:15", "2:15", "2:17"]);
     assert_eq!(errors.errors()[2].reason().split(" — ").next(), Some("unknown key `名` in a user pool"));
-}
-
-#[test]
-fn zz_print_documents() {
-    std::fs::write("/tmp/rd-table.md", crate::sources::markdown()).unwrap();
-    let schema = serde_json::to_string_pretty(&crate::sources::json_schema()).unwrap() + "\n";
-    std::fs::write("/tmp/rd-schema.json", schema).unwrap();
 }
