@@ -77,7 +77,10 @@ pub(super) struct Here<'a> {
 }
 
 /// The comments of the samples, each with the key of its text.
-const COMMENTS: [(&str, &str); 14] = [
+const COMMENTS: [(&str, &str); 17] = [
+    ("verified; claims.sub is the user's id", "code-verified"),
+    ("checks the state, the ID token and its nonce", "code-checks"),
+    ("sub is the user's id", "code-sub-is"),
     (
         "What the mini program sends back to the app that launched it (extMsg). Here the sandbox plays the phone.",
         "code-ext-msg",
@@ -123,7 +126,10 @@ impl Language {
 
     const fn keywords(self) -> &'static [&'static str] {
         match self {
-            Self::JavaScript => &["import", "from", "const", "await", "async", "function", "return", "new", "if", "require", "export"],
+            Self::JavaScript => &[
+                "import", "from", "const", "await", "async", "function", "return", "new", "if", "require",
+                "export",
+            ],
             Self::Python => &["import", "from", "def", "return", "if", "raise", "as", "with"],
             Self::Shell => &["curl", "export", "jq"],
             Self::Toml => &[],
@@ -145,7 +151,8 @@ fn colored(text: &str, language: Language, here: &Here<'_>) -> String {
             let end = end_of_text(rest, first);
             let text = part(rest, end);
             // The ids in a file of one's own are examples.
-            let text = if language == Language::Toml { Escaped(text).to_string() } else { marked(text, here) };
+            let text =
+                if language == Language::Toml { Escaped(text).to_string() } else { marked(text, here) };
             let _ = write!(html, "<span class=\"s\">{text}</span>");
             end
         } else if first.is_ascii_alphabetic() || first == '_' {

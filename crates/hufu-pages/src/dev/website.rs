@@ -11,7 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use hufu_protocol::pkce;
 use hufu_types::refusal::Code;
-use hufu_web::page::{View, Viewer, Page, respond};
+use hufu_web::page::{Page, View, Viewer, respond};
 use hufu_web::request::{Path, Query};
 use hufu_web::server::{self, Shared};
 use hufu_web::surface::Answer;
@@ -80,7 +80,7 @@ pub(super) async fn begin(
         ("prompt", "login"),
     ];
     let query = serde_urlencoded::to_string(parameters).unwrap_or_default();
-    stage.memory.begin(attempt, stage.last_call());
+    stage.memory.begin(attempt, stage.last_before(mode));
     let entrance = stage.entrance(mode, demo, &format!("/oidc/auth?{query}")).await;
     let mut response = go(&format!("{public_url}{entrance}"));
     let cookie = format!("{COOKIE}={browser}; Path=/dev; SameSite=Lax; HttpOnly");
@@ -257,6 +257,14 @@ impl Stage {
         }
         let text = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         Err(format!("{}: {}", text("error"), text("error_description")))
+    }
+
+    /// The number of WeChat's latest call before this login: opening the page in WeChat is a part of it.
+    fn last_before(&self, mode: &Mode) -> u64 {
+        let opened = mode.calls.first().filter(|_| mode.begins == Begins::InWechat);
+        let calls = self.demo.surroundings.wechat_calls(0);
+        let opened = calls.iter().rfind(|call| Some(&call.path) == opened);
+        opened.map_or_else(|| self.last_call(), |call| call.number.saturating_sub(1))
     }
 
     /// How long ago the last tap on the phone was, in milliseconds: from then on only machines were at work.

@@ -195,3 +195,6 @@ code-callback = It comes back to your redirect URI.
 code-insecure = only to try it out without https
 code-ext-msg = What the mini program sends back to the app that launched it (extMsg). Here the sandbox plays the phone.
 code-launch-sends = What the app sends: the tokens come back, and the account has the number.
+code-verified = verified; claims.sub is the user’s id
+code-checks = checks the state, the ID token and its nonce
+code-sub-is = sub is the user’s id

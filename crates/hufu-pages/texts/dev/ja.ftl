@@ -195,3 +195,6 @@ code-callback = ブラウザが redirect URI に戻ります。
 code-insecure = https なしで試すときだけ
 code-ext-msg = ミニプログラムがアプリに返す extMsg。ここではサンドボックスがスマホ役です。
 code-launch-sends = アプリが送るリクエスト。トークン一式が返り、アカウントに電話番号が付きます。
+code-verified = 検証済み。claims.sub がユーザー ID
+code-checks = state、ID トークン、nonce を検証
+code-sub-is = sub がユーザー ID

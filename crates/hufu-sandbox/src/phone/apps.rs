@@ -76,13 +76,15 @@ fn ringed(
     let named = Named::of(app);
     let platform = app.settings().open_platform.clone();
     // An app can only launch mini programs that are linked with it.
-    let linked = |mini: &App| mini.settings().open_platform == platform;
+    let is_program = |app: &App| state.programs.of(&app.id).is_some();
+    let linked =
+        |mini: &App| mini.settings().open_platform == platform && (!is_program(app) || is_program(mini));
     let mut launches = String::new();
     for mini in apps_of(state, |kind| kind == AppKind::Miniprogram).iter().filter(|mini| linked(mini)) {
         let name = Named::of(mini).name;
         let label = match l {
-            Language::Chinese => format!("用小程序「{}」登录", Escaped(&name)),
-            Language::English => format!("Log in with the mini program {}", Escaped(&name)),
+            Language::Chinese => format!("用「{}」登录", Escaped(&name)),
+            Language::English => format!("Log in with {}", Escaped(&name)),
         };
         let _ = write!(
             launches,
@@ -231,7 +233,9 @@ pub(super) async fn returned(
         let what = match (choice, code) {
             (PhoneChoice::Refuse, _) | (_, None) => What::Refused { mini_program: Some(mini_program) },
             (PhoneChoice::Hide, Some(code)) => What::Returned { mini_program, code, phone_code: None },
-            (PhoneChoice::Allow, Some(code)) => What::Returned { mini_program, code, phone_code: phone_code() },
+            (PhoneChoice::Allow, Some(code)) => {
+                What::Returned { mini_program, code, phone_code: phone_code() }
+            }
         };
         let got = run(look.language, &*program, &app, person, what).await;
         return screen(look, state, &app, person, &got, None);
