@@ -261,7 +261,7 @@ impl Plan {
             Setup { limits: self.limits, web: self.web, wechat: self.wechat, outbox, default_mini_program };
         let node = Node::start(base.store.clone(), &base, &setup).await;
         let secrets = [MINI, TWO, MEMBERS, SPARE, CAFE_MINI].map(secret_of).to_vec();
-        World { node, sandbox, setup, base, secrets: Mutex::new(secrets), mark }
+        World { node, sandbox, setup: Box::new(setup), base, secrets: Mutex::new(secrets), mark }
     }
 }
 
@@ -316,7 +316,7 @@ pub struct World {
     pub node: Node,
     /// Its WeChat.
     pub sandbox: Sandbox,
-    setup: Setup,
+    setup: Box<Setup>,
     base: Base,
     secrets: Mutex<Vec<String>>,
     mark: usize,

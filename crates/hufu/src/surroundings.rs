@@ -1,5 +1,7 @@
 //! What the start page of `hufu dev` needs of the program around it: the sandbox's calls, and HTTP to its own server.
 
+#![expect(clippy::disallowed_types, reason = "a body that is sent, not one that is received")]
+
 use std::net::SocketAddr;
 
 use http_body_util::{BodyExt as _, Full, Limited};
@@ -18,7 +20,6 @@ const MAX_ANSWER: usize = 1024 * 1024;
 pub(crate) struct Surroundings {
     sandbox: Sandbox,
     server: SocketAddr,
-    #[expect(clippy::disallowed_types, reason = "a body that is sent, not one that is received")]
     http: Client<HttpConnector, Full<Bytes>>,
 }
 

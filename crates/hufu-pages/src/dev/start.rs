@@ -281,7 +281,7 @@ impl Stage {
             about: view.t(mode.texts.about),
             behind: behind(&view, mode, &calls, shared.app.now()),
             window: self.window(&view, (mode, demo), &progress, asked.round, &server),
-            denied: progress.refused.as_deref().map(|refused| denied(refused)),
+            denied: progress.refused.as_deref().map(denied),
             got: self.memory.latest().map(|login| got(&view, &login)),
             code_hint: view.t(mode.texts.code),
             clicks,

@@ -292,9 +292,8 @@ async fn the_start_page_leads_through_every_mode() {
     // A page in WeChat: the phone opens it, and comes back.
     let link = format!("{}/dev/try/web-page", dev.server);
     let (_, asked) = phone(&format!("/phone/browser/go?{}", encoded(&[("url", &link)])), None).await;
-    let answer = [("query", &*hidden(&asked, "query")), ("user", "lin"), ("consent", "allow")]
-        .map(|(name, value)| (name, value.to_owned()));
-    let answer: Vec<_> = answer.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let query = hidden(&asked, "query");
+    let answer = [("query", query.as_str()), ("user", "lin"), ("consent", "allow")];
     let (end, _) = phone("/open/connect/oauth2/authorize", Some(&answer)).await;
     assert!(end.starts_with(&dev.sandbox) && end.ends_with("ended=ok"), "{end}");
     ticked(5, "web-page").await;
