@@ -42,6 +42,52 @@ describe(`authing-js-sdk 4.23 on ${ENGINE}`, () => {
     await assert.rejects(management.roles.list(), refusal(404));
   });
 
+  test("logs in by a QR code that the pool's own app confirms", async () => {
+    const app = client();
+    const name = username();
+    await app.registerByUsername(name, PASSWORD);
+    const { id, token } = await app.loginByUsername(name, PASSWORD);
+    const browser = client();
+    const { random, url, expiresIn } = await browser.qrcode.geneCode({ customData: { source: "poster" } });
+    assert.equal(expiresIn, 120);
+    const picture = await fetch(new URL(new URL(url).pathname, stack.host), { headers: { origin: "https://shop.example.com" } });
+    assert.equal(picture.headers.get("content-type"), "image/png");
+    assert.equal(picture.headers.get("access-control-allow-origin"), "https://shop.example.com", "Guard draws it on a canvas");
+    // What stands in the picture; its address has it too.
+    const scene = new URL(url).pathname.split("/").pop().replace(".png", "");
+    assert.notEqual(scene, random);
+    const order = (action) =>
+      fetch(`${stack.host}/api/v2/qrcode/${action}`, {
+        method: "POST",
+        headers: { "content-type": "application/json", authorization: `Bearer ${token}`, "x-authing-app-id": SHOP },
+        body: JSON.stringify({ random: scene }),
+      });
+    const seen = [];
+    const done = new Promise((resolve, reject) =>
+      browser.qrcode.startPolling(random, {
+        interval: 100,
+        onScanned: (userInfo) => {
+          seen.push("scanned", typeof userInfo);
+          order("confirm");
+        },
+        onSuccess: (userInfo, ticket) => resolve({ userInfo, ticket }),
+        onError: reject,
+        onExpired: () => reject(new Error("expired")),
+      }),
+    );
+    assert.equal((await browser.qrcode.checkStatus(random)).status, 0);
+    await order("scanned");
+    const { userInfo, ticket } = await done;
+    assert.deepEqual(seen, ["scanned", "object"]);
+    assert.equal(userInfo.token, undefined);
+    const user = await browser.qrcode.exchangeUserInfo(ticket);
+    assert.equal(user.id, id);
+    assert.ok(user.token && user.token !== token);
+    await assert.rejects(browser.qrcode.exchangeUserInfo(ticket), refusal(2574));
+    await assert.rejects(browser.qrcode.checkStatus("nonsense"), refusal(2241));
+    await assert.rejects(browser.wxqrcode.geneCode(), refusal(2405), "the shop shows no code of a mini program");
+  });
+
   test("registers and logs in by a code sent to an e-mail address", async () => {
     const authing = client();
     const address = stack.address();

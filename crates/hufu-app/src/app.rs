@@ -24,6 +24,7 @@ use crate::sources::availability::Circuits;
 use crate::sources::wechat::app_tokens::{SharedTokens, TokenParts};
 use crate::sources::wechat::exchange::Codes;
 use crate::subjects::{Subjects, SubjectsError};
+use crate::tickets::picture::{Pictures, pictures};
 use crate::tickets::watch::Tickets;
 use crate::tokens::authentication::SessionCache;
 use crate::tokens::keys::{KeyError, Keys};
@@ -51,6 +52,8 @@ pub struct Parts {
     pub outgoing: GuardedClient,
     /// Receives the messages of pools without a sender. Development only.
     pub outbox: Option<Outbox>,
+    /// The instance's own login mini program, for connections that scan codes and have none.
+    pub default_mini_program: Option<hufu_wechat::AppCredentials>,
 }
 
 /// An instance of Hufu.
@@ -59,6 +62,7 @@ pub struct App {
     /// Its app tokens are those that all nodes share.
     pub(crate) wechat: hufu_wechat::Client,
     pub(crate) app_tokens: SharedTokens,
+    pub(crate) default_mini_program: Option<hufu_wechat::AppCredentials>,
     pub(crate) sealing: Arc<SealingKey>,
     pub(crate) limits: Limits,
     pub(crate) public_url: String,
@@ -100,6 +104,8 @@ pub struct App {
     pub(crate) imports: Arc<Imports>,
     /// The tickets of the browsers that wait on this node for a QR code.
     pub(crate) tickets: Tickets,
+    /// The pictures of QR codes that WeChat drew.
+    pub(crate) pictures: Pictures,
 }
 
 /// Why an instance failed to start.
@@ -124,7 +130,18 @@ impl App {
     /// the configuration.
     #[boxed]
     pub async fn start(parts: Parts) -> Result<Arc<Self>, StartError> {
-        let Parts { store, wechat, sealing, limits, public_url, clock, random, outgoing, outbox } = parts;
+        let Parts {
+            store,
+            wechat,
+            sealing,
+            limits,
+            public_url,
+            clock,
+            random,
+            outgoing,
+            outbox,
+            default_mini_program,
+        } = parts;
         let cost = Cost::new(limits.password_memory, limits.password_passes);
         let hasher = Hasher::default().with_cost(cost.map_err(StartError::PasswordCost)?);
         // Read the versions first, so that the next refresh notices a change made in the meantime.
@@ -161,6 +178,7 @@ impl App {
             password_keys: PasswordKeys::default(),
             imports: Arc::default(),
             tickets: Tickets::new(&limits),
+            pictures: pictures(&limits),
             client_keys: KeySets::default(),
             request_objects: RequestObjects::default(),
             subjects,
@@ -180,6 +198,7 @@ impl App {
             store,
             wechat: wechat.with_app_tokens(Arc::new(app_tokens.clone())),
             app_tokens,
+            default_mini_program,
             sealing,
             limits,
             public_url,

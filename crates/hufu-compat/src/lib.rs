@@ -20,6 +20,7 @@ mod user;
 mod users;
 mod v3;
 mod waiting;
+mod wxapp;
 
 use std::sync::Arc;
 
@@ -88,9 +89,15 @@ pub fn routes(settings: &Settings) -> Routes {
         .route("/api/v2/users/link", open(post(users::link)))
         .route("/api/v2/users/unlink", open(post(users::unlink)))
         .route("/api/v3/login-flows/{id}", open(post(login_flow::step)))
+        .route("/api/v2/wechat-miniprogram-config/launch-params", open(get(wxapp::launch_params)))
+        .route("/oauth/wxapp/grant", open(get(wxapp::grant)))
+        .route("/oauth/wxapp/grant/", open(get(wxapp::grant)))
+        .route("/oauth/wxapp/redirect", open(post(wxapp::redirect)))
+        .route("/api/v3/wechat-miniprogram/checkExistsUser", open(post(wxapp::check_exists_user)))
         .merge(v3::routes())
         .merge(unserved_calls("/api/v2"))
         .merge(unserved_calls("/api/v3"))
+        .merge(unserved_calls("/oauth/wxapp"))
         .merge(unserved_calls("/connections"))
         .merge(unserved_calls("/connection"));
     let pictures = refusing(Routes::new().route("/uploads/{name}", get(upload::serve)), upload::refused);

@@ -14,7 +14,7 @@ use hufu_app::Refusal;
 use hufu_app::tickets::{IssuedTicket, TicketOrder, TicketRequest, TicketView, TicketWatch};
 use hufu_types::flow::RequestedTokens;
 use hufu_types::refusal::{Code, Reason};
-use hufu_types::{Application, Connection, Language, Scope, TicketKind, TicketState};
+use hufu_types::{Application, Language, Scope, TicketKind, TicketState};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -62,30 +62,14 @@ pub(crate) async fn issue(
     application: &Arc<Application>,
     wanted: Wanted<'_>,
 ) -> Result<IssuedTicket, Refusal> {
-    let connection = connection_for(shared, application, wanted.kind, wanted.connection)?;
+    let connection = shared.app.config().qr_connection(application, wanted.kind, wanted.connection)?;
     let request = TicketRequest {
         application: application.clone(),
-        kind: wanted.kind,
         connection,
         custom_data: wanted.custom_data,
-        has_short_code: false,
         origin: head.origin(),
     };
     shared.app.issue_ticket(request).await
-}
-
-/// The connection that shows QR codes of this kind: the one that is named by its id, or the application's first.
-fn connection_for(
-    shared: &Shared,
-    application: &Application,
-    kind: TicketKind,
-    id: Option<&str>,
-) -> Result<Option<Arc<Connection>>, Refusal> {
-    let _ = (shared, application, id);
-    match kind {
-        TicketKind::App => Ok(None),
-        _ => Err(Code::NoConnection.with("kind", "wechat:miniprogram:qrconnect")),
-    }
 }
 
 /// The address of the picture.
@@ -110,6 +94,11 @@ pub(crate) struct Gene {
     random: String,
     url: String,
     expires_in: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    custom_logo: Option<String>,
+    /// What a follower sends to an official account that has no codes of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    short_code: Option<String>,
 }
 
 /// `gene`: a new QR code.
@@ -130,6 +119,8 @@ pub(crate) async fn gene(
         url: picture_address(&shared, &ticket),
         random: ticket.secret.expose().to_owned(),
         expires_in: ticket.life.as_secs(),
+        custom_logo: ticket.logo,
+        short_code: ticket.short_code,
     }))
 }
 

@@ -8,7 +8,7 @@ use crate::batches::{batches, rows};
 use crate::{Read, Row, StoreError, Tx, statements, wechat_followers};
 
 statements! {
-    ANY_IN_REALM = "SELECT 1 FROM identities WHERE pool_id = $1 AND realm = $2 LIMIT 1";
+    ANY_IN_REALM = "SELECT user_id FROM identities WHERE pool_id = $1 AND realm = $2 LIMIT 1";
     LIST = "
         SELECT realm, kind, value, user_id, connection_id, created_at
         FROM identities

@@ -81,6 +81,7 @@ impl Base {
             random: self.random.clone(),
             outgoing: GuardedClient::new(guarded::Settings::default()).unwrap(),
             outbox: None,
+            default_mini_program: None,
         }
     }
 }

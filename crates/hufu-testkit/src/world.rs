@@ -166,6 +166,7 @@ pub struct Plan {
     web: WebSettings,
     wechat: hufu_wechat::Settings,
     sandbox: hufu_sandbox::Options,
+    default_mini_program: Option<&'static str>,
 }
 
 impl Plan {
@@ -179,7 +180,14 @@ impl Plan {
             per_minute_code_limit: None,
             ..hufu_sandbox::Options::default()
         };
-        Self { file: FILE, limits: Limits::default(), web: web_settings(), wechat, sandbox }
+        Self {
+            file: FILE,
+            limits: Limits::default(),
+            web: web_settings(),
+            wechat,
+            sandbox,
+            default_mini_program: None,
+        }
     }
 
     /// Applies another file than the standard one: pools, once made, stay.
@@ -203,6 +211,11 @@ impl Plan {
     pub fn wechat(mut self, change: impl FnOnce(&mut hufu_wechat::Settings)) -> Self {
         change(&mut self.wechat);
         self
+    }
+
+    /// Gives the instance a login mini program of its own: that with this AppID.
+    pub fn default_mini_program(self, app_id: &'static str) -> Self {
+        Self { default_mini_program: Some(app_id), ..self }
     }
 
     /// Builds the world.
@@ -240,7 +253,12 @@ impl Plan {
         let base = Base::new(database, NOW, SystemRandom).await;
         base.apply(self.file, PRUNE).await;
         let outbox = Outbox::new(base.clock.clone());
-        let setup = Setup { limits: self.limits, web: self.web, wechat: self.wechat, outbox };
+        let default_mini_program = self.default_mini_program.map(|app_id| hufu_wechat::AppCredentials {
+            app_id: app_id.to_owned(),
+            app_secret: secret_of(app_id).into(),
+        });
+        let setup =
+            Setup { limits: self.limits, web: self.web, wechat: self.wechat, outbox, default_mini_program };
         let node = Node::start(base.store.clone(), &base, &setup).await;
         let secrets = [MINI, TWO, MEMBERS, SPARE, CAFE_MINI].map(secret_of).to_vec();
         World { node, sandbox, setup, base, secrets: Mutex::new(secrets), mark }
@@ -260,6 +278,7 @@ struct Setup {
     web: WebSettings,
     wechat: hufu_wechat::Settings,
     outbox: Outbox,
+    default_mini_program: Option<hufu_wechat::AppCredentials>,
 }
 
 /// A server process.
@@ -278,6 +297,7 @@ impl Node {
             limits: setup.limits.clone(),
             outgoing: outgoing_to_this_machine(),
             outbox: Some(setup.outbox.clone()),
+            default_mini_program: setup.default_mini_program.clone(),
             ..base.parts()
         };
         let app = App::start(parts).await.unwrap();

@@ -7,7 +7,10 @@ use serde_json::Value;
 use url::{Host, Url};
 
 use crate::application::text_enum;
-use crate::{Language, PoolScope, ResponseType, ScopeSet, SigningAlgorithm, Timestamp, TokenHash};
+use crate::{
+    Identifier, Language, NameError, PoolScope, ResponseType, ScopeSet, SigningAlgorithm, Timestamp,
+    TokenHash,
+};
 
 text_enum! {
     /// How a client authenticates at the token endpoint (RFC 7591 section 2).
@@ -293,15 +296,61 @@ impl ClientSettings {
     }
 }
 
+/// A tab of the login page: the form of one of Hufu's own ways to log in, or the QR code of a connection.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum LoginTab {
+    /// A form.
+    Form(LoginMethod),
+    /// The QR code of the connection of this identifier.
+    QrCode(Identifier),
+}
+
+impl LoginTab {
+    /// The name in files and addresses.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Form(method) => method.as_str(),
+            Self::QrCode(identifier) => identifier.as_str(),
+        }
+    }
+
+    /// Parses the name. A connection that is called like a method has no tab.
+    pub fn parse(text: &str) -> Option<Self> {
+        let method = LoginMethod::parse(text).map(Self::Form);
+        method.or_else(|| Identifier::parse(text).ok().map(Self::QrCode))
+    }
+}
+
+impl From<LoginMethod> for LoginTab {
+    fn from(method: LoginMethod) -> Self {
+        Self::Form(method)
+    }
+}
+
+impl TryFrom<String> for LoginTab {
+    type Error = NameError;
+
+    fn try_from(text: String) -> Result<Self, NameError> {
+        Self::parse(&text).ok_or(NameError::Identifier)
+    }
+}
+
+impl From<LoginTab> for String {
+    fn from(tab: LoginTab) -> Self {
+        tab.as_str().to_owned()
+    }
+}
+
 /// What the login page of an application offers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct LoginControl {
     /// The ways to log in, in the order of the page.
-    pub methods: Vec<LoginMethod>,
+    pub methods: Vec<LoginTab>,
     /// The method that is shown first. The first of `methods` if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub default_method: Option<LoginMethod>,
+    pub default_method: Option<LoginTab>,
     /// The ways to register. Empty: nobody registers through this application.
     pub registration: Vec<RegistrationMethod>,
     /// Whether a code for a number or an address that has no account creates one on the login page.
@@ -317,6 +366,11 @@ pub struct LoginControl {
 }
 
 impl LoginControl {
+    /// Whether the page has this form.
+    pub fn offers(&self, method: LoginMethod) -> bool {
+        self.methods.contains(&LoginTab::Form(method))
+    }
+
     /// The ways to register. None where only listed users log in.
     pub fn ways_to_register(&self) -> &[RegistrationMethod] {
         match self.access {
@@ -329,7 +383,7 @@ impl LoginControl {
 impl Default for LoginControl {
     fn default() -> Self {
         Self {
-            methods: LoginMethod::ALL.to_vec(),
+            methods: LoginMethod::ALL.iter().copied().map(LoginTab::Form).collect(),
             default_method: None,
             registration: RegistrationMethod::ALL.to_vec(),
             merged: false,

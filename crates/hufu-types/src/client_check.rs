@@ -109,11 +109,11 @@ impl LoginControl {
     /// [`Self::unknown_agreements`].
     pub fn problems(&self) -> Vec<SettingProblem> {
         let mut problems = Problems::default();
-        check_repeated(&mut problems, "methods", &self.methods, |method| method.as_str());
+        check_repeated(&mut problems, "methods", &self.methods, |tab| tab.as_str());
         check_repeated(&mut problems, "registration", &self.registration, |method| method.as_str());
         check_repeated(&mut problems, "agreements", &self.agreements, String::as_str);
-        if let Some(default) = self.default_method
-            && !self.methods.contains(&default)
+        if let Some(default) = &self.default_method
+            && !self.methods.contains(default)
         {
             let methods = match names(self.methods.iter().map(|method| method.as_str())) {
                 none if none.is_empty() => "take it out, or add it to `methods`".to_owned(),
@@ -493,8 +493,8 @@ mod tests {
     fn login_pages_that_cannot_be_meant() {
         assert_eq!(LoginControl::default().problems(), []);
         let login = LoginControl {
-            methods: vec![LoginMethod::Password, LoginMethod::Password],
-            default_method: Some(LoginMethod::PhoneCode),
+            methods: vec![LoginMethod::Password.into(), LoginMethod::Password.into()],
+            default_method: Some(LoginMethod::PhoneCode.into()),
             agreements: texts(&["terms", "terms"]),
             ..LoginControl::default()
         };

@@ -64,6 +64,8 @@ connection_kinds! {
     /// Inside a WeChat mini program, with `wx.login`.
     WechatMiniProgram = "wechat:miniprogram:default", for [Web, Spa, Native, MiniProgram], proves [Phone],
         callback false;
+    /// On a website, by scanning the code of a mini program, whose person confirms there.
+    WechatMiniProgramScan = "wechat:miniprogram:qrconnect", for [Web, Spa], proves [Phone], callback true;
     /// In a native app, with the code from WeChat's OpenSDK.
     WechatMobile = "wechat:mobile", for [Native], proves [], callback false;
     /// On a website, by scanning a QR code of WeChat's.

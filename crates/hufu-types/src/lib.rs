@@ -50,8 +50,8 @@ pub use authorization::{
 };
 pub use client::{
     Access, Branding, ClientAlgorithm, ClientSecret, ClientSettings, Grant, LoginControl, LoginMethod,
-    PageTheme, RedirectUriError, RegistrationMethod, Sector, SubjectType, TokenAuth, check_redirect_uri,
-    check_resource, origin_of, without_fragment,
+    LoginTab, PageTheme, RedirectUriError, RegistrationMethod, Sector, SubjectType, TokenAuth,
+    check_redirect_uri, check_resource, origin_of, without_fragment,
 };
 pub use client_check::check_address;
 pub use connection::{Connection, ConnectionKind, ConnectionSettings, OpenPlatform, Pool};

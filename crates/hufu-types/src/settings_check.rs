@@ -239,7 +239,7 @@ fn is_key(text: &str) -> bool {
     (1..=LONGEST_KEY).contains(&text.len()) && text.bytes().all(plain)
 }
 
-pub(crate) fn names(names: impl Iterator<Item = &'static str>) -> String {
+pub(crate) fn names<'n>(names: impl Iterator<Item = &'n str>) -> String {
     names.collect::<Vec<_>>().join(", ")
 }
 

@@ -77,6 +77,13 @@ pub mod realm {
         format!("wechat:{app_id}")
     }
 
+    /// The instance's own login mini program, for OpenIDs. Its name does not say which one it is, so that another one of
+    /// the same Open Platform account can take its place.
+    pub const WECHAT_DEFAULT_MINI_PROGRAM: &str = "wechat:instance";
+
+    /// The Open Platform account of that, for UnionIDs. No account of a pool is called so: their realms begin otherwise.
+    pub const WECHAT_DEFAULT_OPEN_PLATFORM: &str = "wechat:instance-open";
+
     /// A WeChat Open Platform account, for UnionIDs.
     pub fn wechat_open_platform(account: &OpenPlatform) -> String {
         format!("wechat:open:{}", account.0)

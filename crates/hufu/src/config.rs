@@ -63,6 +63,15 @@ struct Wechat {
     api_base: Option<String>,
     open_base: Option<String>,
     mp_base: Option<String>,
+    default_mini_program: Option<MiniProgramTable>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct MiniProgramTable {
+    app_id: Option<String>,
+    app_secret: Option<String>,
+    original_id: Option<String>,
 }
 
 /// The effective configuration.
@@ -82,6 +91,8 @@ pub(crate) struct Config {
     /// The certificate. Without one the server speaks HTTP.
     pub(crate) tls: Option<Tls>,
     pub(crate) wechat: hufu_wechat::Endpoints,
+    /// The instance's own login mini program.
+    pub(crate) default_mini_program: Option<hufu_wechat::AppCredentials>,
     pub(crate) limits: Limits,
 }
 
@@ -176,6 +187,9 @@ impl Config {
             open: base("HUFU_WECHAT_OPEN_BASE", "wechat.open_base", file.wechat.open_base, real.open),
             mp: base("HUFU_WECHAT_MP_BASE", "wechat.mp_base", file.wechat.mp_base, real.mp),
         };
+        let secret = set("HUFU_WECHAT_DEFAULT_MINI_PROGRAM_APP_SECRET");
+        let default_mini_program =
+            default_mini_program(file.wechat.default_mini_program, secret, &mut mistakes);
         let limits = limits(file.limits, &set, &mut mistakes);
         mistakes.none()?;
         Ok(Self {
@@ -190,6 +204,7 @@ impl Config {
             outgoing_private,
             tls,
             wechat,
+            default_mini_program,
             limits,
         })
     }
@@ -368,6 +383,34 @@ fn mailto(key: &str, text: String) -> anyhow::Result<String> {
     if is_one { Ok(text) } else { bail!("{key} must be an address such as mailto:ops@example.com") }
 }
 
+/// The instance's own login mini program. The environment takes precedence for its secret.
+fn default_mini_program(
+    table: Option<MiniProgramTable>,
+    secret: Option<String>,
+    mistakes: &mut Mistakes,
+) -> Option<hufu_wechat::AppCredentials> {
+    let key = |name: &str| format!("wechat.default_mini_program.{name}");
+    let MiniProgramTable { app_id, app_secret, original_id } = table?;
+    if original_id.is_some_and(|id| !id.starts_with("gh_")) {
+        mistakes.add(format!("{}: an original id begins with gh_", key("original_id")));
+    }
+    let is_app_id = |id: &String| {
+        let digits = id.strip_prefix("wx").unwrap_or_default();
+        digits.len() == 16 && digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    };
+    let (app_id, app_secret) = (app_id.filter(is_app_id), secret.or(app_secret));
+    if app_id.is_none() {
+        mistakes
+            .add(format!("{}: write a WeChat AppID, 'wx' and 16 characters of 0-9 and a-f", key("app_id")));
+    }
+    let app_secret = app_secret.filter(|secret| !secret.is_empty());
+    if app_secret.is_none() {
+        let variable = "HUFU_WECHAT_DEFAULT_MINI_PROGRAM_APP_SECRET";
+        mistakes.add(format!("{}: write the AppSecret, or set {variable}", key("app_secret")));
+    }
+    Some(hufu_wechat::AppCredentials { app_id: app_id?, app_secret: app_secret?.into() })
+}
+
 /// Limits from the file and from the environment (`HUFU_LIMITS_UPLOAD_BYTES`). The environment takes
 /// precedence.
 fn limits(mut limits: Limits, set: &impl Fn(&str) -> Option<String>, mistakes: &mut Mistakes) -> Limits {
@@ -490,6 +533,24 @@ mod tests {
         assert_eq!(config.listen.port(), 4000);
         assert_eq!(config.public_url, "https://id.example.com");
         assert_eq!(config.wechat, hufu_wechat::Endpoints::default());
+    }
+
+    #[test]
+    fn the_login_mini_program_of_the_instance_is_whole_or_refused() {
+        let table =
+            "[wechat.default_mini_program]\napp_id = \"wx0123456789abcdef\"\noriginal_id = \"gh_1\"\n";
+        let secret = "app_secret = \"of-the-file\"";
+        let of = |text: &str, environment: &[(&str, &str)]| {
+            read(text, environment).map(|config| config.default_mini_program.unwrap())
+        };
+        assert_eq!(of(&format!("{table}{secret}"), &[]).unwrap().app_id, "wx0123456789abcdef");
+        let set = [("HUFU_WECHAT_DEFAULT_MINI_PROGRAM_APP_SECRET", "of-the-environment")];
+        use secrecy::ExposeSecret as _;
+        let program = of(&format!("{table}{secret}"), &set).unwrap();
+        assert_eq!(program.app_secret.expose_secret(), "of-the-environment");
+        assert!(of(table, &set).is_ok() && of(table, &[]).is_err());
+        assert!(of(&table.replace("wx0", "wy0"), &set).is_err());
+        assert!(read("", &[]).unwrap().default_mini_program.is_none());
     }
 
     #[test]

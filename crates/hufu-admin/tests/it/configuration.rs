@@ -286,6 +286,13 @@ on_both_engines! {
         let right = format!("secret-of-{MINI}");
         owner.patch(&path, json!({ "fields": { "appSecret": right } })).await.is(200);
         assert_eq!(world.client().log_in(MINI, "bob").await.id, bob.id);
+        // Another app knows people by other ids, so that is confirmed once somebody came through the first.
+        let mut another = json!({ "fields": { "appId": "wx00000000000000c9" } });
+        assert_eq!(fields(owner.patch(&path, another.clone()).await), ["fields.appId"]);
+        another["confirm"] = true.into();
+        owner.patch(&path, another).await.is(200);
+        owner.patch(&path, json!({ "fields": { "appId": MINI } })).await.is(200);
+        assert_eq!(world.client().log_in(MINI, "bob").await.id, bob.id);
         // What a mode does not use takes its default when the mode changes.
         let by_field = owner.patch(&path, json!({ "association": { "mode": "field" } })).await.is(200);
         assert_eq!(by_field["association"]["fields"], json!(["phone"]));
@@ -335,6 +342,41 @@ on_both_engines! {
     }
 
     /// A pool is made, and its settings change one by one.
+    async fn what_a_connection_has_besides_its_fields(database) {
+        let world = World::new(database).await;
+        let owner = Owner::of(&world).await;
+        let path = at("/connections/shop-mini");
+        let shown = owner.get(&path).await;
+        assert_eq!((&shown["logo"], &shown["verificationFile"], &shown["callback"], &shown["returnUser"]), (&Value::Null, &Value::Null, &json!([]), &json!(false)));
+        let file = json!({ "name": "MP_verify_0123456789abcdef.txt", "content": "0123456789abcdef" });
+        let patch = json!({ "logo": "https://shop.example.com/logo.png", "verificationFile": file });
+        let changed = owner.patch(&path, patch.clone()).await.is(200);
+        assert_eq!((&changed["logo"], &changed["verificationFile"]), (&patch["logo"], &file));
+        let taken = owner.patch(&at("/connections/shop-two"), json!({ "verificationFile": file })).await.is(409);
+        assert_eq!(taken["code"], 2445);
+        for (patch, expected) in [
+            (json!({ "callback": ["https://shop.example.com/"], "returnUser": true }), &["callback", "returnUser"][..]),
+            (json!({ "logo": "javascript:alert(1)" }), &["logo"]),
+            (json!({ "verificationFile": { "name": "robots.txt" } }), &["verificationFile.name"]),
+            (json!({ "verificationFile": { "content": "a b" } }), &["verificationFile.content"]),
+        ] {
+            assert_eq!(fields(owner.patch(&path, patch.clone()).await), expected, "{patch}");
+        }
+        let none = owner.patch(&path, json!({ "verificationFile": null })).await.is(200);
+        assert_eq!((&none["verificationFile"], &none["logo"]), (&Value::Null, &patch["logo"]));
+        owner.patch(&at("/connections/shop-two"), json!({ "verificationFile": file })).await.is(200);
+
+        let fields_of = |scope: &str| json!({ "appId": "wx00000000000000d1", "appSecret": "s3cret-of-the-account", "scope": scope });
+        let new = |scope: &str| json!({ "identifier": "h5", "type": "wechat:webpage-authorization", "fields": fields_of(scope), "callback": ["https://shop.example.com/done"], "returnUser": true });
+        world.secret("s3cret-of-the-account");
+        assert_eq!(fields(owner.call("POST", &at("/connections"), Some(new("snsapi_login"))).await), ["fields.scope"]);
+        let made = owner.call("POST", &at("/connections"), Some(new("snsapi_base"))).await.is(201);
+        assert_eq!((&made["fields"]["scope"], &made["returnUser"]), (&"snsapi_base".into(), &true.into()));
+        // What is taken back has its default again.
+        let usual = owner.patch(&at("/connections/h5"), json!({ "fields": { "scope": null } })).await.is(200);
+        assert_eq!(usual["fields"]["scope"], "snsapi_userinfo");
+    }
+
     async fn a_pool_and_its_settings(database) {
         let world = World::new(database).await;
         let owner = Owner::of(&world).await;

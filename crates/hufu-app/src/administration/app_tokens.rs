@@ -14,7 +14,6 @@ use serde_json::json;
 
 use super::AdminCaller;
 use crate::events::{Event, Trace};
-use crate::sources::wechat::credentials;
 use crate::sources::wechat::exchange::wechat_refusal;
 use crate::{App, Refusal, sources};
 
@@ -49,7 +48,7 @@ impl App {
         if !sources::kind(connection.kind).has_app_tokens {
             return Err(Code::NoAppTokens.with("connection", connection.identifier.to_string()));
         }
-        let (app, budget) = (credentials(&connection), Budget::of(self.limits.request_budget));
+        let (app, budget) = (self.mini_program_of(&connection)?, Budget::of(self.limits.request_budget));
         let held = if refresh {
             self.take_refresh(by, &connection, &app.app_id).await?;
             self.app_tokens.fetched(&app, true, budget).await

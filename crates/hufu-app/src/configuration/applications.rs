@@ -4,13 +4,14 @@ use hufu_protocol::ClientKeys;
 use hufu_store::config::{self, Revised};
 use hufu_store::{StoreError, Tx, removal, versions};
 use hufu_types::{
-    Application, ApplicationId, ClientSecret, ClientSettings, PoolId, SettingProblem, Timestamp, TokenHash,
-    TokenLifetimes,
+    Application, ApplicationId, ClientSecret, ClientSettings, LoginTab, PoolId, SettingProblem, Timestamp,
+    TokenHash, TokenLifetimes,
 };
 
 use super::change::{Operation, Outcome, Rejection, created, is_expected, names_of, owned, removed};
 use super::document::application::CLIENT;
 use super::document::object_of;
+use crate::sources;
 
 /// Creates an application, or changes it. If it becomes the default of its pool, the previous default loses
 /// that status.
@@ -124,6 +125,42 @@ pub(super) async fn problems(
     let mut problems = if is_whole { wanted.client_problems() } else { Vec::new() };
     problems.extend(wanted.problems_of_parts(agreements.as_deref()));
     problems.extend(key_problem(&wanted.client));
+    problems.extend(tab_problems(tx, wanted, present).await?);
+    Ok(problems)
+}
+
+/// The tabs of the login page that are connections without a QR code, or not of the application. A connection that it has
+/// lost since must not stand in the way of other changes.
+async fn tab_problems(
+    tx: &mut Tx<'_>,
+    wanted: &Application,
+    present: Option<&Application>,
+) -> Result<Vec<SettingProblem>, StoreError> {
+    let before = present.map(|present| present.login.methods.as_slice()).unwrap_or_default();
+    let has_codes = wanted.login.methods.iter().any(|tab| matches!(tab, LoginTab::QrCode(_)));
+    if !has_codes || wanted.login.methods == before {
+        return Ok(Vec::new());
+    }
+    let mut showing = Vec::new();
+    for id in &wanted.connections {
+        let found = config::connection(tx, &wanted.pool, id).await?.map(|found| found.value);
+        let found = found.filter(|connection| sources::qr_codes(connection.kind).is_some());
+        showing.extend(found.map(|connection| connection.identifier));
+    }
+    let mut problems = Vec::new();
+    for (index, tab) in wanted.login.methods.iter().enumerate() {
+        if let LoginTab::QrCode(identifier) = tab
+            && !showing.contains(identifier)
+        {
+            problems.push(SettingProblem {
+                path: format!("login.methods.{index}"),
+                reason: format!(
+                    "`{identifier}` is no connection of this application that shows a QR code — name one that does, \
+                     or take it out"
+                ),
+            });
+        }
+    }
     Ok(problems)
 }
 

@@ -10,7 +10,7 @@ use hufu_store::webhooks::Subscriber;
 use hufu_types::refusal::Code;
 use hufu_types::{
     ANY_ORIGIN, Application, ApplicationId, ApplicationKind, Connection, ConnectionId, ConnectionKind,
-    Identifier, Pool, PoolId, PoolSettings, VerificationFile,
+    Identifier, Pool, PoolId, PoolSettings, TicketKind, VerificationFile,
 };
 
 use super::shards::Shards;
@@ -356,6 +356,65 @@ impl Config {
     ) -> Result<Arc<Connection>, Refusal> {
         let found = self.connections(&application.pool).iter().find(|c| c.id.as_str() == id);
         serving(application, kind, found.ok_or(Code::NamelessConnectionUnknown)?)
+    }
+
+    /// The connection of an application that shows QR codes which are scanned in this way: the one that is named, by its id
+    /// or its identifier; otherwise the application's first. The pool's own app needs none.
+    ///
+    /// # Errors
+    /// As [`Self::connection_for`].
+    pub fn qr_connection(
+        &self,
+        application: &Application,
+        scanned_by: TicketKind,
+        named: Option<&str>,
+    ) -> Result<Option<Arc<Connection>>, Refusal> {
+        if scanned_by == TicketKind::App {
+            return Ok(None);
+        }
+        let is_wanted = |connection: &Connection| {
+            sources::qr_codes(connection.kind).is_some_and(|codes| codes.scanned_by == scanned_by)
+        };
+        if let Some(name) = named.and_then(self::named) {
+            let is_named = |c: &&Arc<Connection>| c.id.as_str() == name || c.identifier.as_str() == name;
+            let found = self.connections(&application.pool).iter().find(is_named);
+            let found = found.ok_or(Code::NamelessConnectionUnknown)?;
+            if !is_wanted(found) {
+                return Err(Code::ConnectionWithoutQrCode.with("connection", found.identifier.to_string()));
+            }
+            return serving(application, found.kind, found).map(Some);
+        }
+        let mut usable = application.connections.iter().filter_map(|id| self.connection(id));
+        let found = usable.find(|connection| connection.enabled && is_wanted(connection));
+        let kinds = ConnectionKind::ALL
+            .iter()
+            .filter(|kind| sources::qr_codes(**kind).is_some_and(|codes| codes.scanned_by == scanned_by));
+        let kind = kinds.map(|kind| kind.as_str()).next().unwrap_or(scanned_by.as_str());
+        found.cloned().map(Some).ok_or_else(|| Code::NoConnection.with("kind", kind))
+    }
+
+    /// Whether an application's connection of this identifier shows the code of a mini program. What is said about mini
+    /// programs in calls of published clients goes for it too.
+    pub fn scans(&self, application: &Application, identifier: &str) -> bool {
+        let found = self.connection_of_pool(&application.pool, identifier);
+        found.is_some_and(|connection| connection.kind == ConnectionKind::WechatMiniProgramScan)
+    }
+
+    /// The connection of this identifier, if it shows QR codes and serves the application.
+    ///
+    /// # Errors
+    /// As [`Self::connection_for`].
+    pub fn qr_connection_called(
+        &self,
+        application: &Application,
+        identifier: &str,
+    ) -> Result<Arc<Connection>, Refusal> {
+        let found = self.connection_of_pool(&application.pool, identifier);
+        let found = found.ok_or(Code::NamelessConnectionUnknown)?;
+        if sources::qr_codes(found.kind).is_none() {
+            return Err(Code::ConnectionWithoutQrCode.with("connection", found.identifier.to_string()));
+        }
+        serving(application, found.kind, found)
     }
 
     pub(crate) fn connection_of_pool(&self, pool: &PoolId, identifier: &str) -> Option<&Arc<Connection>> {

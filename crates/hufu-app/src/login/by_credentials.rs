@@ -103,7 +103,7 @@ impl App {
 
 /// Refuses a method of logging in that the application does not offer.
 fn check_method(application: &Application, method: LoginMethod) -> Result<(), Refusal> {
-    if application.login.methods.contains(&method) {
+    if application.login.offers(method) {
         return Ok(());
     }
     Err(Code::LoginMethodOff.with("method", method.as_str()))

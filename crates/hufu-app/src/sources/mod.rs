@@ -7,11 +7,13 @@ pub(crate) mod field;
 pub(crate) mod settings;
 pub(crate) mod wechat;
 
+use std::time::Duration;
+
 use futures::future::BoxFuture;
 use hufu_store::config::Realms;
 use hufu_types::{
     Application, Connection, ConnectionKind, ConnectionSettings, IdentityKey, IdentityKind, Language,
-    OpaqueToken, OpenPlatform, Proof, SettingProblem,
+    OpaqueToken, OpenPlatform, Proof, SettingProblem, TicketKind,
 };
 use hufu_wechat::Budget;
 use serde_json::{Value, json};
@@ -19,6 +21,7 @@ use serde_json::{Value, json};
 use self::wechat::exchange::SpentCode;
 use crate::doctor::checks::{ConnectionCheck, Probe};
 use crate::failures::LoginFailure;
+use crate::tickets::QrPicture;
 use crate::{App, Refusal};
 
 pub(crate) use field::is_wechat_app_id;
@@ -56,8 +59,27 @@ pub(crate) enum Start {
         /// The browsers in which it is of use.
         browsers: &'static [BrowserKind],
     },
-    /// A QR code is shown, and a phone proves who its person is: see [`crate::tickets`].
-    QrCode,
+    /// The browser shows a QR code, which a phone scans.
+    QrCode(QrCodes),
+}
+
+/// How a kind shows QR codes.
+pub(crate) struct QrCodes {
+    /// Who scans them.
+    pub(crate) scanned_by: TicketKind,
+    /// Whether there is no picture for one login alone, so that followers send a short code instead.
+    pub(crate) has_short_codes: fn(&Connection) -> bool,
+    /// The picture of a scene that holds so long.
+    pub(crate) picture:
+        for<'a> fn(&'a App, &'a Connection, &'a str, Duration) -> BoxFuture<'a, Result<QrPicture, Refusal>>,
+}
+
+/// How connections of this kind show QR codes. `None` if they do not.
+pub(crate) const fn qr_codes(of: ConnectionKind) -> Option<&'static QrCodes> {
+    match &kind(of).start {
+        Start::QrCode(codes) => Some(codes),
+        Start::Code { .. } | Start::Redirect { .. } => None,
+    }
 }
 
 /// A login for which the browser is about to be sent to a source.
@@ -100,6 +122,7 @@ impl BrowserKind {
 pub(crate) const fn kind(kind: ConnectionKind) -> &'static Kind {
     match kind {
         ConnectionKind::WechatMiniProgram => &wechat::mini_program::KIND,
+        ConnectionKind::WechatMiniProgramScan => &wechat::mini_program_scan::KIND,
         ConnectionKind::WechatMobile => &wechat::mobile::KIND,
         ConnectionKind::WechatPc => &wechat::pc::KIND,
         ConnectionKind::WechatWebpage => &wechat::webpage::KIND,
@@ -199,7 +222,7 @@ pub fn client_names_of_kinds() -> impl Iterator<Item = &'static str> {
 const fn names_of(of: ConnectionKind) -> &'static [&'static str] {
     match kind(of).start {
         Start::Code { client_names } => client_names,
-        Start::Redirect { .. } | Start::QrCode => &[],
+        Start::Redirect { .. } | Start::QrCode(_) => &[],
     }
 }
 
@@ -207,7 +230,7 @@ const fn names_of(of: ConnectionKind) -> &'static [&'static str] {
 pub const fn redirecting_browsers(of: ConnectionKind) -> &'static [BrowserKind] {
     match kind(of).start {
         Start::Redirect { browsers, .. } => browsers,
-        Start::Code { .. } | Start::QrCode => &[],
+        Start::Code { .. } | Start::QrCode(_) => &[],
     }
 }
 

@@ -14,10 +14,11 @@ use serde_json::{Map, Value};
 
 use super::secrets::{hash_of_secret, new_scene, new_short_code, ticket_of};
 use super::unit::{IssueTicket, TicketIssued};
-use super::{DETAILS, Details, PROOF, Proven, needs_connection};
+use super::{DETAILS, Details, PROOF, Proven};
 use crate::address::network_of;
 use crate::login::AccountResolver;
-use crate::{App, Origin, Refusal};
+use crate::sources::wechat::{log_refusal, mini_program_scan};
+use crate::{App, Origin, Refusal, sources};
 
 /// How many short codes are tried until one is free. There are 100,000,000 for each connection.
 const CANDIDATES: usize = 4;
@@ -27,14 +28,10 @@ const CANDIDATES: usize = 4;
 pub struct TicketRequest {
     /// The application to log in to.
     pub application: Arc<Application>,
-    /// Who scans the picture.
-    pub kind: TicketKind,
-    /// The connection, for all kinds but the pool's own app.
+    /// The connection that shows the code. `None`: the pool's own app scans it.
     pub connection: Option<Arc<Connection>>,
     /// Custom data for the account.
     pub custom_data: Map<String, Value>,
-    /// Whether followers send a short code instead of scanning.
-    pub has_short_code: bool,
     /// Where the request comes from. With the mark of a browser the ticket belongs to a hosted page.
     pub origin: Origin,
 }
@@ -51,6 +48,8 @@ pub struct IssuedTicket {
     pub life: Duration,
     /// When it was made.
     pub created_at: Timestamp,
+    /// The picture that published login components show in the middle of the code.
+    pub logo: Option<String>,
 }
 
 impl std::fmt::Debug for IssuedTicket {
@@ -63,13 +62,20 @@ impl App {
     /// Issues the ticket of a QR code.
     ///
     /// # Errors
-    /// [`Code::TooOften`]; [`Code::ConnectionUnavailable`]; [`Code::Invalid`] for custom data that the pool does not take.
+    /// [`Code::TooOften`]; [`Code::ConnectionUnavailable`]; [`Code::Invalid`] for custom data that the pool does not take;
+    /// [`Code::ConnectionWithoutQrCode`]; what WeChat refuses, if it draws the picture.
     #[boxed]
     pub async fn issue_ticket(&self, request: TicketRequest) -> Result<IssuedTicket, Refusal> {
-        let TicketRequest { application, kind, connection, custom_data, has_short_code, origin } = request;
-        if needs_connection(kind) != connection.is_some() {
-            return Err(Code::Internal.because("a kind of ticket and its connection do not go together"));
-        }
+        let TicketRequest { application, connection, custom_data, origin } = request;
+        let (kind, has_short_code) = match connection.as_deref() {
+            None => (TicketKind::App, false),
+            Some(connection) => {
+                let without =
+                    || Code::ConnectionWithoutQrCode.with("connection", connection.identifier.to_string());
+                let codes = sources::qr_codes(connection.kind).ok_or_else(without)?;
+                (codes.scanned_by, (codes.has_short_codes)(connection))
+            }
+        };
         let pool = &application.pool;
         // What is refused at the login is better refused now.
         if let Some(connection) = &connection {
@@ -107,8 +113,15 @@ impl App {
             });
         }
         let place = self.store_ticket(&application, tickets, &origin).await?;
+        if let Some(connection) = connection.as_deref().filter(|_| !has_short_code)
+            && let Err(refusal) = self.picture_of(connection, &scene, life).await
+        {
+            log_refusal(&application, connection, &refusal);
+            return Err(refusal);
+        }
         let short_code = short_codes.into_iter().nth(place).flatten();
-        Ok(IssuedTicket { secret, scene, short_code, life, created_at: now })
+        let logo = connection.as_deref().and_then(mini_program_scan::logo).map(str::to_owned);
+        Ok(IssuedTicket { secret, scene, short_code, life, created_at: now, logo })
     }
 
     /// Hands over a login that went through a redirect: whoever gets the ticket, once, logs in with it. Somebody who may

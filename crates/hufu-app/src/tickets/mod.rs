@@ -9,23 +9,28 @@
 //! from it. The *scene* stands in the picture, where everybody can read it, and yields nothing. A ticket that a hosted
 //! page made is bound to the browser's cookie as well.
 //!
-//! Reading order: `issue`, `phone` (what a phone does), `take` (the browser logs in), `unit` (the units of work of all
+//! Reading order: `issue`, `phone` (what a phone does; `mini_program` is the login
+//! mini program's part), `picture`, `take` (the browser logs in), `unit` (the units of work of all
 //! three), `watch` (how the browsers that wait on a node learn what happened elsewhere).
 
 mod issue;
+mod mini_program;
+mod page;
 mod phone;
-mod picture;
+pub(crate) mod picture;
 mod secrets;
 mod take;
 pub(crate) mod unit;
 pub(crate) mod watch;
 
 use hufu_store::qr_tickets::Ticket;
-use hufu_types::{OpaqueToken, Proof, TicketKind, TicketState, Timestamp, TokenHash};
+use hufu_types::{OpaqueToken, Proof, TicketState, Timestamp, TokenHash};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub use issue::{IssuedTicket, TicketRequest};
+pub use mini_program::{Granted, LaunchParams};
+pub use page::PageTicket;
 pub use phone::TicketOrder;
 pub use picture::QrPicture;
 pub use unit::{
@@ -134,9 +139,4 @@ const SHOWN: &str = "shown";
 /// What a sealed part of a ticket is bound to.
 fn context(hash: &TokenHash, what: &str) -> String {
     format!("qr_ticket:{}:{what}", hex::encode(hash.as_bytes()))
-}
-
-/// Whether tickets of this kind need a connection.
-const fn needs_connection(kind: TicketKind) -> bool {
-    !matches!(kind, TicketKind::App)
 }

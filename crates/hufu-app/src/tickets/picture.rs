@@ -2,16 +2,18 @@
 
 use std::io::Cursor;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_recursion::async_recursion as boxed;
 use fast_qr::{ECL, QRBuilder};
 use hufu_store::qr_tickets::Ticket;
-use hufu_types::TicketKind;
 use hufu_types::refusal::Code;
+use hufu_types::{Connection, QrRules, TicketKind};
 use image::{GrayImage, ImageFormat, Luma};
+use moka::sync::Cache;
 use serde_json::json;
 
-use crate::{App, Refusal};
+use crate::{App, Limits, Refusal, sources};
 
 /// The quiet zone around the code, in modules (ISO/IEC 18004).
 const QUIET: u32 = 4;
@@ -27,6 +29,14 @@ pub struct QrPicture {
     pub content_type: &'static str,
 }
 
+/// The pictures that WeChat drew, by their scene.
+pub(crate) type Pictures = Cache<String, QrPicture>;
+
+/// As many as the limits say, for as long as a code may hold.
+pub(crate) fn pictures(limits: &Limits) -> Pictures {
+    Cache::builder().max_capacity(limits.qr_pictures).time_to_live(QrRules::LONGEST).build()
+}
+
 impl App {
     /// The picture of a scene.
     ///
@@ -38,12 +48,33 @@ impl App {
         if ticket.progress.expires_at <= self.now() {
             return Err(Code::QrCodeExpired.into());
         }
-        match ticket.kind {
-            TicketKind::App => drawn(self.app_text(&ticket, scene)?.as_bytes()),
-            TicketKind::MiniProgram | TicketKind::OfficialAccount | TicketKind::HandedOver => {
-                Err(Code::QrCodeUnknown.into())
-            }
+        if ticket.kind == TicketKind::App {
+            return QrPicture::drawn(self.app_text(&ticket, scene)?.as_bytes());
         }
+        let config = self.config();
+        let connection = ticket.connection.as_ref().and_then(|id| config.connection(id));
+        let connection = connection.ok_or(Code::QrCodeUnknown)?;
+        let left = ticket.progress.expires_at.since(self.now());
+        self.picture_of(connection, scene.trim(), left).await
+    }
+
+    /// The picture of a connection's scene, which WeChat knows. It is asked for once on a node.
+    pub(super) async fn picture_of(
+        &self,
+        connection: &Connection,
+        scene: &str,
+        life: Duration,
+    ) -> Result<QrPicture, Refusal> {
+        if let Some(picture) = self.pictures.get(scene) {
+            return Ok(picture);
+        }
+        let codes = sources::qr_codes(connection.kind).ok_or(Code::QrCodeUnknown)?;
+        if (codes.has_short_codes)(connection) {
+            return Err(Code::QrCodeUnknown.into());
+        }
+        let picture = (codes.picture)(self, connection, scene, life).await?;
+        self.pictures.insert(scene.to_owned(), picture.clone());
+        Ok(picture)
     }
 
     /// What the published mobile SDKs expect in the picture of the pool's own app. Everybody can read it, so what the
@@ -63,22 +94,24 @@ impl App {
     }
 }
 
-/// Draws a text as a QR code.
-pub(crate) fn drawn(text: &[u8]) -> Result<QrPicture, Refusal> {
-    let code = QRBuilder::new(text).ecl(ECL::M).build();
-    let code = code.map_err(|error| Code::Internal.because(format!("no QR code: {error:?}")))?;
-    let modules = u32::try_from(code.size).unwrap_or_default().saturating_add(QUIET * 2);
-    let scale = WIDTH.div_ceil(modules).max(1);
-    let side = modules.saturating_mul(scale);
-    let is_dark =
-        |at: u32| usize::try_from((at / scale).wrapping_sub(QUIET)).ok().filter(|at| *at < code.size);
-    let picture = GrayImage::from_fn(side, side, |x, y| match (is_dark(x), is_dark(y)) {
-        (Some(x), Some(y)) if code[y].get(x).is_some_and(|module| module.value()) => Luma([0]),
-        _ => Luma([255]),
-    });
-    let mut bytes = Cursor::new(Vec::new());
-    picture.write_to(&mut bytes, ImageFormat::Png).map_err(Refusal::internal)?;
-    Ok(QrPicture { bytes: bytes.into_inner().into(), content_type: "image/png" })
+impl QrPicture {
+    /// Draws a text as a QR code.
+    pub(crate) fn drawn(text: &[u8]) -> Result<Self, Refusal> {
+        let code = QRBuilder::new(text).ecl(ECL::M).build();
+        let code = code.map_err(|error| Code::Internal.because(format!("no QR code: {error:?}")))?;
+        let modules = u32::try_from(code.size).unwrap_or_default().saturating_add(QUIET * 2);
+        let scale = WIDTH.div_ceil(modules).max(1);
+        let side = modules.saturating_mul(scale);
+        let is_dark =
+            |at: u32| usize::try_from((at / scale).wrapping_sub(QUIET)).ok().filter(|at| *at < code.size);
+        let picture = GrayImage::from_fn(side, side, |x, y| match (is_dark(x), is_dark(y)) {
+            (Some(x), Some(y)) if code[y].get(x).is_some_and(|module| module.value()) => Luma([0]),
+            _ => Luma([255]),
+        });
+        let mut bytes = Cursor::new(Vec::new());
+        picture.write_to(&mut bytes, ImageFormat::Png).map_err(Refusal::internal)?;
+        Ok(Self { bytes: bytes.into_inner().into(), content_type: "image/png" })
+    }
 }
 
 #[cfg(test)]
@@ -88,10 +121,13 @@ mod tests {
     #[test]
     fn a_picture_is_read_as_what_was_drawn() {
         let text = "http://weixin.qq.com/q/02a9nJxYk0cPi10000003H?今天";
-        let picture = drawn(text.as_bytes()).unwrap();
+        let picture = QrPicture::drawn(text.as_bytes()).unwrap();
         let decoded = image::load_from_memory(&picture.bytes).unwrap().to_luma8();
         assert!(decoded.width() >= WIDTH && decoded.width() == decoded.height());
-        let mut prepared = rqrr::PreparedImage::prepare(decoded);
+        let (width, height) = (decoded.width() as usize, decoded.height() as usize);
+        let mut prepared = rqrr::PreparedImage::prepare_from_greyscale(width, height, |x, y| {
+            decoded.get_pixel(u32::try_from(x).unwrap(), u32::try_from(y).unwrap()).0[0]
+        });
         let grids = prepared.detect_grids();
         assert_eq!(grids.len(), 1);
         assert_eq!(grids[0].decode().unwrap().1, text);

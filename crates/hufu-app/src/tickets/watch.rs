@@ -248,13 +248,6 @@ impl App {
             let wait = self.limits.qr_check_window;
             return Err(Code::TooOften.retry_after(wait).because("questions about unknown QR codes"));
         }
-        // What is known of the shards must be older than what is read of the ticket. Then the next question to the
-        // database tells of every change that comes after.
-        let mut known = self.tickets.known.lock().await;
-        if known.is_empty() {
-            *known = self.read(ReadChanges { known: Vec::new() }).await?.1;
-        }
-        drop(known);
         let waiting = waiting.unwrap_or_else(|| {
             let mut entries = lock(&self.tickets.entries);
             let has_room = entries.len() < self.limits.qr_watched;
@@ -265,6 +258,13 @@ impl App {
             new
         });
         self.tickets.begun.notify_one();
+        // What is known of the shards must be older than what is read of the ticket. Then the next question to the
+        // database tells of every change that comes after. It is not forgotten from here on, because somebody waits.
+        let mut known = self.tickets.known.lock().await;
+        if known.is_empty() {
+            *known = self.read(ReadChanges { known: Vec::new() }).await?.1;
+        }
+        drop(known);
         match self.read(GetTicket(hash.clone())).await {
             Ok(Some(ticket)) => {
                 lock(&waiting.seen).is_on_page = ticket.cookie.is_some();

@@ -1,6 +1,7 @@
 //! Applying a declarative file to a database.
 
 mod clients;
+mod extras;
 mod operations;
 mod people;
 mod scopes;

@@ -42,6 +42,11 @@ pub(crate) struct Gene {
     qrcode_id: String,
     url: String,
     expires_in: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    custom_logo_url: Option<String>,
+    /// What a follower sends to an official account that has no codes of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    short_code: Option<String>,
 }
 
 /// `gene-qrcode`: a new QR code.
@@ -62,6 +67,8 @@ pub(crate) async fn gene(
         url: picture_address(&shared, &ticket),
         qrcode_id: ticket.secret.expose().to_owned(),
         expires_in: ticket.life.as_secs(),
+        custom_logo_url: ticket.logo,
+        short_code: ticket.short_code,
     }))
 }
 

@@ -133,6 +133,10 @@ pub(crate) async fn signin_by_mobile(
     let application = config.serving(head.named_or(request.client_id.as_deref()))?;
     let ((kind, evidence), custom_data) = (request.evidence()?, request.custom_data()?);
     let identifier = given(request.identifier.as_ref());
+    // The login mini program names the connection whose code it scanned.
+    let is_scan = kind == ConnectionKind::WechatMiniProgram
+        && identifier.is_some_and(|identifier| config.scans(application, identifier));
+    let kind = if is_scan { ConnectionKind::WechatMiniProgramScan } else { kind };
     let connection = config.connection_for(application, kind, identifier, head.referer.as_deref())?;
     let requested = RequestedTokens::TokenSet(request.scope(&config.settings(&application.pool)));
     let login = SourceLogin {

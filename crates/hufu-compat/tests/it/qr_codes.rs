@@ -1,6 +1,8 @@
 //! Logins by QR code in the pool's own app: a browser shows the code, a phone confirms, the browser logs in. Each may talk
 //! to another node.
 
+mod mini_program;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -37,7 +39,10 @@ async fn scanned(client: &Client<'_>, url: &str) -> Value {
         (StatusCode::OK, &b"image/png"[..])
     );
     let decoded = image::load_from_memory(&picture.bytes).unwrap().to_luma8();
-    let mut prepared = rqrr::PreparedImage::prepare(decoded);
+    let (width, height) = (decoded.width() as usize, decoded.height() as usize);
+    let mut prepared = rqrr::PreparedImage::prepare_from_greyscale(width, height, |x, y| {
+        decoded.get_pixel(u32::try_from(x).unwrap(), u32::try_from(y).unwrap()).0[0]
+    });
     let (_, text) = prepared.detect_grids()[0].decode().unwrap();
     serde_json::from_str(&text).unwrap()
 }

@@ -393,7 +393,7 @@ pub(super) fn show(page: &impl Page, status: StatusCode) -> Response {
 }
 
 /// The first letter of a name, as it stands in a picture.
-fn initial_of(name: &str) -> String {
+pub(super) fn initial_of(name: &str) -> String {
     name.trim().chars().next().map(|first| first.to_uppercase().to_string()).unwrap_or_default()
 }
 

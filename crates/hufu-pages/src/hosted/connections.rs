@@ -33,6 +33,34 @@ pub(super) fn routes() -> Routes {
     refusing(routes, sdk)
 }
 
+/// What a login page offers beside its form or its QR code.
+#[derive(Default)]
+pub(super) struct Ways {
+    pub(super) links: Vec<Link>,
+    /// What is possible in another browser.
+    pub(super) notes: Vec<String>,
+    /// Whether they stand below a form or a code.
+    pub(super) are_beside: bool,
+}
+
+impl Ways {
+    /// The ways in this browser.
+    pub(super) fn of(visit: &Visit, are_beside: bool) -> Self {
+        let links = links(visit);
+        Self { notes: notes(visit, &links), links, are_beside }
+    }
+
+    /// The origins that their pictures are loaded from.
+    pub(super) fn img_origins(&self) -> impl Iterator<Item = String> {
+        self.links.iter().filter_map(|link| link.logo.as_deref().and_then(origin_of))
+    }
+
+    /// Whether there are none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.links.is_empty() && self.notes.is_empty()
+    }
+}
+
 /// A link that starts a login.
 pub(super) struct Link {
     pub(super) identifier: String,
@@ -44,14 +72,8 @@ pub(super) struct Link {
     pub(super) is_at_home: bool,
 }
 
-impl Link {
-    pub(super) fn img_origin(&self) -> Option<String> {
-        self.logo.as_deref().and_then(origin_of)
-    }
-}
-
 /// The links for this browser, in the application's order.
-pub(super) fn links(visit: &Visit) -> Vec<Link> {
+fn links(visit: &Visit) -> Vec<Link> {
     let all = visit.app().redirecting_connections(visit.application(), visit.kind);
     let link = |connection: &Connection| Link {
         identifier: connection.identifier.to_string(),
@@ -69,7 +91,7 @@ fn start_address(visit: &Visit, connection: &Connection) -> String {
 }
 
 /// What the application has for another browser, if it has nothing for this one.
-pub(super) fn notes(visit: &Visit, links: &[Link]) -> Vec<String> {
+fn notes(visit: &Visit, links: &[Link]) -> Vec<String> {
     if !links.is_empty() {
         return Vec::new();
     }

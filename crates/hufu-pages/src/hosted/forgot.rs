@@ -66,7 +66,7 @@ async fn submit(caller: Caller, Submitted { viewer, form: words }: Submitted<Wor
         // Whether there is such an account is not told.
         Ok(Some(to)) => page(&visit, &words, visit.sent("code-sent-perhaps", &to)),
         Ok(None) => {
-            let is_offered = visit.application().login.methods.contains(&LoginMethod::Password);
+            let is_offered = visit.application().login.offers(LoginMethod::Password);
             let mut pairs = vec![("reset", "1"), ("another", "1")];
             pairs.extend(is_offered.then_some(("method", LoginMethod::Password.as_str())));
             outcome::redirect(&visit.address("/login", &pairs))
@@ -117,6 +117,7 @@ fn page(visit: &Visit, words: &Words, said: Said) -> Response {
     let channel = chosen(words);
     let address = |channel| visit.address("/forgot", &[("method", method(channel))]);
     let tab = |one, key| Tab {
+        connection: None,
         id: String::new(),
         address: address(one),
         text: visit.text(key),

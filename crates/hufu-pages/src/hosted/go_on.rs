@@ -388,6 +388,7 @@ impl At<'_> {
 
     fn tab(self, view: &FlowView, one: BindMethod, current: Option<BindMethod>) -> Tab {
         Tab {
+            connection: None,
             id: format!("bind-{}", one.as_str()),
             address: self.visit.flow_address(&view.handle, self.keeps(), &[("method", one.as_str())]),
             text: self.visit.text(match one {

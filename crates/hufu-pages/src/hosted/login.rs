@@ -7,7 +7,7 @@ use axum::routing::get;
 use hufu_app::authorization::Given;
 use hufu_app::{AccountName, LoginOptions, Refusal};
 use hufu_types::refusal::Code;
-use hufu_types::{Agreement, BrowserSessionId, LoginMethod, PasscodeChannel, PasscodePurpose};
+use hufu_types::{Agreement, BrowserSessionId, LoginMethod, LoginTab, PasscodeChannel, PasscodePurpose};
 use hufu_web::oidc::outcome;
 use hufu_web::page::{Page, Policy, Submitted, View, Viewer, refused_page};
 use hufu_web::request::Query;
@@ -15,8 +15,9 @@ use hufu_web::server::Routes;
 use secrecy::SecretString;
 
 use super::common::{Banner, Caller, Frame, Person, Said, Visit, Words, show};
-use super::connections::{self, Link};
+use super::connections::{self, Ways};
 use super::fields::{self, Input};
+use super::qr;
 
 pub(super) fn routes() -> Routes {
     Routes::new().route("/login", get(open).post(submit))
@@ -44,10 +45,8 @@ struct LoginPage {
     merged: bool,
     agreements: Vec<Agreement>,
     register: Option<String>,
-    /// The connections through which a login starts by sending the browser there.
-    connections: Vec<Link>,
-    /// What is possible elsewhere, or with another browser.
-    notes: Vec<String>,
+    /// Through connections.
+    ways: Ways,
     /// Logs in to an account that is not logged in yet.
     another: String,
 }
@@ -59,6 +58,8 @@ pub(super) struct Tab {
     pub(super) address: String,
     pub(super) text: String,
     pub(super) is_current: bool,
+    /// The identifier of the connection that it belongs to, if any.
+    pub(super) connection: Option<String>,
 }
 
 impl Page for LoginPage {
@@ -91,7 +92,12 @@ async fn open(viewer: Viewer, caller: Caller, Query(words): Query<Words>) -> Res
     } else {
         Said::default()
     };
-    page(&visit, people, &words, said)
+    match chosen(&visit, &words) {
+        Some(LoginTab::QrCode(identifier)) if people.is_empty() && said.banner.is_none() => {
+            qr::open(&visit, &identifier, &words).await
+        }
+        _ => page(&visit, people, &words, said),
+    }
 }
 
 /// The accounts that are logged in to this browser, if the page offers them. An application that asks for a login has
@@ -109,7 +115,7 @@ async fn submit(caller: Caller, Submitted { viewer, form: words }: Submitted<Wor
         Ok(visit) => visit,
         Err(refusal) => return refused_page(&refusal, &viewer),
     };
-    let method = chosen(&visit, &words);
+    let method = form_of(&visit, &words);
     let done = if let Some(session) = words.get("session") {
         go_on_as(&visit, session).await.map(Done::Response)
     } else if words.sends_code() {
@@ -136,12 +142,62 @@ enum Done {
     Sent(String),
 }
 
-/// The method that the query or the form names, whether it is offered or not; otherwise the first one of the page.
-fn chosen(visit: &Visit, words: &Words) -> Option<LoginMethod> {
+/// The tab that the query or the form names, whether it is offered or not; otherwise the first one of the page.
+fn chosen(visit: &Visit, words: &Words) -> Option<LoginTab> {
     let login = &visit.application().login;
-    let default = login.default_method.filter(|method| login.methods.contains(method));
-    let named = words.get("method").and_then(LoginMethod::parse);
-    named.or(default).or_else(|| login.methods.first().copied())
+    let default = login.default_method.clone().filter(|method| login.methods.contains(method));
+    let named = words.get("method").and_then(LoginTab::parse);
+    named.filter(|tab| is_shown(visit, tab)).or(default).or_else(|| login.methods.first().cloned())
+}
+
+/// Whether a tab may be opened. What is wrong with a form that is not offered is said there.
+fn is_shown(visit: &Visit, tab: &LoginTab) -> bool {
+    matches!(tab, LoginTab::Form(_)) || visit.application().login.methods.contains(tab)
+}
+
+/// The form that is meant. A page without it, such as that of a QR code, has the first one behind it.
+fn form_of(visit: &Visit, words: &Words) -> Option<LoginMethod> {
+    match chosen(visit, words) {
+        Some(LoginTab::Form(method)) => Some(method),
+        Some(LoginTab::QrCode(_)) | None => forms(visit).next(),
+    }
+}
+
+/// The forms of the page.
+fn forms(visit: &Visit) -> impl Iterator<Item = LoginMethod> {
+    visit.application().login.methods.iter().filter_map(|tab| match tab {
+        LoginTab::Form(method) => Some(*method),
+        LoginTab::QrCode(_) => None,
+    })
+}
+
+/// The tabs of the page. A connection that shows no QR code any more has none.
+pub(super) fn tabs(visit: &Visit, current: &str) -> Vec<Tab> {
+    let tab = |one: &LoginTab| {
+        let text = match one {
+            LoginTab::Form(LoginMethod::Password) => visit.text("method-password"),
+            LoginTab::Form(LoginMethod::PhoneCode) => visit.text("method-phone-code"),
+            LoginTab::Form(LoginMethod::EmailCode) => visit.text("method-email-code"),
+            LoginTab::QrCode(identifier) => {
+                let config = visit.app().config();
+                let found = config.qr_connection_called(visit.application(), identifier.as_str());
+                found.ok()?.display_name.clone()
+            }
+        };
+        let address = visit.address("/login", &[("method", one.as_str())]);
+        let connection = match one {
+            LoginTab::QrCode(identifier) => Some(identifier.to_string()),
+            LoginTab::Form(_) => None,
+        };
+        let is_current = one.as_str() == current;
+        Some(Tab { id: String::new(), address, text, is_current, connection })
+    };
+    visit.application().login.methods.iter().filter_map(tab).collect()
+}
+
+/// The title that the application has chosen, or one with its name.
+pub(super) fn title(visit: &Visit, frame: &Frame) -> String {
+    frame.title.clone().unwrap_or_else(|| visit.text_with("login-title", "app", frame.name.clone()))
 }
 
 const fn channel(method: LoginMethod) -> Option<PasscodeChannel> {
@@ -168,7 +224,7 @@ async fn go_on_as(visit: &Visit, session: &str) -> Result<Response, Refusal> {
 }
 
 async fn send_code(visit: &Visit, method: Option<LoginMethod>, words: &Words) -> Result<String, Refusal> {
-    let method = method.filter(|method| visit.application().login.methods.contains(method));
+    let method = method.filter(|method| visit.application().login.offers(*method));
     let channel = method.and_then(channel).ok_or(Code::FormIncomplete)?;
     let target = fields::read_target(visit, channel, words)?;
     let to = target.as_str().to_owned();
@@ -214,44 +270,30 @@ pub(super) fn missing(name: &'static str) -> Refusal {
 
 fn page(visit: &Visit, people: Vec<Person>, words: &Words, said: Said) -> Response {
     let login = &visit.application().login;
-    let method = chosen(visit, words).filter(|method| login.methods.contains(method));
-    let method = method.or_else(|| login.methods.first().copied());
-    let tab = |one: LoginMethod| Tab {
-        id: String::new(),
-        address: visit.address("/login", &[("method", one.as_str())]),
-        text: visit.text(match one {
-            LoginMethod::Password => "method-password",
-            LoginMethod::PhoneCode => "method-phone-code",
-            LoginMethod::EmailCode => "method-email-code",
-        }),
-        is_current: Some(one) == method,
-    };
+    let method = form_of(visit, words).filter(|method| login.offers(*method));
+    let method = method.or_else(|| forms(visit).next());
     let inputs = method.map(|method| inputs(visit, method, words, said.has_sent)).unwrap_or_default();
     let here = method.map_or_else(Vec::new, |method| vec![("method", method.as_str())]);
     let here = if people.is_empty() { here } else { Vec::new() };
     let form_was_sent = words.has("form_token");
-    let connections = if people.is_empty() { connections::links(visit) } else { Vec::new() };
+    let ways = if people.is_empty() { Ways::of(visit, method.is_some()) } else { Ways::default() };
     let mut frame = visit.frame();
-    frame.policy.img_origins.extend(connections.iter().filter_map(Link::img_origin));
+    frame.policy.img_origins.extend(ways.img_origins());
     show(
         &LoginPage {
             view: visit.view(&visit.address("/login", &here)),
-            title: frame
-                .title
-                .clone()
-                .unwrap_or_else(|| visit.text_with("login-title", "app", frame.name.clone())),
+            title: title(visit, &frame),
             frame,
             people,
             method,
-            tabs: login.methods.iter().copied().map(tab).collect(),
+            tabs: tabs(visit, method.map(LoginMethod::as_str).unwrap_or_default()),
             enter: fields::enter(&inputs),
             inputs: fields::told(inputs, &said),
             keeps: login.keep_signed_in.then(|| !form_was_sent || words.has("keep")),
             merged: login.merged && method.is_some_and(|method| channel(method).is_some()),
             agreements: visit.agreements(),
             register: visit.may_register().then(|| visit.address("/register", &[])),
-            notes: connections::notes(visit, &connections),
-            connections,
+            ways,
             another: visit.address("/login", &[("another", "1")]),
             banner: said.banner,
         },

@@ -12,6 +12,7 @@ mod fields;
 mod forgot;
 mod go_on;
 mod login;
+mod qr;
 mod register;
 
 use std::sync::LazyLock;
@@ -34,6 +35,7 @@ pub fn routes() -> Routes {
     Routes::new()
         .merge(brand::routes())
         .merge(login::routes())
+        .merge(qr::routes())
         .merge(register::routes())
         .merge(forgot::routes())
         .merge(go_on::routes())

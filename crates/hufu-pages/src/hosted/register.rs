@@ -163,6 +163,7 @@ fn page(visit: &Visit, words: &Words, said: Said, needs_code: bool) -> Response 
     let method = method.or_else(|| offered.first().copied());
     let address = |method: RegistrationMethod| visit.address("/register", &[("method", method.as_str())]);
     let tab = |one: RegistrationMethod| Tab {
+        connection: None,
         id: String::new(),
         address: address(one),
         text: visit.text(match one {

@@ -7,6 +7,7 @@ mod consent;
 mod forms;
 mod looks;
 mod pairwise;
+mod qr_codes;
 mod registered;
 mod waiting;
 

@@ -3,6 +3,9 @@
 
 ## The findings of checks
 
+login-mini-program-missing = The connection has no mini program of its own, and the instance has none either.
+    .breaks = Every login through this connection.
+    .mend = Enter app_id and app_secret in the connection, or set [wechat.default_mini_program] in hufu.toml.
 credentials-fine = WeChat accepts AppID and AppSecret.
 app-token-fine = The app token is there; it ends in { $minutes } minutes.
 unreachable = WeChat cannot be reached: { $reason }

@@ -2,6 +2,9 @@
 
 ## 检查结果
 
+login-mini-program-missing = 该连接没有自己的小程序，实例也没有设置。
+    .breaks = 该连接的所有登录。
+    .mend = 请在连接中填写 app_id 和 app_secret，或在 hufu.toml 中设置 [wechat.default_mini_program]。
 credentials-fine = 微信接受该 AppID 和 AppSecret。
 app-token-fine = access_token 可用，还剩 { $minutes } 分钟。
 unreachable = 无法连接微信：{ $reason }

@@ -2,6 +2,7 @@
 //! chose in the handshake (ALPN).
 
 mod activity;
+mod stream;
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -117,7 +118,11 @@ impl Connections {
     }
 
     async fn serve_http1(&self, io: impl Read + Write + Unpin + 'static, peer: Peer, mut closing: Closing) {
-        let service = service_fn(|request| self.answer(request, peer));
+        let ending = closing.clone();
+        let service = service_fn(|request| {
+            let (answer, ending) = (self.answer(request, peer), ending.clone());
+            async move { answer.await.map(|answer| stream::ending_with(answer, ending, None)) }
+        });
         let mut connection = pin!(self.http1.serve_connection(io, service));
         tokio::select! {
             _ = connection.as_mut() => return,
@@ -136,8 +141,10 @@ impl Connections {
         let activity = Activity::new(self.limits.body_rate);
         let service = {
             let (connections, activity) = (Arc::clone(self), Arc::clone(&activity));
+            let ending = closing.clone();
             service_fn(move |request| {
-                Arc::clone(&connections).answer_stream(request, peer, Arc::clone(&activity))
+                let (connections, activity) = (Arc::clone(&connections), Arc::clone(&activity));
+                connections.answer_stream(request, peer, activity, ending.clone())
             })
         };
         let io = Measured::new(io, Arc::clone(&activity));
@@ -169,6 +176,7 @@ impl Connections {
         mut request: Request<Incoming>,
         peer: Peer,
         activity: Arc<Activity>,
+        ending: Closing,
     ) -> Result<Response, Infallible> {
         let running = Activity::begin(&activity);
         let share = if peer.is_proxy {
@@ -183,8 +191,8 @@ impl Connections {
         let answer = self.answer(request, peer);
         // A client can take its request back and send the next at once. What runs is counted until it has ended.
         let (answer, share) = tokio::spawn(async move {
-            let answer = answer.await;
-            drop(running);
+            // A stream of events runs until it ends, however quiet it is. Other answers have begun.
+            let answer = answer.await.map(|answer| stream::ending_with(answer, ending, Some(running)));
             (answer, share)
         })
         .await

@@ -1,8 +1,7 @@
 //! The addresses to which browsers are sent, character by character.
 
 use hufu_wechat::{
-    Endpoints,
-    authorize::{InvalidState, PageLanguage, State, WebScope, official_account_page, qr_image, website_page},
+    Endpoints, InvalidState, PageLanguage, State, WebScope, official_account_page, qr_image, website_page,
 };
 use url::Url;
 

@@ -261,6 +261,7 @@ async fn start(config: &Config) -> anyhow::Result<(Arc<App>, Store)> {
         random: instance.random,
         outgoing: GuardedClient::new(guarded::Settings::default())?,
         outbox: None,
+        default_mini_program: config.default_mini_program.clone(),
     })
     .await?;
     Ok((app, store))

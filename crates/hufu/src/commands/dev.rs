@@ -126,6 +126,7 @@ impl Dev {
         let config = Config {
             listen: addresses.server,
             http_listen: None,
+            default_mini_program: None,
             public_url: format!("http://{}", addresses.server),
             database,
             key,

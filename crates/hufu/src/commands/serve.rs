@@ -111,6 +111,7 @@ pub(crate) fn parts(config: &Config, instance: Instance, outbox: Option<Outbox>)
         outgoing: GuardedClient::new(outgoing(config))
             .context("cannot create the client for outgoing calls")?,
         outbox,
+        default_mini_program: config.default_mini_program.clone(),
     })
 }
 

@@ -174,6 +174,7 @@ mod tests {
             random: Arc::new(SystemRandom),
             outgoing: hufu_connect::GuardedClient::new(hufu_connect::guarded::Settings::default()).unwrap(),
             outbox: None,
+            default_mini_program: None,
         })
         .await
         .unwrap()

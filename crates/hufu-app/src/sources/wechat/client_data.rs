@@ -131,7 +131,7 @@ impl App {
     }
 
     /// Logs and counts a failure.
-    async fn failed(
+    pub(crate) async fn failed(
         &self,
         application: &Application,
         connection: &Connection,

@@ -1,14 +1,14 @@
 //! `wechat:miniprogram:default`: login inside a mini program, with `wx.login`.
 
 use hufu_types::refusal::Code;
-use hufu_types::{Application, Connection, Phone, PhoneProof, Profile, Proof};
+use hufu_types::{Application, Connection, ConnectionKind, Phone, PhoneProof, Profile, Proof};
 use hufu_wechat::wire::{PhoneData, UserInfoData};
-use hufu_wechat::{Budget, CodeSession, SessionKey, open_user_data};
+use hufu_wechat::{AppCredentials, Budget, CodeSession, SessionKey, open_user_data};
 use serde::{Deserialize, Serialize};
 
 use super::exchange::{Record, SpentCode, check_code, wechat_refusal};
-use super::{app_id_field, app_secret_field, credentials, identity, profile};
-use crate::doctor::checks::{self, Probe};
+use super::{APP_ID, app_id_field, app_secret_field, credentials, identity, profile};
+use crate::doctor::checks::{self, ConnectionCheck, Probe};
 use crate::failures::LoginFailure;
 use crate::sources::{Attempt, Evidence, Field, Kind, PhoneEvidence, Proved, SealedData, Start, Text};
 use crate::{App, Refusal};
@@ -27,16 +27,19 @@ pub(crate) const KIND: Kind = Kind {
     prove: |app, attempt| Box::pin(prove(app, attempt)),
     probe: Probe::AppToken,
     has_app_tokens: true,
-    checks: &[
-        checks::app_token,
-        checks::connection,
-        checks::is_mini_program,
-        checks::server_domains,
-        checks::published,
-        checks::union_ids,
-        checks::phone_numbers,
-    ],
+    checks: CHECKS,
 };
+
+/// What can be checked about a mini program.
+pub(super) const CHECKS: &[ConnectionCheck] = &[
+    checks::app_token,
+    checks::connection,
+    checks::is_mini_program,
+    checks::server_domains,
+    checks::published,
+    checks::union_ids,
+    checks::phone_numbers,
+];
 
 const HINT: Text = Text {
     zh: "微信公众平台 › 小程序 › 开发管理 › 开发设置",
@@ -73,7 +76,7 @@ impl Record for CodeSession {
     }
 }
 
-async fn prove<'a>(app: &'a App, attempt: Attempt<'a>) -> Result<Proved<'a>, LoginFailure> {
+pub(super) async fn prove<'a>(app: &'a App, attempt: Attempt<'a>) -> Result<Proved<'a>, LoginFailure> {
     let Attempt { application, connection, evidence, ip, budget, .. } = attempt;
     if let Some(PhoneEvidence::Code(code)) = evidence.phone {
         check_code(code)?;
@@ -90,6 +93,19 @@ async fn prove<'a>(app: &'a App, attempt: Attempt<'a>) -> Result<Proved<'a>, Log
 }
 
 impl App {
+    /// The mini program of a connection: its own one, or the instance's if it scans codes and has none.
+    ///
+    /// # Errors
+    /// [`Code::NoLoginMiniProgram`].
+    pub(crate) fn mini_program_of(&self, connection: &Connection) -> Result<AppCredentials, Refusal> {
+        let is_own = connection.kind != ConnectionKind::WechatMiniProgramScan
+            || connection.settings.text(APP_ID).is_some();
+        if is_own {
+            return Ok(credentials(connection));
+        }
+        self.default_mini_program.clone().ok_or_else(|| Code::NoLoginMiniProgram.into())
+    }
+
     /// Exchanges a `wx.login` code, or returns the result if it has been exchanged within the last minute.
     pub(crate) async fn mini_program_session(
         &self,
@@ -99,7 +115,7 @@ impl App {
         ip: Option<&str>,
         budget: Budget,
     ) -> Result<(CodeSession, SpentCode<'_>), Refusal> {
-        let credentials = credentials(connection);
+        let credentials = self.mini_program_of(connection)?;
         self.exchange(application, connection, code, ip, async || {
             self.wechat.code_to_session(&credentials, code, budget).await
         })
@@ -122,7 +138,7 @@ impl App {
             PhoneEvidence::Code(code) => {
                 (attempt.permit)(proof.clone()).await?;
                 let openid = session.openid.as_str();
-                let credentials = credentials(attempt.connection);
+                let credentials = self.mini_program_of(attempt.connection)?;
                 let result = self.wechat.phone_number(&credentials, code, Some(openid), attempt.budget).await;
                 self.heard(attempt.connection, attempt.ip, &result).await;
                 match result {
@@ -171,8 +187,8 @@ impl App {
         sealed: SealedData<'_>,
     ) -> Result<T, Refusal> {
         let (now, age) = (self.now().seconds(), self.limits.sealed_data_age);
-        let app_id = super::app_id(connection);
-        open_user_data(&session.session_key, sealed.iv, sealed.encrypted_data, app_id, now, age)
+        let app_id = self.mini_program_of(connection)?.app_id;
+        open_user_data(&session.session_key, sealed.iv, sealed.encrypted_data, &app_id, now, age)
             .map_err(|error| Code::DataUndecryptable.because(error))
     }
 

@@ -1,7 +1,8 @@
 //! WeChat: what its login modes share.
 //!
 //! Reading order: `exchange` (turns a client's code into ids), `authorized` (the code of an app, a website or a web page),
-//! one module per mode (`mini_program`, `mobile`, `pc`, `webpage`, `official_account`), and `client_data` (what a client can query without
+//! one module per mode (`mini_program`, `mini_program_scan`, `mobile`, `pc`, `webpage`, `official_account`), and
+//! `client_data` (what a client can query without
 //! logging in).
 
 pub(crate) mod app_tokens;
@@ -9,6 +10,7 @@ mod authorized;
 pub(crate) mod client_data;
 pub(crate) mod exchange;
 pub(crate) mod mini_program;
+pub(crate) mod mini_program_scan;
 pub(crate) mod mobile;
 pub(crate) mod official_account;
 pub(crate) mod pc;
@@ -79,7 +81,7 @@ const fn app_secret_field(hint: Text) -> Field {
 }
 
 /// A proof of the user's ids.
-fn identity(connection: &Connection, openid: &str, unionid: Option<&str>) -> Proof {
+pub(crate) fn identity(connection: &Connection, openid: &str, unionid: Option<&str>) -> Proof {
     Proof {
         shared: unionid.map(|unionid| super::identity_key(connection, IdentityKind::Unionid, unionid)),
         ..Proof::of(super::identity_key(connection, IdentityKind::Openid, openid))

@@ -1,8 +1,10 @@
 //! `wechatmp-qrcode`: login by following an official account, or by scanning its QR code as a follower. WeChat says who it
 //! was in a message: see [`crate::official_account`].
 
+use std::time::Duration;
+
 use hufu_types::refusal::Code;
-use hufu_types::{Connection, Proof, SettingProblem};
+use hufu_types::{Connection, Proof, SettingProblem, TicketKind};
 use hufu_wechat::{Budget, Class};
 use serde_json::{Map, Value as Json, json};
 
@@ -10,13 +12,18 @@ use super::exchange::wechat_refusal;
 use super::{app_id_field, app_secret_field, credentials, identity};
 use crate::doctor::checks::{self, Probe};
 use crate::sources::field::Stays;
-use crate::sources::{Field, Form, Kind, Start, Text};
+use crate::sources::{Field, Form, Kind, QrCodes, Start, Text};
+use crate::tickets::QrPicture;
 use crate::{App, Refusal};
 
 /// The definition of this kind.
 pub(crate) const KIND: Kind = Kind {
     fields: FIELDS,
-    start: Start::QrCode,
+    start: Start::QrCode(QrCodes {
+        scanned_by: TicketKind::OfficialAccount,
+        has_short_codes: |connection| connection.settings.text(ACCOUNT) == Some("subscription"),
+        picture: |app, connection, scene, life| Box::pin(picture(app, connection, scene, life)),
+    }),
     realm: super::realm,
     // No client brings a code: a message proves who the person is.
     prove: |_, attempt| {
@@ -158,6 +165,18 @@ pub(crate) fn problem(values: &Map<String, Json>, stays: &Stays<'_>) -> Option<S
         path: AES_KEY.to_owned(),
         reason: "missing — write the EncodingAESKey, or encryption = \"plain\"".to_owned(),
     })
+}
+
+/// The picture of a scene. WeChat makes the code, and it is drawn here: no browser asks WeChat for it.
+async fn picture(
+    app: &App,
+    connection: &Connection,
+    scene: &str,
+    life: Duration,
+) -> Result<QrPicture, Refusal> {
+    let budget = Budget::of(app.limits.request_budget);
+    let code = app.wechat.create_qr_code(&credentials(connection), scene, life, budget).await;
+    QrPicture::drawn(code.map_err(wechat_refusal)?.url.as_bytes())
 }
 
 /// A proof of a follower's ids.

@@ -135,7 +135,7 @@ on_both_engines! {
         assert_eq!(web.client, client);
         assert_eq!(web.secrets, [ClientSecret { hash: hash(FIRST), created_at: world.clock.now() }]);
         let login = LoginControl {
-            methods: vec![LoginMethod::Password],
+            methods: vec![LoginMethod::Password.into()],
             default_method: None,
             registration: Vec::new(),
             merged: true,
@@ -389,7 +389,7 @@ on_both_engines! {
         let wrong = put(|a| {
             a.client.redirect_uris = vec!["https://a.example/".to_owned(), "http://a.example/".to_owned()];
             a.client.allowed_origins = vec!["*".to_owned()];
-            a.login.default_method = Some(LoginMethod::EmailCode);
+            a.login.default_method = Some(LoginMethod::EmailCode.into());
             a.login.agreements = vec!["privacy".to_owned()];
             a.branding.language = Some("fr".to_owned());
         });

@@ -51,13 +51,14 @@ async fn site(database: TestDatabase) -> Site {
 
 async fn site_with(database: TestDatabase, more: &str) -> Site {
     let world = World::new(database).await;
-    for app_id in [WEBSITE, ACCOUNT] {
+    for (app_id, kind) in [(WEBSITE, AppKind::Website), (ACCOUNT, AppKind::ServiceAccount)] {
         world.secret(&secret_of(app_id));
         let app = NewApp {
             app_id: Some(app_id.to_owned()),
             secret: Some(secret_of(app_id).as_str().into()),
             open_platform: Some("shop".to_owned()),
-            kind: AppKind::Mobile,
+            kind,
+            domains: vec!["id.example.com".to_owned()],
             ..NewApp::default()
         };
         world.sandbox.add_app(app).unwrap();
@@ -122,7 +123,7 @@ fn is_refused(browser: &Browser<'_>, answer: &Answer, code: &str) {
 on_both_engines! {
     async fn both_kinds_log_in_from_the_page_to_the_code(database) {
         let site = site(database).await;
-        for (identifier, app_id, agent) in [("shop-pc", WEBSITE, "Mozilla/5.0 (X11; Linux x86_64)"), ("shop-h5", ACCOUNT, IN_WECHAT)] {
+        for (identifier, agent) in [("shop-pc", "Mozilla/5.0 (X11; Linux x86_64)"), ("shop-h5", IN_WECHAT)] {
             let mut browser = site.browser();
             browser.user_agent = agent;
             let at_wechat = if agent == IN_WECHAT {
@@ -134,9 +135,9 @@ on_both_engines! {
                 let page = browser.begin().await;
                 browser.open(&link(&page, identifier)).await
             };
-            let address = at_wechat.header("location").to_owned();
-            let state = value(&address, "state");
-            let arrived = browser.open(&back(identifier, &format!("code={}&state={state}", site.world.code(app_id, "mei")))).await;
+            // WeChat's page is opened, and the person agrees there.
+            let returns = site.world.sandbox.authorize(at_wechat.header("location"), "mei", true).unwrap().unwrap();
+            let arrived = browser.open(&returns).await;
             has_code(&arrived);
             assert_eq!(arrived.header("cache-control"), "no-store");
         }
@@ -236,17 +237,61 @@ on_both_engines! {
             back("shop-h5", &query),
             back("shop-none", &query),
             back("shop-pc", &query).replace(SHOP, CAFE),
-            back("shop-pc", &query).replace(SHOP, "no/pool"),
+            back("shop-pc", &query).replace(SHOP, "no-such-pool"),
         ] {
             let refused = browser.open(&path).await;
-            assert!(refused.status == 400 || refused.status == 404 || refused.status == 200, "{path}: {}", refused.status);
-            assert!(refused.header("location").is_empty() && !browser.keeps("__Host-hufu"), "{path}");
+            is_refused(&browser, &refused, "2550");
         }
         site.world.advance(Duration::from_secs(601));
         let late = browser.open(&back("shop-pc", &query)).await;
         is_refused(&browser, &late, "2550");
         assert_eq!(site.world.calls(ACCESS_TOKEN), 0);
         site.world.node.app.sweep().await.unwrap();
+    }
+
+    /// Lesson 11: the virtual user of a snapshot page is nobody.
+    async fn a_snapshot_user_gets_no_account_and_is_told_why(database) {
+        let site = site(database).await;
+        site.world.person_with(NewUser { name: Some("preview".to_owned()), snapshot: true, ..NewUser::default() });
+        let mut browser = site.browser();
+        browser.user_agent = IN_WECHAT;
+        let started = browser.follow(&authorization("")).await;
+        let returns = site.world.sandbox.authorize(started.header("location"), "preview", true).unwrap().unwrap();
+        let refused = site.world.stores_nothing(browser.open(&returns)).await;
+        assert!(refused.status == 403 && refused.text().contains("full service"), "{}", refused.text());
+        assert!(!browser.keeps("__Host-hufu"));
+        // The same person, once the page is open as a whole.
+        site.world.sandbox.change_user("preview", serde_json::from_str(r#"{ "snapshot": false }"#).unwrap()).unwrap();
+        let page = browser.begin().await;
+        let started = browser.open(&link(&page, "shop-h5")).await;
+        let returns = site.world.sandbox.authorize(started.header("location"), "preview", true).unwrap().unwrap();
+        has_code(&browser.open(&returns).await);
+    }
+
+    async fn the_verification_file_is_served_to_the_letter_and_moves(database) {
+        let site = site(database).await;
+        const NAME: &str = "MP_verify_0123456789abcdef.txt";
+        let with = |identifier: &str| {
+            let line = format!("identifier = \"{identifier}\"");
+            let more = format!("{line}\n  verification_file = {{ name = \"{NAME}\", content = \"0123456789abcdef\" }}");
+            file("").replacen(&line, &more, 1)
+        };
+        let mut browser = site.browser();
+        assert_eq!(browser.open(&format!("/{NAME}")).await.status, 404);
+        for owner in ["shop-h5", "shop-pc"] {
+            site.world.reconfigure(&with(owner)).await;
+            let served = browser.open(&format!("/{NAME}")).await;
+            assert_eq!((served.status.as_u16(), served.text().as_str()), (200, "0123456789abcdef"), "{owner}");
+            assert_eq!(served.header("content-type"), "text/plain; charset=utf-8");
+            assert_eq!(served.header("x-content-type-options"), "nosniff");
+            assert!(served.cookies().is_empty() && served.header("location").is_empty());
+        }
+        for other in ["/MP_verify_0123456789abcdee.txt", "/robots.txt", "/a/MP_verify_0123456789abcdef.txt", "/MP_verify_0123456789abcdef.txt/"] {
+            assert_eq!(browser.open(other).await.status, 404, "{other}");
+        }
+        assert_eq!(browser.post(&format!("/{NAME}"), &[]).await.status, 404);
+        site.world.reconfigure(&file("")).await;
+        assert_eq!(browser.open(&format!("/{NAME}")).await.status, 404);
     }
 
     async fn whoever_does_not_agree_is_back_on_the_login_page(database) {
@@ -361,7 +406,7 @@ on_both_engines! {
         has(&page, "phone");
     }
 
-    async fn one_network_starts_so_many(database) {
+    async fn whoever_does_not_read_the_answer_starts_nothing(database) {
         let site = site(database).await;
         let mut browser = site.browser();
         let page = browser.begin().await;

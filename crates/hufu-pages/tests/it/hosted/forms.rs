@@ -92,7 +92,7 @@ on_both_engines! {
         site.person("bob").await;
         let mut browser = site.browser();
         let before = browser.begin().await;
-        site.change(|application| application.login.methods = vec![LoginMethod::PhoneCode]).await;
+        site.change(|application| application.login.methods = vec![LoginMethod::PhoneCode.into()]).await;
         let page = browser.open(&format!("/login?app_id={SHOP_WEB}&method=password")).await;
         has(&page, "phone");
         for name in ["account", "password", "link-forgot"] {
@@ -114,7 +114,7 @@ on_both_engines! {
         let page = browser.submit(&page, &[("method", "phone-code"), ("phone", "13800000009"), ("send-code", "1")]).await;
         assert_eq!(page.status, 400, "the hidden method comes first");
         site.change(|application| {
-            application.login.default_method = Some(LoginMethod::PhoneCode);
+            application.login.default_method = Some(LoginMethod::PhoneCode.into());
             application.login.merged = true;
         }).await;
         let page = browser.begin().await;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use hufu_types::{
-    Access, Branding, ClientSecret, ClientSettings, Grant, Language, LoginControl, LoginMethod, PageTheme,
-    RegistrationMethod, SettingProblem, SigningAlgorithm, SubjectType, TokenAuth,
+    Access, Branding, ClientSecret, ClientSettings, Grant, Language, LoginControl, LoginMethod, LoginTab,
+    PageTheme, RegistrationMethod, SettingProblem, SigningAlgorithm, SubjectType, TokenAuth,
 };
 use secrecy::SecretString;
 use serde_json::Value;
@@ -182,6 +182,10 @@ pub(super) fn read_client(table: Table<'_>) -> DesiredClient {
         |key| table.optional(key).and_then(|item| read_list(item, |item| item.text().map(str::to_owned)));
     let text = |key| table.optional(key).and_then(|item| item.text()).map(str::to_owned);
     let flag = |key| table.optional(key).and_then(|item| item.boolean());
+    // What is wrong with them is said where they are read.
+    let connections = table.optional("connections").and_then(|item| item.json());
+    let connections: Option<Vec<String>> = connections.and_then(|list| serde_json::from_value(list).ok());
+    let connections = connections.unwrap_or_default();
     let mut client = DesiredClient {
         secret: table.optional("secret").and_then(|item| item.secret(ClientSecret::check)),
         token_auth: table.optional("token_auth").and_then(|item| {
@@ -212,7 +216,7 @@ pub(super) fn read_client(table: Table<'_>) -> DesiredClient {
         userinfo_signed_response_alg: table.optional("userinfo_signed_response_alg").and_then(read_algorithm),
         dpop_bound_access_tokens: flag("dpop_bound_access_tokens"),
         dpop_nonce_required: flag("dpop_nonce_required"),
-        login: table.optional("login").and_then(read_login),
+        login: table.optional("login").and_then(|item| read_login(item, &connections)),
         branding: table.optional("branding").and_then(read_branding),
         places: BTreeMap::new(),
     };
@@ -261,8 +265,9 @@ fn has_no_keys(set: &Value) -> bool {
     set.get("keys").is_none_or(|keys| keys.as_array().is_some_and(Vec::is_empty))
 }
 
-/// Reads `[user_pool.application.login]`. Absent keys get their defaults.
-fn read_login(item: Item<'_>) -> Option<LoginControl> {
+/// Reads `[user_pool.application.login]`. Absent keys get their defaults. `connections` are the identifiers of those that
+/// the application has.
+fn read_login(item: Item<'_>, connections: &[String]) -> Option<LoginControl> {
     let table =
         item.table("write [user_pool.application.login]", "the login of an application", &LOGIN_KEYS)?;
     let defaults = LoginControl::default();
@@ -270,6 +275,7 @@ fn read_login(item: Item<'_>) -> Option<LoginControl> {
     for (_, key, value) in ONLY.iter().filter(|(of, ..)| *of == "login") {
         only(table, key, value, &["optional", "required"]);
     }
+    let read_method = |item| read_method(item, connections);
     let methods = table.optional("methods").map(|item| read_list(item, read_method));
     let login = LoginControl {
         default_method: table.optional("default_method").and_then(read_method),
@@ -298,9 +304,13 @@ fn read_login(item: Item<'_>) -> Option<LoginControl> {
     Some(login)
 }
 
-fn read_method(item: Item<'_>) -> Option<LoginMethod> {
+/// A form, or a connection of the application. Whether that shows a QR code is the planner's to judge.
+fn read_method(item: Item<'_>, connections: &[String]) -> Option<LoginTab> {
+    if let Some(tab) = item.quiet_text().filter(|text| connections.iter().any(|one| one == text)) {
+        return LoginTab::parse(tab);
+    }
     let names = LoginMethod::ALL.iter().map(|method| method.as_str());
-    item.choice("login method", &[], LoginMethod::parse, names)
+    item.choice("login method", &[], LoginMethod::parse, names).map(LoginTab::Form)
 }
 
 fn read_access(item: Item<'_>) -> Option<Access> {

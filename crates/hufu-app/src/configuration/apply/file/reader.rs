@@ -25,8 +25,7 @@ use crate::configuration::document::check_label;
 use crate::sources::{self, Field, Form, field};
 
 /// Known login modes that are not supported yet.
-const UNSERVED_CONNECTION_KINDS: &[&str] =
-    &["wechatmp-qrcode", "wechat:miniprogram:qrconnect", "wechat:miniprogram:app-launch"];
+const UNSERVED_CONNECTION_KINDS: &[&str] = &["wechatmp-qrcode", "wechat:miniprogram:app-launch"];
 
 /// Ids that are unique across pools.
 #[derive(Default)]

@@ -229,6 +229,12 @@ impl<'a> Item<'a> {
         Some(text)
     }
 
+    /// The text, if it is one. Nothing is said if it is none.
+    pub(super) fn quiet_text(&self) -> Option<&'a str> {
+        let DeValue::String(text) = self.value.get_ref() else { return None };
+        Some(text)
+    }
+
     pub(super) fn boolean(&self) -> Option<bool> {
         let DeValue::Boolean(value) = self.value.get_ref() else {
             self.refuse_type("write true or false");

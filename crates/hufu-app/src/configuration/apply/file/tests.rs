@@ -547,3 +547,10 @@ fn places_are_counted_in_lines_and_characters() {
     assert_eq!(places, ["2:15", "2:15", "2:17"]);
     assert_eq!(errors.errors()[2].reason().split(" — ").next(), Some("unknown key `名` in a user pool"));
 }
+
+#[test]
+fn zz_print_documents() {
+    std::fs::write("/tmp/rd-table.md", crate::sources::markdown()).unwrap();
+    let schema = serde_json::to_string_pretty(&crate::sources::json_schema()).unwrap() + "\n";
+    std::fs::write("/tmp/rd-schema.json", schema).unwrap();
+}

@@ -1,0 +1,160 @@
+//! The login mini program: what opens on the phone when somebody scans the code of a mini program.
+//!
+//! It tells who opened it with a code of `wx.login`, and later, without any token, that its person confirms. Whoever saw the
+//! picture could send that second call, so it counts only with what the phone alone knows: it comes from the same network
+//! as the scan, or names the OpenID that the scan was answered with. What it says of the person is not read.
+
+use std::sync::Arc;
+
+use async_recursion::async_recursion as boxed;
+use hufu_store::qr_tickets::Ticket;
+use hufu_types::refusal::Code;
+use hufu_types::{Application, Connection, OpaqueToken, TicketKind, TicketState, TokenPurpose};
+use hufu_wechat::Budget;
+use subtle::ConstantTimeEq as _;
+
+use super::unit::FindKnown;
+use crate::address::network_of;
+use crate::sources::wechat::identity;
+use crate::{App, Origin, Refusal};
+
+/// For whom a mini program was opened.
+#[derive(Clone, Debug)]
+pub struct LaunchParams {
+    /// The application that the browser logs in to.
+    pub application: Arc<Application>,
+    /// The connection that showed the code.
+    pub connection: Arc<Connection>,
+}
+
+/// Who opened a mini program. `Debug` does not show it.
+#[derive(Clone)]
+pub struct Granted {
+    /// Their OpenID in the mini program.
+    pub openid: String,
+    /// Their UnionID.
+    pub unionid: Option<String>,
+    /// A value without meaning: published mini programs expect WeChat's session key, which never leaves the server.
+    pub session: OpaqueToken,
+}
+
+impl std::fmt::Debug for Granted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Granted(redacted)")
+    }
+}
+
+impl App {
+    /// For whom the mini program was opened that scanned this scene.
+    ///
+    /// # Errors
+    /// [`Code::QrCodeUnknown`], [`Code::QrCodeExpired`].
+    pub async fn launch_params(&self, scene: &str) -> Result<LaunchParams, Refusal> {
+        let (_, params) = self.opened_by(scene).await?;
+        Ok(params)
+    }
+
+    /// The mini program tells with a code of `wx.login` who opened it: the QR code is scanned, by them.
+    ///
+    /// # Errors
+    /// As [`Self::launch_params`] and [`App::ticket_scanned`]; what WeChat refuses.
+    #[boxed]
+    pub async fn grant_scene(&self, scene: &str, code: &str, origin: &Origin) -> Result<Granted, Refusal> {
+        let (_, LaunchParams { application, connection }) = self.opened_by(scene).await?;
+        let ip = origin.ip.as_deref();
+        let budget = Budget::of(self.limits.request_budget);
+        let exchanged = async {
+            let _place = self.enter_lane(&application.pool, ip).await;
+            let (session, spent) =
+                self.mini_program_session(&application, &connection, code, ip, budget).await?;
+            self.record_exchange(&application, &spent).await?;
+            Ok(session)
+        };
+        let session = match exchanged.await {
+            Ok(session) => session,
+            Err(refusal) => return Err(self.failed(&application, &connection, refusal, ip).await),
+        };
+        let proof = identity(&connection, &session.openid, session.unionid.as_deref());
+        self.ticket_scanned(&connection, scene, Some(proof), origin).await?;
+        Ok(Granted {
+            openid: session.openid.clone(),
+            unionid: session.unionid.clone(),
+            session: OpaqueToken::generate(TokenPurpose::Step, &*self.random),
+        })
+    }
+
+    /// The person confirms in the mini program: the browser may log in as whoever scanned the code.
+    ///
+    /// # Errors
+    /// As [`App::ticket_proved`]; [`Code::QrCodeOfAnother`] for a call that does not come from that phone.
+    #[boxed]
+    pub async fn confirm_scene(
+        &self,
+        scene: &str,
+        openid: Option<&str>,
+        origin: &Origin,
+    ) -> Result<(), Refusal> {
+        let (ticket, LaunchParams { connection, .. }) = self.opened_by(scene).await?;
+        let proven = match (ticket.progress.state, self.proven_of(&ticket)?) {
+            (TicketState::Scanned, Some(proven)) => proven,
+            (TicketState::Created | TicketState::Scanned, _) => return Err(Code::QrCodeNotScanned.into()),
+            _ => return Err(Code::QrCodeDecided.into()),
+        };
+        let network = origin.ip.as_deref().map(network_of);
+        let is_same_network = network.is_some() && network == proven.network;
+        let own = proven.proof.own.value.as_bytes();
+        let knows_person = openid.is_some_and(|openid| bool::from(openid.as_bytes().ct_eq(own)));
+        if !is_same_network && !knows_person {
+            return Err(Code::QrCodeOfAnother.into());
+        }
+        self.ticket_proved(&connection, scene, proven.proof, origin).await
+    }
+
+    /// Whether the person of a code of `wx.login` has an account, and whether that has a phone number.
+    ///
+    /// # Errors
+    /// What WeChat refuses.
+    #[boxed]
+    pub async fn account_of_code(
+        &self,
+        application: &Application,
+        connection: &Connection,
+        code: &str,
+        origin: &Origin,
+    ) -> Result<(bool, bool), Refusal> {
+        let (ip, budget) = (origin.ip.as_deref(), Budget::of(self.limits.request_budget));
+        let exchanged = async {
+            let _place = self.enter_lane(&application.pool, ip).await;
+            let (session, spent) =
+                self.mini_program_session(application, connection, code, ip, budget).await?;
+            self.record_exchange(application, &spent).await?;
+            Ok(session)
+        };
+        let session = match exchanged.await {
+            Ok(session) => session,
+            Err(refusal) => return Err(self.failed(application, connection, refusal, ip).await),
+        };
+        let proof = identity(connection, &session.openid, session.unionid.as_deref());
+        let keys = proof.ids().cloned().collect();
+        let known = self.read(FindKnown { pool: application.pool.clone(), keys }).await?;
+        let has_phone = known.as_ref().is_some_and(|user| user.vouched_phone().is_some());
+        Ok((known.is_some(), has_phone))
+    }
+
+    /// The ticket of a scene that a mini program scanned, and whom it is for.
+    async fn opened_by(&self, scene: &str) -> Result<(Ticket, LaunchParams), Refusal> {
+        let ticket = self.ticket_of_scene(scene).await?;
+        if ticket.kind != TicketKind::MiniProgram {
+            return Err(Code::QrCodeUnknown.into());
+        }
+        if ticket.progress.expires_at <= self.now() {
+            return Err(Code::QrCodeExpired.into());
+        }
+        let config = self.config();
+        let application = config.application(ticket.application.as_str()).ok_or(Code::QrCodeUnknown)?;
+        let connection = ticket.connection.as_ref().and_then(|id| config.connection(id));
+        let connection = connection.filter(|connection| connection.enabled).ok_or(Code::QrCodeUnknown)?;
+        let params = LaunchParams { application: application.clone(), connection: connection.clone() };
+        Ok((ticket, params))
+    }
+}

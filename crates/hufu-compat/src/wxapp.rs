@@ -1,0 +1,140 @@
+//! The calls of the published login mini program, which opens when somebody scans the code of a mini program on a website.
+//! `hufu_app::tickets` says why its last call, which has no token, confirms nothing by the scene alone.
+
+use axum::extract::State;
+use hufu_app::Refusal;
+use hufu_types::refusal::{Code, Reason};
+use hufu_types::{ConnectionKind, TicketKind};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::envelope::Success;
+use crate::fields::required;
+use crate::request::{Body, Head, Query, given};
+use crate::server;
+use crate::surface::Answer;
+
+/// The scene of the code, as each call names it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct LaunchQuery {
+    qrcode_id: Option<String>,
+}
+
+/// `launch-params`: for whom the mini program was opened. Without a scene it was opened by itself, for the application
+/// that the request names.
+pub(crate) async fn launch_params(
+    State(shared): server::State,
+    head: Head,
+    Query(query): Query<LaunchQuery>,
+) -> Answer<Success<Value>> {
+    let (application, connection) = if let Some(scene) = given(query.qrcode_id.as_ref()) {
+        let params = shared.app.launch_params(scene).await?;
+        (params.application, params.connection)
+    } else {
+        let config = shared.app.config();
+        let application = config.serving(head.named())?.clone();
+        let connection = config.qr_connection(&application, TicketKind::MiniProgram, None)?;
+        (application, connection.ok_or(Code::QrCodeUnknown)?)
+    };
+    Ok(Success::new(json!({
+        "userpool": { "id": application.pool.as_str() },
+        "app": { "id": application.id.as_str(), "name": application.name },
+        "extIdpConnIdentifier": connection.identifier.to_string(),
+        "showPointsFunc": false,
+    })))
+}
+
+/// The query of `grant`.
+#[derive(Deserialize)]
+pub(crate) struct GrantQuery {
+    code: Option<String>,
+    random: Option<String>,
+}
+
+/// The answer of `grant`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Grant {
+    openid: String,
+    unionid: Option<String>,
+    session_key: String,
+}
+
+/// `grant`: who opened the mini program. From here on the code is scanned.
+pub(crate) async fn grant(
+    State(shared): server::State,
+    head: Head,
+    Query(query): Query<GrantQuery>,
+) -> Answer<Success<Grant>> {
+    let (code, random) = (required(query.code.as_ref(), "code")?, required(query.random.as_ref(), "random")?);
+    let granted = shared.app.grant_scene(random, code, &head.origin()).await?;
+    Ok(Success::new(Grant {
+        openid: granted.openid,
+        unionid: granted.unionid,
+        session_key: granted.session.expose().to_owned(),
+    }))
+}
+
+/// The scene in the query.
+#[derive(Deserialize)]
+pub(crate) struct SceneQuery {
+    random: Option<String>,
+}
+
+/// The body of `redirect`: a whole profile, of which nothing is believed.
+#[derive(Deserialize)]
+pub(crate) struct Confirmed {
+    openid: Option<Value>,
+}
+
+/// `redirect`: the person confirms.
+pub(crate) async fn redirect(
+    State(shared): server::State,
+    head: Head,
+    Query(query): Query<SceneQuery>,
+    Body(body): Body<Confirmed>,
+) -> Answer<Success<()>> {
+    let random = required(query.random.as_ref(), "random")?;
+    let openid = body.openid.as_ref().and_then(Value::as_str);
+    shared.app.confirm_scene(random, openid, &head.origin()).await?;
+    Ok(Success::empty())
+}
+
+/// The request of `checkExistsUser`.
+#[derive(Deserialize)]
+pub(crate) struct ExistsRequest {
+    code: Option<String>,
+    #[serde(rename = "extIdpConnidentifier")]
+    connection: Option<String>,
+}
+
+/// The answer of `checkExistsUser`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Exists {
+    has_bind_user: bool,
+    has_bind_phone: bool,
+}
+
+/// `checkExistsUser`: whether whoever opened the mini program has an account.
+pub(crate) async fn check_exists_user(
+    State(shared): server::State,
+    head: Head,
+    Body(request): Body<ExistsRequest>,
+) -> Answer<Success<Exists>> {
+    let config = shared.app.config();
+    let application = config.serving(head.named())?;
+    let code = given(request.code.as_ref());
+    let code = code.ok_or_else(|| Refusal::invalid("code", Reason::MissingFromWechat))?;
+    let connection = match given(request.connection.as_ref()) {
+        Some(name) if config.scans(application, name) => {
+            let kind = ConnectionKind::WechatMiniProgramScan;
+            config.connection_for(application, kind, Some(name), None)?
+        }
+        name => config.mini_program(application, name, head.referer.as_deref())?,
+    };
+    let (has_bind_user, has_bind_phone) =
+        shared.app.account_of_code(application, &connection, code, &head.origin()).await?;
+    Ok(Success::new(Exists { has_bind_user, has_bind_phone }))
+}
