@@ -79,7 +79,8 @@ async fn error_codes_are_explained_without_an_instance() {
         "{said}"
     );
     assert!(said.contains("\n  mend     微信公众平台"), "{said}");
-    let said = instance.run(&["doctor", "--explain", "40001", "--lang", "zh-CN"]).await.succeeded().to_owned();
+    let said =
+        instance.run(&["doctor", "--explain", "40001", "--lang", "zh-CN"]).await.succeeded().to_owned();
     assert!(said.contains("获取 access_token 时："), "{said}");
     let said = instance.run(&["doctor", "--explain", "-1", "--lang", "en"]).await.succeeded().to_owned();
     assert!(said.starts_with("-1: WeChat is busy."), "{said}");

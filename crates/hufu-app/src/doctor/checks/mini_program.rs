@@ -11,7 +11,8 @@ use crate::doctor::finding::{Check, Finding, Severity};
 pub(crate) fn is_mini_program<'a>(app: &'a App, connection: &'a Connection) -> Checking<'a> {
     Box::pin(async move {
         const KIND: &str = "kind-mini-program";
-        let outcome = app.wechat.code_to_session(&app.mini_program_of(connection)?, NO_CODE, budget(app)).await;
+        let outcome =
+            app.wechat.code_to_session(&app.mini_program_of(connection)?, NO_CODE, budget(app)).await;
         Ok(match accepted(outcome) {
             Ok(()) => vec![Finding::ok(Check::KindOfApp, "kind-of-app-fine").naming("kind", KIND)],
             Err(error) => other_kind(app, connection, KIND, &error).await,
@@ -22,7 +23,8 @@ pub(crate) fn is_mini_program<'a>(app: &'a App, connection: &'a Connection) -> C
 /// Whether the mini program may ask for phone numbers.
 pub(crate) fn phone_numbers<'a>(app: &'a App, connection: &'a Connection) -> Checking<'a> {
     Box::pin(async move {
-        let outcome = app.wechat.phone_number(&app.mini_program_of(connection)?, NO_CODE, None, budget(app)).await;
+        let outcome =
+            app.wechat.phone_number(&app.mini_program_of(connection)?, NO_CODE, None, budget(app)).await;
         Ok(match accepted(outcome) {
             Ok(()) => vec![Finding::ok(Check::Phone, "phone-fine")],
             Err(error) if error.errcode() == Some(48001) => {

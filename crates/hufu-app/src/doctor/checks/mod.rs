@@ -127,7 +127,8 @@ async fn sns_credentials(
     connection: &Connection,
     kind: &'static str,
 ) -> Result<Vec<Finding>, Refusal> {
-    let outcome = app.wechat.user_authorization(&app.mini_program_of(connection)?, NO_CODE, budget(app)).await;
+    let outcome =
+        app.wechat.user_authorization(&app.mini_program_of(connection)?, NO_CODE, budget(app)).await;
     let Err(error) = accepted(outcome) else {
         app.mark_available(connection).await?;
         return Ok(vec![
