@@ -5,7 +5,7 @@ use hufu_app::apply::file::{self, Desired};
 use hufu_pages::dev::DemoMode;
 use hufu_types::Random;
 use secrecy::SecretString;
-use hufu_sandbox::{AppKind, MessageMode, Messages, Options, Settings, NewApp, NewUser, Sandbox};
+use hufu_sandbox::{AppKind, MessageMode, Messages, Options, NewApp, NewUser, Sandbox};
 
 /// The pool.
 pub(crate) const POOL: &str = "6560c0ffee00000000000001";
@@ -25,6 +25,10 @@ pub(crate) const WEBSITE_SECRET: &str = "demonstration-secret-of-the-website-01"
 const PHONE_OWNER: &str = "lin";
 /// The apps on the phone that run a program of the demonstration.
 pub(crate) const PROGRAMS: [&str; 2] = [APP_ID, MOBILE_APP_ID];
+/// The kind of the connection by which the phone app launches the mini program.
+pub(crate) const LAUNCH: &str = "wechat:miniprogram:app-launch";
+/// The id of the phone app.
+const PHONE_APP: &str = "6560c0ffee00000000000005";
 /// The id of the website.
 const WEBSITE: &str = "6560c0ffee00000000000003";
 /// The AppID of the website in the sandbox.
@@ -34,7 +38,7 @@ const ACCOUNT_APP_ID: &str = "wx0de30de30de30005";
 /// The AppID of the phone app in the sandbox.
 const MOBILE_APP_ID: &str = "wx0de30de30de30003";
 /// How each mode of the start page is set up.
-pub(crate) const MODES: [DemoMode; 6] = [
+pub(crate) const MODES: [DemoMode; 7] = [
     DemoMode {
         kind: "wechat:miniprogram:default",
         connection: "demo-mini",
@@ -68,8 +72,14 @@ pub(crate) const MODES: [DemoMode; 6] = [
     DemoMode {
         kind: "wechat:mobile",
         connection: "demo-phone",
-        application: "6560c0ffee00000000000005",
+        application: PHONE_APP,
         app_id: MOBILE_APP_ID,
+    },
+    DemoMode {
+        kind: LAUNCH,
+        connection: "demo-launch",
+        application: PHONE_APP,
+        app_id: APP_ID,
     },
 ];
 /// The apps of the sandbox with their names and secrets.
@@ -80,13 +90,13 @@ const APPS: [(&str, &str, &str, AppKind); 5] = [
     (WEBSITE_APP_ID, "青禾生活 Qinghe", "0de30de30de30de30de30de30de30004", AppKind::Website),
     (ACCOUNT_APP_ID, "青禾生活 Qinghe", "0de30de30de30de30de30de30de30005", AppKind::ServiceAccount),
 ];
-/// Where the website returns to in [`TEXT`].
-const START_CALLBACK: &str = "http://127.0.0.1:3000/dev/callback";
+/// The server in [`TEXT`].
+const SERVER: &str = "http://127.0.0.1:3000/";
 const TEXT: &str = include_str!("demo.toml");
 
-/// The demo pool of a server at this address. The website of the start page returns there.
+/// The demo pool of a server at this address, to which its website returns.
 pub(crate) fn pool(server: &str) -> anyhow::Result<Desired> {
-    let text = TEXT.replace(START_CALLBACK, &format!("{server}{}", hufu_pages::dev::CALLBACK));
+    let text = TEXT.replace(SERVER, &format!("{server}/"));
     file::read(&text, "demo.toml", &|_| None).context("the demonstration's own file")
 }
 
@@ -99,8 +109,11 @@ pub(crate) fn report_secret(random: &dyn Random) -> SecretString {
 
 /// The sandbox of the demonstration: whose phone it is, and where its login mini program logs in.
 pub(crate) fn sandbox_options(server: Option<String>) -> Options {
-    let settings = Settings { login_mini_program_host: server, ..Settings::default() };
-    Options { phone_owner: Some(PHONE_OWNER.to_owned()), settings, ..Options::default() }
+    Options {
+        phone_owner: Some(PHONE_OWNER.to_owned()),
+        login_mini_program_host: server,
+        ..Options::default()
+    }
 }
 
 /// Where and how WeChat pushes the messages of the official account.

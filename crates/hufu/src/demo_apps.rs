@@ -41,29 +41,19 @@ impl DemoApps {
         let nickname = matches!(handed.what, What::Opened { .. }).then_some(handed.nickname.as_str());
         let nickname = nickname.filter(|nickname| !nickname.is_empty()).map(str::to_owned);
         let request = match handed.what {
-            What::Opened { code } => sign_in(
-                "wechat:miniprogram:default",
-                "wechat_mini_program_code",
-                "wechatMiniProgramCodePayload",
-                json!({ "code": code, "iv": "", "encryptedData": "" }),
-            ),
-            What::Phone { code, phone_code } => sign_in(
-                "wechat:miniprogram:default",
-                "wechat_mini_program_code_and_phone",
-                "wechatMiniProgramCodeAndPhonePayload",
-                json!({
-                    "wxLoginInfo": { "code": code, "iv": "", "encryptedData": "" },
-                    "wxPhoneInfo": { "code": phone_code },
-                }),
-            ),
+            What::Opened { code } => without_phone("wechat:miniprogram:default", &code),
+            What::Phone { code, phone_code } => with_phone("wechat:miniprogram:default", &code, &phone_code),
             What::Authorized { code } => {
                 sign_in("wechat:mobile", "wechat", "wechatPayload", json!({ "code": code }))
             }
-            What::Returned { .. } => return Outcome::default(),
+            What::Returned { code, phone_code: Some(phone_code), .. } => {
+                with_phone(demo::LAUNCH, &code, &phone_code)
+            }
+            What::Returned { code, phone_code: None, .. } => without_phone(demo::LAUNCH, &code),
             What::Refused { mini_program } => {
                 let is_launched = mini_program.is_some();
                 let kind = match (is_launched, handed.app_id == demo::APP_ID) {
-                    (true, _) => "wechat:miniprogram:app-launch",
+                    (true, _) => demo::LAUNCH,
                     (false, true) => "wechat:miniprogram:default",
                     (false, false) => "wechat:mobile",
                 };
@@ -137,6 +127,21 @@ impl DemoApps {
         let user: Value = serde_json::from_slice(&answer.body).ok()?;
         user.get("name")?.as_str().map(str::to_owned)
     }
+}
+
+/// A login with a code of `wx.login`.
+fn without_phone(kind: &'static str, code: &str) -> Request {
+    let evidence = json!({ "code": code, "iv": "", "encryptedData": "" });
+    sign_in(kind, "wechat_mini_program_code", "wechatMiniProgramCodePayload", evidence)
+}
+
+/// A login with a code of `wx.login` and one of the phone button.
+fn with_phone(kind: &'static str, code: &str, phone_code: &str) -> Request {
+    let evidence = json!({
+        "wxLoginInfo": { "code": code, "iv": "", "encryptedData": "" },
+        "wxPhoneInfo": { "code": phone_code },
+    });
+    sign_in(kind, "wechat_mini_program_code_and_phone", "wechatMiniProgramCodeAndPhonePayload", evidence)
 }
 
 /// A login by `signin-by-mobile`, as the clients of mini programs and phone apps call it.

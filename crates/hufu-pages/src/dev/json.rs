@@ -13,7 +13,7 @@ const FIRST: [&str; 16] = [
 ];
 
 /// Claims and members whose meaning is told, each with the key of its text.
-const MEANINGS: [(&str, &str); 26] = [
+const MEANINGS: [(&str, &str); 27] = [
     ("alg", "claim-alg"),
     ("kid", "claim-kid"),
     ("iss", "claim-iss"),
@@ -31,6 +31,7 @@ const MEANINGS: [(&str, &str); 26] = [
     ("client_id", "claim-client-id"),
     ("azp", "claim-azp"),
     ("at_hash", "claim-at-hash"),
+    ("updated_at", "claim-updated"),
     ("pool", "claim-pool"),
     ("userpool_id", "claim-pool"),
     ("unionid", "claim-unionid"),
@@ -74,7 +75,7 @@ fn meaning(view: &View, name: &str, value: &Value, object: &Map<String, Value>) 
     let text = Escaped(&view.t(key)).to_string();
     let seconds = |name: &str| object.get(name).and_then(Value::as_i64);
     match (name, value.as_i64()) {
-        ("iat" | "auth_time", Some(at)) => {
+        ("iat" | "auth_time" | "updated_at", Some(at)) => {
             let iso = hufu_types::Timestamp(at.saturating_mul(1000)).to_iso();
             Some(format!("{text} <time datetime=\"{iso}\" data-local>{iso}</time>"))
         }

@@ -24,8 +24,8 @@ pub(super) struct Mode {
     /// The kind of its connection.
     pub(super) kind: &'static str,
     pub(super) begins: Begins,
-    /// The screen of the phone on which the first click is made. `APP_ID` stands for that of the mode, `PAGE` for where its
-    /// login begins.
+    /// The screen of the phone on which the first click is made. `APP_ID` stands for that of the mode, `PHONE_APP`
+    /// for that of the native app, `PAGE` for where the login begins.
     pub(super) screen: &'static str,
     /// The calls of WeChat behind it, in order.
     pub(super) calls: &'static [&'static str],
@@ -41,6 +41,8 @@ pub(super) struct ModeTexts {
     pub(super) name: &'static str,
     /// A few words for the list.
     pub(super) hint: &'static str,
+    /// The kind of app of WeChat's that an OpenID of it belongs to.
+    pub(super) app: &'static str,
     /// What it is for.
     pub(super) about: &'static str,
     /// The two clicks, and what comes of them.
@@ -54,6 +56,7 @@ macro_rules! texts {
         ModeTexts {
             name: concat!("mode-", $slug),
             hint: concat!("mode-", $slug, "-hint"),
+            app: concat!("mode-", $slug, "-app"),
             about: concat!("mode-", $slug, "-about"),
             clicks: [
                 (concat!("mode-", $slug, "-first"), concat!("mode-", $slug, "-first-about")),
@@ -116,8 +119,8 @@ pub(super) static ALL: [Mode; 7] = [
         kind: "wechat:webpage-authorization",
         begins: Begins::InWechat,
         screen: "/phone/browser?url=PAGE",
-        calls: &["/connect/oauth2/authorize", "/sns/oauth2/access_token", "/sns/userinfo"],
-        before_the_second: 1,
+        calls: &["phone open link", "/connect/oauth2/authorize", "/sns/oauth2/access_token", "/sns/userinfo"],
+        before_the_second: 2,
         samples: samples::WEBSITE,
         texts: texts!("web-page"),
     },
@@ -135,7 +138,7 @@ pub(super) static ALL: [Mode; 7] = [
         slug: "app-launch",
         kind: "wechat:miniprogram:app-launch",
         begins: Begins::InAnApp,
-        screen: "/phone/app/APP_ID",
+        screen: "/phone/app/PHONE_APP?launch",
         calls: &["phone open mini program", "/sns/jscode2session", "/wxa/business/getuserphonenumber"],
         before_the_second: 1,
         samples: samples::APP_LAUNCH,

@@ -23,6 +23,7 @@ enum Language {
     JavaScript,
     Python,
     Shell,
+    Toml,
 }
 
 macro_rules! sample {
@@ -56,8 +57,8 @@ pub(super) static NATIVE_APP: &[&Sample] = &[&NATIVE_HTTP, &NATIVE_NODE];
 /// For a native app that launches a mini program.
 pub(super) static APP_LAUNCH: &[&Sample] = &[&LAUNCH_HTTP, &NATIVE_NODE];
 
-static OWN_SERVER: Sample = sample!("own-server", "hufu.toml", Shell, "own/hufu.toml");
-static OWN_POOL: Sample = sample!("own-pool", "shop.toml", Shell, "own/shop.toml");
+static OWN_SERVER: Sample = sample!("own-server", "hufu.toml", Toml, "own/hufu.toml");
+static OWN_POOL: Sample = sample!("own-pool", "shop.toml", Toml, "own/shop.toml");
 static OWN_COMMANDS: Sample = sample!("own-commands", "sh", Shell, "own/commands.sh");
 
 /// What it takes to go on with a mini program of one's own: as README.md says.
@@ -76,7 +77,12 @@ pub(super) struct Here<'a> {
 }
 
 /// The comments of the samples, each with the key of its text.
-const COMMENTS: [(&str, &str); 12] = [
+const COMMENTS: [(&str, &str); 14] = [
+    (
+        "What the mini program sends back to the app that launched it (extMsg). Here the sandbox plays the phone.",
+        "code-ext-msg",
+    ),
+    ("What the app sends: the tokens come back, and the account has the number.", "code-launch-sends"),
     ("silent: no button, nothing to type", "code-silent"),
     ("send user.token to your own back end", "code-send-user-token"),
     ("send it to your own back end", "code-send"),
@@ -111,7 +117,7 @@ impl Language {
     const fn comment(self) -> &'static str {
         match self {
             Self::JavaScript => "//",
-            Self::Python | Self::Shell => "#",
+            Self::Python | Self::Shell | Self::Toml => "#",
         }
     }
 
@@ -120,6 +126,7 @@ impl Language {
             Self::JavaScript => &["import", "from", "const", "await", "async", "function", "return", "new", "if", "require", "export"],
             Self::Python => &["import", "from", "def", "return", "if", "raise", "as", "with"],
             Self::Shell => &["curl", "export", "jq"],
+            Self::Toml => &[],
         }
     }
 }
@@ -136,7 +143,10 @@ fn colored(text: &str, language: Language, here: &Here<'_>) -> String {
             end
         } else if matches!(first, '"' | '\'' | '`') {
             let end = end_of_text(rest, first);
-            let _ = write!(html, "<span class=\"s\">{}</span>", marked(part(rest, end), here));
+            let text = part(rest, end);
+            // The ids in a file of one's own are examples.
+            let text = if language == Language::Toml { Escaped(text).to_string() } else { marked(text, here) };
+            let _ = write!(html, "<span class=\"s\">{text}</span>");
             end
         } else if first.is_ascii_alphabetic() || first == '_' {
             let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());

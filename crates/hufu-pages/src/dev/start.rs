@@ -256,7 +256,9 @@ impl Stage {
         let tag = view.lang();
         let language = if tag.starts_with("zh") { "zh" } else { "en" };
         let page = format!("{server}/dev/try/{}", mode.slug);
-        let screen = mode.screen.replace("APP_ID", demo.app_id).replace("PAGE", &page);
+        let screen = mode.screen.replace("/APP_ID", &format!("/{}", demo.app_id)).replace("PAGE", &page);
+        let phone_app = self.mode("native-app").map_or("", |(_, demo)| demo.app_id);
+        let screen = screen.replace("PHONE_APP", phone_app);
         let joint = if screen.contains('?') { '&' } else { '?' };
         let phone = format!("{}{screen}{joint}lang={language}", self.demo.sandbox);
         Some(StartPage {
@@ -395,6 +397,7 @@ fn behind(view: &View, mode: &Mode, calls: &[WechatCall], now: Timestamp) -> Vec
         };
         let words = match *path {
             "phone scan" => Some("dev-phone-scan"),
+            "phone open link" => Some("dev-phone-link"),
             "phone open app" => Some("dev-phone-app"),
             "phone open mini program" => Some("dev-phone-mini"),
             "push subscribe" => Some("dev-push-subscribe"),
@@ -420,7 +423,7 @@ fn denied(refused: &Refused) -> Denied {
 fn got(view: &View, login: &Login) -> Got {
     let name = login.name.clone().unwrap_or_else(|| view.t("dev-nameless"));
     let initial = name.chars().find(|c| c.is_alphanumeric()).unwrap_or('·').to_uppercase().collect();
-    let app_of = |kind: &String| modes::of_kind(kind).map_or_else(|| kind.clone(), |mode| view.t(mode.texts.name));
+    let app_of = |kind: &String| modes::of_kind(kind).map_or_else(|| kind.clone(), |mode| view.t(mode.texts.app));
     let seam = match login.seam {
         Seam::First => "dev-seam-first",
         Seam::Joined => "dev-seam-joined",

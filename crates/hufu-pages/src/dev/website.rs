@@ -136,9 +136,13 @@ pub(super) async fn returned(
             stage.memory.refused(Refused { mode, at, by_person, message, steps });
         }
     }
+    if mode.begins == Begins::InWechat {
+        let ended = if is_done { "ok" } else { "refused" };
+        return Ok(go(&format!("{}/phone/browser?ended={ended}", stage.demo.sandbox)));
+    }
     // The page around a frame shows the rest.
     let is_framed = headers.get("sec-fetch-dest").is_some_and(|dest| dest == "iframe");
-    if is_framed || mode.begins == Begins::InWechat {
+    if is_framed {
         return Ok(respond(&Framed { view: viewer.at("/").view(&TEXTS), is_done }));
     }
     Ok(go(&format!("/?mode={}#got", mode.slug)))
@@ -191,7 +195,7 @@ impl Stage {
         code: &str,
         steps: &mut Vec<Step>,
     ) -> Result<Login, String> {
-        let millis = self.since_the_second_click(mode, demo, attempt.mode);
+        let millis = self.since_the_last_tap(mode.slug);
         let redirect_uri = format!("{}{CALLBACK}", shared.app.public_url());
         let form = [
             ("grant_type", "authorization_code"),
@@ -255,13 +259,10 @@ impl Stage {
         Err(format!("{}: {}", text("error"), text("error_description")))
     }
 
-    /// How long ago WeChat was first asked after the second click, in milliseconds: from then on only machines were at work.
-    fn since_the_second_click(&self, mode: &Mode, demo: &DemoMode, slug: &str) -> Option<i64> {
-        let after = self.memory.progress(slug).calls_after;
-        let calls = self.demo.surroundings.wechat_calls(after);
-        let of_mode = mode.calls.get(mode.before_the_second..).unwrap_or_default();
-        let is_own = |app_id: &Option<String>| app_id.as_deref().is_none_or(|app_id| app_id == demo.app_id);
-        let first = calls.iter().find(|call| of_mode.contains(&call.path) && is_own(&call.app_id));
-        first.map(|call| call.age)
+    /// How long ago the last tap on the phone was, in milliseconds: from then on only machines were at work.
+    fn since_the_last_tap(&self, slug: &str) -> Option<i64> {
+        let calls = self.demo.surroundings.wechat_calls(self.memory.progress(slug).calls_after);
+        let is_tap = |call: &&super::WechatCall| call.path.starts_with("phone ");
+        calls.iter().rfind(is_tap).map(|call| call.age)
     }
 }

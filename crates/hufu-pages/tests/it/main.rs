@@ -9,3 +9,4 @@ mod kernel;
 mod outbox;
 mod samples;
 mod server;
+mod start;

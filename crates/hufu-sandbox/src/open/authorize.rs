@@ -20,7 +20,7 @@ use crate::acts::web::{Authorization, authorization_address, read_authorization}
 use crate::api::{execute, param, shown_app_id};
 use crate::page::text::Language;
 use crate::page::theme;
-use crate::phone::cookie::{self, chosen};
+use crate::phone::cookie::{self, chosen, is_in_wechat};
 use crate::phone::shell::{Foot, Look, Screen};
 use crate::phone::widgets::{Face, Named};
 use crate::reply::WechatError;
@@ -41,7 +41,8 @@ pub(super) async fn page(Extract(state): Shared, RawQuery(query): RawQuery, head
     let in_wechat = headers
         .get(header::USER_AGENT)
         .and_then(|agent| agent.to_str().ok())
-        .is_some_and(|agent| agent.contains("MicroMessenger"));
+        .is_some_and(|agent| agent.contains("MicroMessenger"))
+        || is_in_wechat(&headers);
     let person = named.or_else(|| chosen.clone().filter(|_| in_wechat));
     if person.as_ref().is_some_and(|person| person.slow) {
         tokio::time::sleep(SLOW).await;
@@ -148,7 +149,7 @@ fn ask(
 <p class="ph-from">{face}<span>{app}</span><span>{asks}</span></p>
 <h3>{heading}</h3>
 <ul class="ph-pick"><li><label>{person_face}<span>{nickname}<small>{what}</small></span><input type="radio" name="profile" value="own" checked></label></li></ul>{snapshot}
-<div class="ph-two"><button class="btn" name="consent" value="deny">{deny}</button><button class="btn btn-wechat-solid" name="consent" value="allow">{allow}</button></div>
+<div class="ph-two"><button class="btn" name="consent" value="deny">{deny}</button><button class="btn btn-wechat-solid tap" name="consent" value="allow">{allow}</button></div>
 </form>"#,
         label = l.of("网页授权", "Web authorization"),
         query = Escaped(query),

@@ -32,14 +32,24 @@ pub(super) async fn show(
     headers: HeaderMap,
 ) -> Response {
     let look = Look::new(&state, query.as_deref(), &headers);
+    let launches = query.as_deref().is_some_and(|query| query.split('&').any(|pair| pair == "launch"));
+    let ring = if launches { Ring::Launch } else { Ring::Login };
     match native(&state, &app_id) {
-        Some(app) => screen(&look, &state, &app, &person, "", None),
+        Some(app) => ringed(&look, &state, &app, &person, ("", None), ring),
         None => go("/phone"),
     }
 }
 
 fn native(state: &State, app_id: &str) -> Option<Arc<App>> {
     state.apps.get(app_id).filter(|app| app.settings().kind == AppKind::Mobile)
+}
+
+/// Which button of the app is the next one to press.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ring {
+    Login,
+    Launch,
+    Nothing,
 }
 
 /// The app's first screen, with what it received last and a sheet of WeChat's over it.
@@ -50,6 +60,17 @@ fn screen(
     person: &Person,
     received: &str,
     sheet: Option<&str>,
+) -> Response {
+    ringed(look, state, app, person, (received, sheet), Ring::Nothing)
+}
+
+fn ringed(
+    look: &Look<'_>,
+    state: &State,
+    app: &App,
+    person: &Person,
+    (received, sheet): (&str, Option<&str>),
+    ring: Ring,
 ) -> Response {
     let l = look.language;
     let named = Named::of(app);
@@ -65,7 +86,8 @@ fn screen(
         };
         let _ = write!(
             launches,
-            r#"<a class="btn btn-block" href="/phone/mini/{}?from={}">{}<span>{label}</span></a>"#,
+            r#"<a class="btn btn-block{}" href="/phone/mini/{}?from={}">{}<span>{label}</span></a>"#,
+            if ring == Ring::Launch && launches.is_empty() { " tap" } else { "" },
             mini.id,
             app.id,
             Icon("launch"),
@@ -79,7 +101,7 @@ fn screen(
         id = app.id,
         wechat = r#"<svg class="icon icon-wechat" aria-hidden="true"><use href="/icons.svg#wechat"/></svg>"#,
         login = l.of("微信登录", "Log in with WeChat"),
-        tap = if received.is_empty() && sheet.is_none() { " tap" } else { "" },
+        tap = if ring == Ring::Login { " tap" } else { "" },
     );
     let screen = Screen {
         back: Some("/phone"),

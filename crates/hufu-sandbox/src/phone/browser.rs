@@ -1,15 +1,17 @@
 //! WeChat's browser: opens a link as the person. Links of web authorization open in the phone; any other in a new
-//! tab, whose authorization then finds the person by the phone's cookie.
+//! tab, whose authorization then finds the person by the phone's cookie. Pages of the server that the sandbox knows open
+//! in the phone as well.
 
 use axum::body::Bytes;
 use axum::extract::{RawQuery, State as Extract};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, header};
 use axum::response::Response;
 use hufu_html::Escaped;
 
 use super::shell::{Look, Screen};
-use super::{Owner, Shared, encoded, field, go, network, record};
+use super::{Owner, Shared, cookie, encoded, field, go, network, record, web};
 use crate::api::param;
+use crate::state::State;
 use crate::state::people::Person;
 
 /// The address at which the sandbox asks this person for what a link wants.
@@ -48,8 +50,18 @@ pub(super) async fn show(
     } else {
         format!(r#"<p class="error" role="alert">{error}</p>"#)
     };
+    let ended = param(&query, "ended");
+    if let Some(ended) = ended.as_deref() {
+        return at_the_end(&look, &person, ended == "ok");
+    }
     let is_page = error.is_empty() && (link.starts_with("http://") || link.starts_with("https://"));
-    let opens = if is_page {
+    let opens = if is_page && is_of_the_server(&state, link) {
+        format!(
+            r#"<a class="btn btn-wechat-solid btn-block tap" href="/phone/browser/go?url={}" data-open>{}</a>"#,
+            encoded(link),
+            l.of("打开网页", "Open the page"),
+        )
+    } else if is_page {
         format!(
             r#"<a class="btn btn-wechat-solid btn-block" href="{}" target="_blank" rel="noreferrer" data-open>{}</a><p class="ph-note">{}</p>"#,
             Escaped(link),
@@ -76,6 +88,42 @@ pub(super) async fn show(
         ..Screen::default()
     };
     look.show(&screen, Some(&person))
+}
+
+/// Whether the page is one of the server's that the sandbox's apps log in to.
+fn is_of_the_server(state: &State, link: &str) -> bool {
+    let host = state.settings().login_mini_program_host.clone().unwrap_or_default();
+    !host.is_empty() && link.strip_prefix(&host).is_some_and(|rest| rest.starts_with('/'))
+}
+
+/// What the phone shows when a page of the server's has led back.
+fn at_the_end(look: &Look<'_>, person: &Person, is_done: bool) -> Response {
+    let l = look.language;
+    if is_done {
+        let about = l.of("网页已经知道你是谁。", "The page knows who you are.");
+        return web::note(look, person, l.of("登录成功", "Logged in"), about, true);
+    }
+    let about = l.of("这次登录没有发生。", "Nobody was logged in.");
+    web::note(look, person, l.of("没有登录", "Not logged in"), about, false)
+}
+
+/// Opens a page of the server's in the phone.
+pub(super) async fn leave(
+    Extract(state): Shared,
+    Owner(person): Owner,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let link = param(query.as_deref().unwrap_or_default(), "url").unwrap_or_default();
+    if !is_of_the_server(&state, &link) {
+        return go("/phone/browser?fault=link");
+    }
+    if !network(&person).await {
+        return go(&format!("/phone/browser?fault=offline&url={}", encoded(&link)));
+    }
+    record(&state, &person, "phone open link", None);
+    let mut response = go(&link);
+    response.headers_mut().insert(header::SET_COOKIE, cookie::in_wechat());
+    response
 }
 
 pub(super) async fn open(Extract(state): Shared, Owner(person): Owner, body: Bytes) -> Response {

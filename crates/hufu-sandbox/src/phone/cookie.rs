@@ -25,6 +25,16 @@ pub(crate) fn chosen(state: &State, headers: &HeaderMap) -> Option<Arc<Person>> 
     name.and_then(|name| named(&name)).or_else(|| named(state.options.phone_owner.as_deref()?))
 }
 
+/// The cookie that says for ten minutes that this browser shows pages as WeChat's.
+pub(super) fn in_wechat() -> HeaderValue {
+    HeaderValue::from_static("hufu-sandbox-wechat=1; Path=/open/; Max-Age=600; HttpOnly; SameSite=Lax")
+}
+
+/// Whether this browser shows pages as WeChat's.
+pub(crate) fn is_in_wechat(headers: &HeaderMap) -> bool {
+    value(headers, "hufu-sandbox-wechat").is_some()
+}
+
 /// The cookie that chooses a person.
 pub(super) fn choose(person: &Person) -> HeaderValue {
     set(PERSON, &utf8_percent_encode(&person.name, NON_ALPHANUMERIC).to_string())

@@ -51,6 +51,7 @@ pub(crate) fn router(state: &Arc<State>) -> Router<Arc<State>> {
         .route("/phone/minis", get(minis::list))
         .route("/phone/mini/{app_id}", get(minis::show).post(minis::decide))
         .route("/phone/browser", get(browser::show).post(browser::open))
+        .route("/phone/browser/go", get(browser::leave))
         .route("/phone/app/{app_id}", get(apps::show).post(apps::act))
         .route("/phone/me", get(me::show).post(me::change))
         .route("/phone/people", get(me::people).post(me::choose))

@@ -179,7 +179,7 @@ impl Dev {
         }
         say!(
             "
-Hufu is running. Open this page, and try every WeChat login in two clicks:
+Hufu is running. Open this page and walk through every WeChat login, two clicks each:
 
   Start     http://{server}/
 
