@@ -6,6 +6,7 @@
 
 mod about;
 pub mod hosted;
+mod looks;
 pub mod outbox;
 pub mod session;
 

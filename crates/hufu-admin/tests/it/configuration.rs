@@ -370,6 +370,23 @@ on_both_engines! {
         assert_eq!(owner.get(&path).await, made);
         assert_eq!(made["settings"]["registration"], false);
         owner.call("POST", &format!("{path}/applications"), Some(json!({ "name": "A", "type": "web" }))).await.is(201);
+        // How its pages look is one of its settings.
+        let branding = json!({ "title": { "zh-CN": "小店" }, "primaryColor": "#1a7f5a", "theme": "dark", "logo": "", "background": "" });
+        let branded = owner.patch(&at(""), json!({ "settings": { "branding": branding } })).await.is(200);
+        let branding = &branded["settings"]["branding"];
+        assert_eq!((&branding["title"], &branding["primaryColor"], &branding["logo"]),
+            (&json!({ "zh-CN": "小店" }), &"#1a7f5a".into(), &Value::Null));
+        let wrong = json!({ "css": "x", "background": "#fff", "theme": "blue", "title": { "fr": "x" }, "language": "en-GB" });
+        let reply = owner.patch(&at(""), json!({ "settings": { "branding": wrong } })).await;
+        for name in ["css", "background"] {
+            let path = format!("settings.branding.{name}");
+            let problem = reply.body["problems"].as_array().unwrap().iter().find(|problem| problem["field"] == path);
+            assert_eq!(problem.unwrap()["reason"], "not available yet — take it out", "{path}");
+        }
+        assert_eq!(fields(reply), ["background", "css", "language", "theme", "title.fr"].map(|key| format!("settings.branding.{key}")));
+        let gone = owner.patch(&at(""), json!({ "settings": { "branding": null } })).await.is(200);
+        assert_eq!(gone["settings"]["branding"]["primaryColor"], Value::Null);
+
         for id in [SHOP, "system"] {
             let taken = owner.call("POST", pools, Some(json!({ "id": id, "name": "X" }))).await.is(409);
             assert_eq!(taken["code"], 2445, "{id}");
@@ -443,6 +460,8 @@ on_both_engines! {
         let seen = owner.get(&path).await;
         let tag = format!("\"{}\"", seen["revision"]);
         world.apply(&FILE.replace("\"Shop website\"", "\"Shop\"")).await;
+        let auto = owner.patch(&app(SHOP_WEB), json!({ "branding": { "language": "auto" } })).await.is(200);
+        assert_eq!(auto["branding"]["language"], "auto", "it is kept: the pool may have another one");
         let refused = owner.patch_if(&path, json!({ "name": "Mine" }), &tag).await.is(409);
         assert_eq!((&refused["code"], &refused["present"]["name"]), (&2444.into(), &"Shop".into()));
         assert_eq!(refused["present"], owner.get(&path).await);

@@ -8,8 +8,8 @@ use hufu_store::config::{StoredConfig, StoredConnection};
 use hufu_store::webhooks::Subscriber;
 use hufu_types::refusal::Code;
 use hufu_types::{
-    ANY_ORIGIN, Application, ApplicationId, ApplicationKind, Connection, ConnectionId, ConnectionKind,
-    Identifier, Pool, PoolId, PoolSettings,
+    ANY_ORIGIN, Application, ApplicationId, ApplicationKind, Branding, Connection, ConnectionId,
+    ConnectionKind, Identifier, Pool, PoolId, PoolSettings,
 };
 
 use super::shards::Shards;
@@ -217,6 +217,13 @@ impl Config {
     /// The settings of a pool.
     pub fn settings(&self, pool: &PoolId) -> Arc<PoolSettings> {
         self.pools.get(pool).map(|pool| pool.settings.clone()).unwrap_or_default()
+    }
+
+    /// How the pages of an application look: as it says itself, then as its pool does. The one place that decides it.
+    pub fn branding_of(&self, application: &Application) -> Branding {
+        let own = application.branding.clone();
+        let logo = own.logo.or_else(|| application.client.logo.clone());
+        Branding { logo, ..own }.over(&self.settings(&application.pool).branding)
     }
 
     /// The webhooks that subscribe to events of a pool.

@@ -4,7 +4,7 @@
 //!   application's own color.
 //! - `login`, `register`, `forgot`, and `go_on`: a login that waits for a step.
 
-mod brand;
+pub(crate) mod brand;
 mod common;
 mod fields;
 mod forgot;
