@@ -6,7 +6,7 @@ use crate::client::{
 };
 
 /// Every route of the server.
-pub const ROUTES: [(&str, &str); 81] = [
+pub const ROUTES: [(&str, &str); 83] = [
     ("POST", AUTH),
     ("POST", AUTH_BY_PHONE),
     ("POST", GET_PHONE),
@@ -81,6 +81,8 @@ pub const ROUTES: [(&str, &str); 81] = [
     ("GET", "/api/v3/me/sessions"),
     ("DELETE", "/api/v3/me/sessions"),
     ("DELETE", "/api/v3/me/sessions/{id}"),
+    ("GET", "/api/v3/me/consents"),
+    ("DELETE", "/api/v3/me/consents/{application}"),
     ("GET", "/api/v3/me/activity"),
     ("GET", "/api/v3/me/export"),
     ("GET", "/api/v3/me/merges"),

@@ -158,7 +158,7 @@ impl Site {
     }
 
     #[track_caller]
-    fn parameter(answer: &Answer, name: &str) -> String {
+    pub(crate) fn parameter(answer: &Answer, name: &str) -> String {
         let all = Self::answered(answer);
         let found = all.iter().find(|(own, _)| own == name).unwrap_or_else(|| panic!("no {name}: {all:?}"));
         found.1.clone()

@@ -1,0 +1,123 @@
+//! What ends an application's sessions from outside: consent that is withdrawn.
+
+use axum::http::Method;
+
+use hufu_testkit::{on_both_engines, raw};
+use hufu_types::refusal::Code;
+use serde_json::{Value, json};
+
+use crate::client::TOKEN;
+use crate::site::{CALLBACK, PARTNER, Site, TV, token_of};
+use crate::world::{AuditEvent, SHOP_WEB};
+
+const CONSENTS: &str = "/api/v3/me/consents";
+const DEVICE: &str = "urn:ietf:params:oauth:grant-type:device_code";
+const ASKED: [(&str, &str); 2] = [("response_type", "code"), ("scope", "openid profile loyalty")];
+
+impl Site {
+    /// The tokens of the partner, which asks for consent, and bob agrees.
+    async fn partner_tokens(&self) -> Value {
+        let answer = self.authorize(PARTNER, &ASKED).await;
+        self.agree(&self.opened(&answer, "/consent")).await;
+        let code = Self::parameter(&self.authorize(PARTNER, &ASKED).await, "code");
+        self.world.secret(&code);
+        let fields = [("grant_type", "authorization_code"), ("code", &code), ("redirect_uri", CALLBACK)];
+        let answer = self.call(PARTNER, TOKEN, &fields).await;
+        assert_eq!(answer.status, 200, "{answer}");
+        answer.json()
+    }
+
+    /// Begins the login of the television. Returns device code and user code.
+    async fn device(&self) -> (String, String) {
+        let started = self.call(TV, "/oidc/device/auth", &[("scope", "openid offline_access")]).await.json();
+        (token_of(&started, "device_code").to_owned(), token_of(&started, "user_code").to_owned())
+    }
+
+    async fn poll(&self, device_code: &str) -> crate::client::Answer {
+        self.call(TV, TOKEN, &[("grant_type", DEVICE), ("device_code", device_code)]).await
+    }
+
+    /// The entry of this action, with its code.
+    async fn entry(&self, action: &str, code: Option<Code>) -> AuditEvent {
+        let code = code.map_or(0, |code| i64::from(code.number()));
+        let is_it = |event: &AuditEvent| event.action == action && event.code == code;
+        let found = self.world.audit().await.into_iter().find(is_it);
+        found.unwrap_or_else(|| panic!("no {action} with {code}"))
+    }
+}
+
+on_both_engines! {
+    async fn a_consent_is_listed_and_withdrawn(database) {
+        let site = Site::new(database).await;
+        let world = &site.world;
+        world.change_application(PARTNER, |partner| {
+            partner.client.backchannel_logout_uri = Some("https://partner.example.com/logout".to_owned());
+            partner.client.grants = Some(vec![hufu_types::Grant::AuthorizationCode, hufu_types::Grant::RefreshToken]);
+        }).await;
+        let own = site.tokens(&[("scope", "openid profile")]).await;
+        let me = || world.nobody().bearer(token_of(&own, "access_token"));
+        assert_eq!(me().get(CONSENTS).await.data(), json!([]));
+
+        let tokens = site.partner_tokens().await;
+        assert_eq!(site.userinfo(token_of(&tokens, "access_token")).await.status, 200);
+        let listed = me().get(CONSENTS).await.data();
+        let [one] = listed.as_array().unwrap().as_slice() else { panic!("{listed}") };
+        assert_eq!((&one["applicationId"], &one["applicationName"]), (&json!(PARTNER), &json!("Partner")));
+        let mut scopes: Vec<_> = one["scopes"].as_array().unwrap().iter().map(|scope| scope.as_str().unwrap()).collect();
+        scopes.sort_unstable();
+        assert_eq!(scopes, ["loyalty", "openid", "profile"]);
+        assert!(one["grantedAt"].as_str().unwrap().ends_with('Z'), "{one}");
+        // The partner's own token does not open this.
+        world.nobody().bearer(token_of(&tokens, "access_token")).get(CONSENTS).await.refused(2488);
+
+        let withdraw = |id: &str| {
+            let (client, path) = (me(), format!("{CONSENTS}/{id}"));
+            async move { client.send(Method::DELETE, &path, "application/json", Vec::new()).await }
+        };
+        withdraw(SHOP_WEB).await.refused(2640);
+        withdraw("no.such-application").await.refused(2640);
+        let jobs = "SELECT COUNT(*) FROM jobs WHERE kind = 'backchannel_logout'";
+        assert_eq!(raw::number(world.database(), jobs).await, 0);
+        assert_eq!(withdraw(PARTNER).await.data(), json!({ "ended": 1 }));
+        let event = site.entry("consent.withdrawn", None).await;
+        assert_eq!(event.details["application"], PARTNER);
+        assert_eq!(event.details["sessions"].as_array().unwrap().len(), 1);
+        assert_eq!(raw::number(world.database(), jobs).await, 1, "the partner is told");
+        assert_eq!(site.userinfo(token_of(&tokens, "access_token")).await.status, 401);
+        if let Some(refresh) = tokens["refresh_token"].as_str() {
+            let fields = [("grant_type", "refresh_token"), ("refresh_token", refresh)];
+            site.call(PARTNER, TOKEN, &fields).await.oauth_error("invalid_grant");
+        }
+        assert_eq!(me().get(CONSENTS).await.data(), json!([]), "the person is logged in where they were");
+        withdraw(PARTNER).await.refused(2640);
+        assert_eq!(site.entry("consent.withdrawn", Some(Code::ConsentUnknown)).await.details["application"], PARTNER);
+
+        // The next login asks again: without a page it cannot.
+        let silent = site.authorize(PARTNER, &[&ASKED[..], &[("prompt", "none")]].concat()).await;
+        assert_eq!(Site::error(&silent), "consent_required");
+        site.opened(&site.authorize(PARTNER, &ASKED).await, "/consent");
+    }
+
+    async fn a_withdrawn_consent_takes_codes_and_devices_along(database) {
+        let site = Site::new(database).await;
+        let world = &site.world;
+        world.change_application(TV, |tv| tv.login.consent = true).await;
+        let own = site.tokens(&[("scope", "openid profile")]).await;
+        let withdraw = async |id: &str| {
+            let client = world.nobody().bearer(token_of(&own, "access_token"));
+            client.send(Method::DELETE, &format!("{CONSENTS}/{id}"), "application/json", Vec::new()).await
+        };
+        let (device, user_code) = site.device().await;
+        site.approve(&user_code).await;
+        assert_eq!(withdraw(TV).await.data(), json!({ "ended": 0 }));
+        site.poll(&device).await.oauth_error("access_denied");
+
+        let answer = site.authorize(PARTNER, &ASKED).await;
+        site.agree(&site.opened(&answer, "/consent")).await;
+        let code = Site::parameter(&site.authorize(PARTNER, &ASKED).await, "code");
+        world.secret(&code);
+        assert_eq!(withdraw(PARTNER).await.data(), json!({ "ended": 1 }));
+        let fields = [("grant_type", "authorization_code"), ("code", code.as_str()), ("redirect_uri", CALLBACK)];
+        site.call(PARTNER, TOKEN, &fields).await.oauth_error("invalid_grant");
+    }
+}
