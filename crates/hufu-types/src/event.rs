@@ -17,6 +17,10 @@ text_enum! {
         SessionsEnded = "sessions.ended",
         /// A person took back what they had let an application have.
         ConsentWithdrawn = "consent.withdrawn",
+        /// A person let a device log in, on a page.
+        DeviceApproved = "device.approved",
+        /// A person denied a device its login, on a page.
+        DeviceDenied = "device.denied",
         /// A refresh token was exchanged for new tokens.
         TokenRefreshed = "token.refreshed",
         /// A refresh token was used after it had been replaced, so its session was ended.

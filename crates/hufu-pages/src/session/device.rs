@@ -185,7 +185,8 @@ async fn answered(shared: &Shared, asker: &Asker, form: &ConfirmForm) -> Result<
             }
         }
         (None, Some(_)) => {
-            shared.app.deny_device(&open, &asker.origin).await?;
+            let account = session_id(&form.account).ok();
+            shared.app.deny_device(&open, &asker.browser, account.as_ref(), &asker.origin).await?;
             Ok(outcome::redirect("/device/done?denied=1"))
         }
         _ => Err(Code::FormIncomplete.into()),

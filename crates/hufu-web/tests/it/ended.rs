@@ -1,9 +1,11 @@
-//! What ends an application's sessions from outside: consent that is withdrawn.
+//! What ends an application's sessions from outside: consent that is withdrawn. Also what the audit log knows of
+//! devices.
 
 use axum::http::Method;
 
 use hufu_testkit::{on_both_engines, raw};
 use hufu_types::refusal::Code;
+use hufu_types::Access;
 use serde_json::{Value, json};
 
 use crate::client::TOKEN;
@@ -119,5 +121,34 @@ on_both_engines! {
         assert_eq!(withdraw(PARTNER).await.data(), json!({ "ended": 1 }));
         let fields = [("grant_type", "authorization_code"), ("code", code.as_str()), ("redirect_uri", CALLBACK)];
         site.call(PARTNER, TOKEN, &fields).await.oauth_error("invalid_grant");
+    }
+
+    async fn what_a_person_answers_to_a_device_is_audited(database) {
+        let site = Site::new(database).await;
+        let bob = site.tokens(&[("scope", "openid")]).await;
+        let bob = crate::client::claims(token_of(&bob, "access_token"))["sub"].as_str().unwrap().to_owned();
+        let (device, user_code) = site.device().await;
+        site.approve(&user_code).await;
+        let event = site.entry("device.approved", None).await;
+        assert_eq!((event.user.as_deref(), event.application.as_deref()), (Some(bob.as_str()), Some(TV)));
+        assert_eq!(event.actor_id.as_deref(), Some(bob.as_str()));
+        assert!(event.details["scopes"].as_str().unwrap().contains("offline_access"), "{event:?}");
+        assert_eq!(site.poll(&device).await.status, 200);
+
+        let (device, user_code) = site.device().await;
+        site.deny(&user_code).await;
+        let event = site.entry("device.denied", None).await;
+        assert_eq!((event.user.as_deref(), event.application.as_deref()), (Some(bob.as_str()), Some(TV)));
+        site.poll(&device).await.oauth_error("access_denied");
+        let approvals = |events: &[AuditEvent]| events.iter().filter(|event| event.action.starts_with("device.")).count();
+        assert_eq!(approvals(&site.world.audit().await), 2, "one entry for each answer");
+
+        // An approval that is refused is an entry too, and the device goes on waiting.
+        site.world.change_application(TV, |tv| tv.login.access = Access::Listed).await;
+        let (device, user_code) = site.device().await;
+        assert!(site.try_approve(&user_code).await.is_err_and(|refusal| refusal.is(Code::NotListed)));
+        let event = site.entry("device.approved", Some(Code::NotListed)).await;
+        assert_eq!(event.user.as_deref(), Some(bob.as_str()));
+        site.poll(&device).await.oauth_error("authorization_pending");
     }
 }
