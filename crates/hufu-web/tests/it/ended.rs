@@ -1,16 +1,17 @@
-//! What ends an application's sessions from outside: consent that is withdrawn. Also what the audit log knows of
-//! devices.
+//! What ends an application's sessions from outside: consent that is withdrawn, and lists of who may log in. Also what the
+//! audit log knows of devices.
 
 use axum::http::Method;
 
+use hufu_testkit::administration::{call, key};
 use hufu_testkit::{on_both_engines, raw};
 use hufu_types::refusal::Code;
-use hufu_types::Access;
+use hufu_types::{Access, AdminRole};
 use serde_json::{Value, json};
 
 use crate::client::TOKEN;
 use crate::site::{CALLBACK, PARTNER, Site, TV, token_of};
-use crate::world::{AuditEvent, SHOP_WEB};
+use crate::world::{AuditEvent, SHOP, SHOP_WEB};
 
 const CONSENTS: &str = "/api/v3/me/consents";
 const DEVICE: &str = "urn:ietf:params:oauth:grant-type:device_code";
@@ -150,5 +151,56 @@ on_both_engines! {
         let event = site.entry("device.approved", Some(Code::NotListed)).await;
         assert_eq!(event.user.as_deref(), Some(bob.as_str()));
         site.poll(&device).await.oauth_error("authorization_pending");
+    }
+
+    async fn whom_an_application_does_not_list_any_more_is_out(database) {
+        let site = Site::new(database).await;
+        let world = &site.world;
+        let other = world.another_node().await;
+        let tokens = site.tokens(&[("scope", "openid profile offline_access")]).await;
+        let access = token_of(&tokens, "access_token");
+        let elsewhere = || world.client_of(&other).bearer(access);
+        assert_eq!(elsewhere().get("/oidc/me").await.status, 200);
+        assert_eq!(site.userinfo(access).await.status, 200);
+
+        // From now on it asks its list, for those who are logged in too.
+        world.change_application(SHOP_WEB, |shop| shop.login.access = Access::Listed).await;
+        other.app.refresh_config().await.unwrap();
+        assert_eq!(site.userinfo(access).await.status, 401);
+        assert_eq!(elsewhere().get("/oidc/me").await.status, 401);
+        assert_eq!(site.introspect(SHOP_WEB, access).await["active"], false);
+        let silent = site.authorize(SHOP_WEB, &[("response_type", "code"), ("scope", "openid"), ("prompt", "none")]).await;
+        assert_eq!(Site::error(&silent), "access_denied");
+
+        // Listed in time, they go on as if nothing had been.
+        let bob = crate::client::claims(access)["sub"].as_str().unwrap().to_owned();
+        let manager = key(world, AdminRole::Manager, Some(SHOP)).await;
+        let list = format!("/admin/v1/pools/{SHOP}/applications/{SHOP_WEB}/users/{bob}");
+        call(world, Some(&manager), "PUT", &list, None).await.is(204);
+        assert_eq!(site.userinfo(access).await.status, 200);
+        assert_eq!(elsewhere().get("/oidc/me").await.status, 200);
+
+        // Taken off the list, they are logged out, on every node as soon as it sees that sessions ended.
+        call(world, Some(&manager), "DELETE", &list, None).await.is(204);
+        other.app.refresh_config().await.unwrap();
+        assert_eq!(site.userinfo(access).await.status, 401);
+        assert_eq!(elsewhere().get("/oidc/me").await.status, 401);
+        call(world, Some(&manager), "PUT", &list, None).await.is(204);
+        assert_eq!(site.userinfo(access).await.status, 401, "that session has ended");
+    }
+
+    async fn a_refresh_asks_the_list(database) {
+        let site = Site::new(database).await;
+        let world = &site.world;
+        let tokens = site.tokens(&[("scope", "openid profile offline_access")]).await;
+        let refresh = token_of(&tokens, "refresh_token");
+        world.change_application(SHOP_WEB, |shop| shop.login.access = Access::Listed).await;
+        site.refresh(refresh, &[]).await.oauth_error("invalid_grant");
+        let event = site.entry("token.refreshed", Some(Code::NotListed)).await;
+        assert_eq!(event.application.as_deref(), Some(SHOP_WEB));
+        // That ended the session.
+        world.change_application(SHOP_WEB, |shop| shop.login.access = Access::Everybody).await;
+        assert_eq!(site.userinfo(token_of(&tokens, "access_token")).await.status, 401);
+        site.refresh(refresh, &[]).await.oauth_error("invalid_grant");
     }
 }
