@@ -103,8 +103,14 @@ struct Source<'a> {
 
 impl Source<'_> {
     fn describe(&self) -> Map<String, Value> {
-        let parts =
-            [self.names(), self.rules(), self.client(), Self::absent(), tabs::of(self), connections::of(self)];
+        let parts = [
+            self.names(),
+            self.rules(),
+            self.client(),
+            Self::absent(),
+            tabs::of(self),
+            connections::of(self),
+        ];
         let parts = parts.into_iter().filter_map(|part| match part {
             Value::Object(members) => Some(members),
             _ => None,

@@ -116,6 +116,7 @@ impl PoolSettings {
             problems.add("audit_days", format!("out of range — write 1 to {MAX_DAYS}"));
         }
         problems.0.extend(self.scope_problems().into_iter().map(|problem| problem.within("scopes")));
+        problems.0.extend(self.branding.problems().into_iter().map(|problem| problem.within("branding")));
         problems.0
     }
 

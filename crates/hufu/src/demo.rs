@@ -3,9 +3,9 @@
 use anyhow::Context as _;
 use hufu_app::apply::file::{self, Desired};
 use hufu_pages::dev::DemoMode;
+use hufu_sandbox::{AppKind, MessageMode, Messages, NewApp, NewUser, Options, Sandbox};
 use hufu_types::Random;
 use secrecy::SecretString;
-use hufu_sandbox::{AppKind, MessageMode, Messages, Options, NewApp, NewUser, Sandbox};
 
 /// The pool.
 pub(crate) const POOL: &str = "6560c0ffee00000000000001";
@@ -51,12 +51,7 @@ pub(crate) const MODES: [DemoMode; 7] = [
         application: WEBSITE,
         app_id: ACCOUNT_APP_ID,
     },
-    DemoMode {
-        kind: "wechat:pc",
-        connection: "demo-pc",
-        application: WEBSITE,
-        app_id: WEBSITE_APP_ID,
-    },
+    DemoMode { kind: "wechat:pc", connection: "demo-pc", application: WEBSITE, app_id: WEBSITE_APP_ID },
     DemoMode {
         kind: "wechat:miniprogram:qrconnect",
         connection: "demo-scan",
@@ -75,12 +70,7 @@ pub(crate) const MODES: [DemoMode; 7] = [
         application: PHONE_APP,
         app_id: MOBILE_APP_ID,
     },
-    DemoMode {
-        kind: LAUNCH,
-        connection: "demo-launch",
-        application: PHONE_APP,
-        app_id: APP_ID,
-    },
+    DemoMode { kind: LAUNCH, connection: "demo-launch", application: PHONE_APP, app_id: APP_ID },
 ];
 /// The apps of the sandbox with their names and secrets.
 const APPS: [(&str, &str, &str, AppKind); 5] = [

@@ -110,7 +110,13 @@ impl DemoApps {
     }
 
     /// Tells the back end. Returns the name of the user.
-    async fn report(&self, kind: &str, answer: Option<&Value>, steps: &[Step], millis: u64) -> Option<String> {
+    async fn report(
+        &self,
+        kind: &str,
+        answer: Option<&Value>,
+        steps: &[Step],
+        millis: u64,
+    ) -> Option<String> {
         let report = json!({
             "mode": kind,
             "answer": answer.cloned().unwrap_or_else(|| json!({})),

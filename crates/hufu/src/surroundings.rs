@@ -32,7 +32,8 @@ impl Surroundings {
     pub(crate) async fn send(&self, call: Call) -> Result<Answered, String> {
         let url = format!("http://{}{}", self.server, call.path);
         let request = Request::builder().method(call.method).uri(url);
-        let request = call.headers.iter().fold(request, |request, (name, value)| request.header(*name, value));
+        let request =
+            call.headers.iter().fold(request, |request, (name, value)| request.header(*name, value));
         let request = request.body(Full::from(call.body)).map_err(|error| error.to_string())?;
         let answer = self.http.request(request).await.map_err(|error| error.to_string())?;
         let status = answer.status().as_u16();

@@ -14,8 +14,8 @@ use serde_json::json;
 
 use super::AdminCaller;
 use crate::events::{Event, Trace};
-use crate::sources::wechat::{APP_ID, credentials};
 use crate::sources::wechat::exchange::wechat_refusal;
+use crate::sources::wechat::{APP_ID, credentials};
 use crate::{App, Refusal, sources};
 
 /// An app token.

@@ -390,6 +390,7 @@ on_both_engines! {
             expires_at: NOW.plus(seconds(DAY)),
             grace: seconds(30),
             rules: SessionRules::default(),
+            admission: Admission::default(),
             trace: trace(NOW.plus(seconds(2))),
         };
         for wrong in [None, Some(TokenAuth::None), Some(TokenAuth::Post)] {

@@ -8,8 +8,22 @@ use serde_json::{Map, Value};
 
 /// Members that come first, in this order; the others follow by name.
 const FIRST: [&str; 16] = [
-    "alg", "kid", "typ", "iss", "sub", "aud", "iat", "exp", "auth_time", "nonce", "id", "nickname", "name", "phone",
-    "phone_number", "unionid",
+    "alg",
+    "kid",
+    "typ",
+    "iss",
+    "sub",
+    "aud",
+    "iat",
+    "exp",
+    "auth_time",
+    "nonce",
+    "id",
+    "nickname",
+    "name",
+    "phone",
+    "phone_number",
+    "unionid",
 ];
 
 /// Claims and members whose meaning is told, each with the key of its text.

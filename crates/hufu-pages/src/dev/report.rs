@@ -8,8 +8,8 @@ use axum::Extension;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use hufu_types::refusal::{Code, Reason};
 use hufu_types::Refusal;
+use hufu_types::refusal::{Code, Reason};
 use hufu_web::request::{Body, Head};
 use hufu_web::server;
 use hufu_web::surface::{Answer, Refused as Refusing, private_json};
@@ -19,7 +19,7 @@ use serde_json::{Map, Value};
 use subtle::ConstantTimeEq as _;
 
 use super::login::{Gotten, Refused, Step, tokens_in};
-use super::{Staged, Stage, modes};
+use super::{Stage, Staged, modes};
 
 /// The most calls that a report tells of.
 const MAX_STEPS: usize = 16;
@@ -119,7 +119,8 @@ fn steps_named(steps: &[Step]) -> String {
 
 /// A browser never reports, nor does another machine.
 fn may_report(stage: &Stage, head: &Head, headers: &HeaderMap) -> Result<(), Refusing> {
-    let is_near = head.ip.as_deref().and_then(|ip| ip.parse::<IpAddr>().ok()).is_none_or(|ip| ip.is_loopback());
+    let is_near =
+        head.ip.as_deref().and_then(|ip| ip.parse::<IpAddr>().ok()).is_none_or(|ip| ip.is_loopback());
     let secret = stage.demo.report_secret.expose_secret().as_bytes();
     let is_known = head.bearer().is_some_and(|sent| sent.as_bytes().ct_eq(secret).into());
     if is_near && is_known && !headers.contains_key(header::ORIGIN) {

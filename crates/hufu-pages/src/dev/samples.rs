@@ -123,7 +123,10 @@ impl Language {
 
     const fn keywords(self) -> &'static [&'static str] {
         match self {
-            Self::JavaScript => &["import", "from", "const", "await", "async", "function", "return", "new", "if", "require", "export"],
+            Self::JavaScript => &[
+                "import", "from", "const", "await", "async", "function", "return", "new", "if", "require",
+                "export",
+            ],
             Self::Python => &["import", "from", "def", "return", "if", "raise", "as", "with"],
             Self::Shell => &["curl", "export", "jq"],
             Self::Toml => &[],
@@ -145,7 +148,8 @@ fn colored(text: &str, language: Language, here: &Here<'_>) -> String {
             let end = end_of_text(rest, first);
             let text = part(rest, end);
             // The ids in a file of one's own are examples.
-            let text = if language == Language::Toml { Escaped(text).to_string() } else { marked(text, here) };
+            let text =
+                if language == Language::Toml { Escaped(text).to_string() } else { marked(text, here) };
             let _ = write!(html, "<span class=\"s\">{text}</span>");
             end
         } else if first.is_ascii_alphabetic() || first == '_' {

@@ -220,8 +220,14 @@ fn took(view: &View, millis: i64) -> String {
 
 /// Numbers up to seven as words, for the headline.
 const NUMBERS: [&str; 8] = [
-    "dev-number-0", "dev-number-1", "dev-number-2", "dev-number-3", "dev-number-4", "dev-number-5",
-    "dev-number-6", "dev-number-7",
+    "dev-number-0",
+    "dev-number-1",
+    "dev-number-2",
+    "dev-number-3",
+    "dev-number-4",
+    "dev-number-5",
+    "dev-number-6",
+    "dev-number-7",
 ];
 
 impl Stage {
@@ -302,7 +308,8 @@ impl Stage {
     /// The calls of WeChat that belong to the current login of a mode, or to its last one: the newest of each kind.
     fn calls_of(&self, mode: &Mode, demo: &DemoMode, progress: &Progress) -> Vec<WechatCall> {
         let own = |call: &WechatCall| {
-            mode.calls.contains(&call.path) && call.app_id.as_deref().is_none_or(|app_id| app_id == demo.app_id)
+            mode.calls.contains(&call.path)
+                && call.app_id.as_deref().is_none_or(|app_id| app_id == demo.app_id)
         };
         let since = |number: u64| -> Vec<WechatCall> {
             self.demo.surroundings.wechat_calls(number).into_iter().filter(own).collect()
@@ -325,11 +332,7 @@ impl Stage {
         let is_terminal = mode.begins == Begins::InAnApp;
         let is_on_the_phone = is_terminal || mode.begins == Begins::InWechat;
         let frame = (!is_on_the_phone && is_open).then(|| begins.clone());
-        let address = if is_terminal {
-            "hufu dev".to_owned()
-        } else {
-            format!("{}{begins}", bare(server))
-        };
+        let address = if is_terminal { "hufu dev".to_owned() } else { format!("{}{begins}", bare(server)) };
         let facts = [
             ("dev-line-server", server.to_owned()),
             ("dev-line-pool", self.demo.pool.to_owned()),
@@ -423,7 +426,8 @@ fn denied(refused: &Refused) -> Denied {
 fn got(view: &View, login: &Login) -> Got {
     let name = login.name.clone().unwrap_or_else(|| view.t("dev-nameless"));
     let initial = name.chars().find(|c| c.is_alphanumeric()).unwrap_or('·').to_uppercase().collect();
-    let app_of = |kind: &String| modes::of_kind(kind).map_or_else(|| kind.clone(), |mode| view.t(mode.texts.app));
+    let app_of =
+        |kind: &String| modes::of_kind(kind).map_or_else(|| kind.clone(), |mode| view.t(mode.texts.app));
     let seam = match login.seam {
         Seam::First => "dev-seam-first",
         Seam::Joined => "dev-seam-joined",

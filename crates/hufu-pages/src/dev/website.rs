@@ -11,7 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use hufu_protocol::pkce;
 use hufu_types::refusal::Code;
-use hufu_web::page::{View, Viewer, Page, respond};
+use hufu_web::page::{Page, View, Viewer, respond};
 use hufu_web::request::{Path, Query};
 use hufu_web::server::{self, Shared};
 use hufu_web::surface::Answer;

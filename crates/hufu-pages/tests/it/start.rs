@@ -6,7 +6,9 @@ use std::sync::{Arc, OnceLock};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
-use hufu_pages::dev::{Answered, Answering, CALLBACK, Call, Demo, DemoMode, REPORTS, Surroundings, WechatCall};
+use hufu_pages::dev::{
+    Answered, Answering, CALLBACK, Call, Demo, DemoMode, REPORTS, Surroundings, WechatCall,
+};
 use hufu_sandbox::Sandbox;
 use hufu_testkit::client::signin;
 use hufu_testkit::world::{MINI, Plan, SHOP, SHOP_APP, SHOP_WEB, TWO, World};
@@ -78,9 +80,8 @@ impl Stand {
     async fn with(database: TestDatabase, web: WebSettings) -> Self {
         let world = Plan::new().build(database).await;
         let old = "  id = \"6560c0ffee00000000000003\"\n";
-        let new = format!(
-            "{old}  secret = \"{CLIENT_SECRET}\"\n  redirect_uris = [\"{ORIGIN}{CALLBACK}\"]\n"
-        );
+        let new =
+            format!("{old}  secret = \"{CLIENT_SECRET}\"\n  redirect_uris = [\"{ORIGIN}{CALLBACK}\"]\n");
         world.reconfigure_with(old, &new).await;
         world.secret(CLIENT_SECRET);
         world.secret(REPORT_SECRET);
@@ -98,10 +99,7 @@ impl Stand {
             outbox: world.outbox().clone(),
             surroundings: around.clone(),
         };
-        let surfaces = [
-            hufu_pages::routes(Some(world.outbox().clone())),
-            hufu_pages::dev::routes(demo),
-        ];
+        let surfaces = [hufu_pages::routes(Some(world.outbox().clone())), hufu_pages::dev::routes(demo)];
         let router = hufu_web::router(world.node.app.clone(), web, surfaces);
         around.router.set(router.clone()).unwrap();
         Self { world, router }
@@ -154,7 +152,8 @@ impl Stand {
 const KNOWN: (&str, &str) = ("authorization", "Bearer report-secret-of-the-demonstration");
 
 fn report_of(answer: &Value) -> Value {
-    let step = json!({ "call": "POST /api/v3/signin-by-mobile", "http_status": 200, "code": 200, "millis": 12 });
+    let step =
+        json!({ "call": "POST /api/v3/signin-by-mobile", "http_status": 200, "code": 200, "millis": 12 });
     json!({ "mode": "wechat:miniprogram:default", "answer": answer, "millis": 417, "steps": [step] })
 }
 
@@ -209,7 +208,8 @@ impl Browser<'_> {
         // The login page, instead of WeChat's button: this world's website has no such connection.
         let start = begun.header("location").to_owned();
         assert!(start.contains("/connections/social/shop-mini?request="), "{start}");
-        let page = self.follow(&start.replace("/connections/social/shop-mini?", "/login?method=password&")).await;
+        let page =
+            self.follow(&start.replace("/connections/social/shop-mini?", "/login?method=password&")).await;
         let text = page.text();
         let (_, rest) = text.split_once("method=\"post\" action=\"").expect("a form");
         let (action, rest) = rest.split_once('"').unwrap();

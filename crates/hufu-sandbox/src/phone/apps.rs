@@ -231,7 +231,9 @@ pub(super) async fn returned(
         let what = match (choice, code) {
             (PhoneChoice::Refuse, _) | (_, None) => What::Refused { mini_program: Some(mini_program) },
             (PhoneChoice::Hide, Some(code)) => What::Returned { mini_program, code, phone_code: None },
-            (PhoneChoice::Allow, Some(code)) => What::Returned { mini_program, code, phone_code: phone_code() },
+            (PhoneChoice::Allow, Some(code)) => {
+                What::Returned { mini_program, code, phone_code: phone_code() }
+            }
         };
         let got = run(look.language, &*program, &app, person, what).await;
         return screen(look, state, &app, person, &got, None);
