@@ -235,14 +235,15 @@ impl Site {
         (scopes.to_string(), resources.iter().map(|api| api.name.clone()).collect())
     }
 
-    /// Bob agrees on the consent page.
-    pub(crate) async fn agree(&self, open: &OpenRequest) {
+    /// Bob agrees on the consent page. Returns the code.
+    pub(crate) async fn agree(&self, open: &OpenRequest) -> String {
         let given = Given { account: Some(self.session.clone()), consented: true };
         let next =
             self.world.node.app.authorize(open, &self.browser, &given, &Origin::default()).await.unwrap();
         let Next::Respond(response) = next else { panic!("{next:?}") };
         let code = response.get("code").unwrap();
         self.world.secret(code);
+        code.to_owned()
     }
 
     /// Bob approves the device that shows this code.
