@@ -17,8 +17,6 @@ pub(crate) const APP_ID: &str = "wx0de30de30de30001";
 pub(crate) const ASK_APPLICATION: &str = "6560c0ffee00000000000007";
 /// The AppID of its mini program in the sandbox.
 pub(crate) const ASK_APP_ID: &str = "wx0de30de30de30002";
-/// The original id of the official account.
-const ACCOUNT_ORIGINAL_ID: &str = "gh_0de30de30005";
 /// The client secret of the website.
 pub(crate) const WEBSITE_SECRET: &str = "demonstration-secret-of-the-website-01";
 /// Whose phone it is in the sandbox, until somebody else is chosen.
@@ -106,6 +104,13 @@ pub(crate) fn sandbox_options(server: Option<String>) -> Options {
     }
 }
 
+/// The original ids that the pool's connections name.
+fn original_id(app_id: &str) -> Option<String> {
+    [(APP_ID, "gh_0de30de30001"), (ACCOUNT_APP_ID, "gh_0de30de30005")]
+        .into_iter()
+        .find_map(|(of, id)| (of == app_id).then(|| id.to_owned()))
+}
+
 /// Where and how WeChat pushes the messages of the official account.
 fn messages(server: &str) -> Messages {
     Messages {
@@ -125,7 +130,7 @@ pub(crate) fn fill_sandbox(sandbox: &Sandbox, server: Option<&str>) -> anyhow::R
             secret: Some(secret.into()),
             open_platform: Some("demo".to_owned()),
             kind,
-            original_id: (app_id == ACCOUNT_APP_ID).then(|| ACCOUNT_ORIGINAL_ID.to_owned()),
+            original_id: original_id(app_id),
             messages: server.filter(|_| app_id == ACCOUNT_APP_ID).map(messages),
             ..NewApp::default()
         })?;
