@@ -8,7 +8,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use hufu_app::{AdminCaller, App, Refusal};
 use hufu_types::refusal::{Code, Reason};
-use hufu_types::{PoolId, Timestamp, UserId};
+use hufu_types::{Language, PoolId, Timestamp, UserId, problem_text};
 use hufu_web::request::{Head, parse, read};
 use hufu_web::server::Shared;
 use hufu_web::surface::{self, Answer, ApiCode, Reader, Refused, private_json};
@@ -42,15 +42,16 @@ pub(crate) struct ProblemBody {
 pub(crate) struct Problem {
     /// The member: names and indices joined by dots, such as `redirectUris.0`.
     field: String,
-    /// What is wrong and what to do, as `hufu apply` says it, in English.
+    /// What is wrong and what to do, as `hufu apply` says it: in English, or in Chinese with `Accept-Language: zh`.
     reason: String,
 }
 
-fn problems(refusal: &Refusal) -> Vec<Problem> {
+fn problems(refusal: &Refusal, language: Language) -> Vec<Problem> {
     let problems = refusal.data().and_then(|data| data.get("problems")?.as_array());
     let read = |problem: &Value| {
         let text = |name| problem.get(name).and_then(Value::as_str);
-        Some(Problem { field: case::camel(text("field")?), reason: case::sentence(text("reason")?) })
+        let reason = problem_text(text("reason")?, language);
+        Some(Problem { field: case::camel(text("field")?), reason: case::sentence(&reason) })
     };
     problems.into_iter().flatten().filter_map(read).collect()
 }
@@ -64,7 +65,7 @@ pub(crate) fn refused(refusal: &Refusal, reader: &Reader) -> Response {
         code: refusal.number(),
         message: refusal.for_integrator(reader.language),
         request_id: reader.request_id.clone(),
-        problems: problems(refusal),
+        problems: problems(refusal, reader.prefers()),
         present: refusal
             .data()
             .and_then(|data| data.get("present")?.as_object().cloned())

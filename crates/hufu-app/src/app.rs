@@ -267,7 +267,8 @@ impl App {
     pub async fn refresh_config(&self) -> Result<(), StartError> {
         let mut seen = self.versions.lock().await;
         let now = self.store.read(ReadVersions).await?;
-        if now.sessions != seen.sessions {
+        let sessions_ended = now.sessions != seen.sessions;
+        if sessions_ended {
             self.sessions.forget_all();
             seen.sessions = now.sessions;
         }
@@ -293,6 +294,10 @@ impl App {
         metrics::counter!("hufu_config_pools_read_total").increment(u64::try_from(pools).unwrap_or_default());
         tracing::info!(version = config.version, pools, "configuration taken up");
         self.config.store(Arc::new(config));
+        if sessions_ended {
+            // Whom an application lists was asked with the configuration before, where that made the difference.
+            self.sessions.forget_all();
+        }
         (seen.configuration, seen.unmarked) = (now.configuration, now.unmarked);
         Ok(())
     }

@@ -47,9 +47,9 @@ pub use login::entry::{BrowserLogin, FlowView, LoginAnswer, LoginDone, LoginOpti
 pub use login::flow::{FillIn, FlowAction, FlowAnswer, FlowStep, StepRefused};
 pub use origin::Origin;
 pub use people::{
-    BoundIdentity, DeletionProof, LoginName, MergePreview, MergeUndone, OwnData, OwnEvent, OwnExport,
-    OwnSession, Picture, ProfileChange, SessionView, StoredMerge, UnboundIdentities, Uploaded, UserAgent,
-    WhichIdentities, identity_id, read_user_agent,
+    BoundIdentity, ConsentView, DeletionProof, LoginName, MergePreview, MergeUndone, OwnData, OwnEvent,
+    OwnExport, OwnSession, Picture, ProfileChange, SessionView, StoredMerge, UnboundIdentities, Uploaded,
+    UserAgent, WhichIdentities, identity_id, read_user_agent,
 };
 pub use sealing_key::{KeySource, SealingKeyError, load_sealing_key};
 pub use sources::wechat::client_data::{WechatPhone, WechatPhoneOwner};

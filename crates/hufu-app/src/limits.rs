@@ -128,6 +128,9 @@ limits! {
     request_object_pause: Duration = SECOND,
     /// How long the server behind a `request_uri` may take to answer.
     request_object_wait: Duration = SECOND * 5,
+    /// Wrong client secrets and wrong client assertions, of all clients together, from one address per
+    /// [`Limits::failure_window`] before further ones only get "too often". Right ones are not counted, and still accepted.
+    client_failures_per_ip: i64 = 120,
     /// How far the time of a DPoP proof may be from the server's, in either direction.
     dpop_proof_age: Duration = MINUTE,
     /// How long a nonce for DPoP proofs is given out. It is accepted for as long again.

@@ -103,8 +103,14 @@ struct Source<'a> {
 
 impl Source<'_> {
     fn describe(&self) -> Map<String, Value> {
-        let parts =
-            [self.names(), self.rules(), self.client(), self.absent(), tabs::of(self), connections::of(self)];
+        let parts = [
+            self.names(),
+            self.rules(),
+            self.client(),
+            Self::absent(),
+            tabs::of(self),
+            connections::of(self),
+        ];
         let parts = parts.into_iter().filter_map(|part| match part {
             Value::Object(members) => Some(members),
             _ => None,
@@ -240,7 +246,7 @@ impl Source<'_> {
     }
 
     /// What this server does not have. The clients look at it all the same.
-    fn absent(&self) -> Value {
+    fn absent() -> Value {
         json!({
             "websocket": "",
             "eventSocket": "",

@@ -2,6 +2,8 @@
 
 use hufu_types::{Application, origin_of};
 
+use crate::looks::Looks;
+
 /// See the module documentation.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct About {
@@ -21,15 +23,13 @@ pub(crate) struct About {
 
 impl About {
     /// What this application shows.
-    pub(crate) fn of(application: &Application) -> Self {
+    pub(crate) fn of(application: &Application, looks: &Looks) -> Self {
         let client = &application.client;
-        let logo = application.branding.logo.as_ref().or(client.logo.as_ref());
         let initial = application.name.chars().find(|c| c.is_alphanumeric()).unwrap_or('·');
         Self {
             name: application.name.clone(),
             initial: initial.to_uppercase().collect(),
-            // Without an origin the page's policy could not name it.
-            logo: logo.filter(|logo| origin_of(logo).is_some()).cloned(),
+            logo: looks.logo().map(str::to_owned),
             policy: client.policy_uri.clone(),
             terms: client.tos_uri.clone(),
             home: client.client_uri.clone(),

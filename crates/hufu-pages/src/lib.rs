@@ -8,6 +8,7 @@
 mod about;
 pub mod dev;
 pub mod hosted;
+mod looks;
 pub mod outbox;
 pub mod session;
 

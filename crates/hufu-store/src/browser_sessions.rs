@@ -21,6 +21,10 @@ statements! {
     GET_LOCKED = "
         UPDATE browser_sessions SET last_used_at = last_used_at WHERE pool_id = $1 AND id = $2
         RETURNING user_id, created_at, expires_at, last_used_at, facts";
+    LOCK_OF_ACCOUNT = "
+        UPDATE browser_sessions SET last_used_at = last_used_at
+        WHERE pool_id = $1
+          AND user_id IN (SELECT id FROM users WHERE pool_id = $1 AND (id = $2 OR merged_into = $2))";
     EXTEND = "
         UPDATE browser_sessions
         SET last_used_at = $3, expires_at = CASE WHEN expires_at < $4 THEN $4 ELSE expires_at END
@@ -130,6 +134,12 @@ pub struct LockedBrowserSession {
     pub last_used_at: Timestamp,
     /// How and when the user authenticated.
     pub facts: Facts,
+}
+
+/// Locks the browser sessions of an account until the unit ends: no application gets a session or a code beneath them
+/// meanwhile.
+pub async fn lock_of_account(tx: &mut Tx<'_>, pool: &PoolId, account: &UserId) -> Result<(), StoreError> {
+    tx.execute(LOCK_OF_ACCOUNT, &[pool.into(), account.into()]).await.map(drop)
 }
 
 /// Reads a browser session, and locks it until the unit ends.

@@ -2,7 +2,7 @@
 
 use hufu_types::{ApplicationId, PoolId, ScopeSet, Timestamp, UserId};
 
-use crate::{Row, StoreError, Tx, resources, statements};
+use crate::{Read, Row, StoreError, Tx, resources, statements};
 
 statements! {
     GET = "
@@ -14,6 +14,11 @@ statements! {
         ON CONFLICT (pool_id, user_id, application_id) DO UPDATE
         SET scopes = excluded.scopes, claims = excluded.claims, granted_at = excluded.granted_at,
             resources = excluded.resources";
+    LIST = "
+        SELECT scopes, claims, resources, application_id, granted_at FROM consents
+        WHERE pool_id = $1 AND user_id = $2
+        ORDER BY granted_at DESC, application_id";
+    DELETE = "DELETE FROM consents WHERE pool_id = $1 AND user_id = $2 AND application_id = $3";
     DELETE_OF_USER = "DELETE FROM consents WHERE pool_id = $1 AND user_id = $2";
     DELETE_OF_APPLICATION = "DELETE FROM consents WHERE pool_id = $1 AND application_id = $2";
 }
@@ -62,6 +67,50 @@ pub async fn get(
     application: &ApplicationId,
 ) -> Result<Option<Consent>, StoreError> {
     tx.optional(GET, &[pool.into(), user.into(), application.into()], decode).await
+}
+
+/// A consent as shown to whoever gave it.
+#[derive(Clone, Debug)]
+pub struct GivenConsent {
+    /// The application.
+    pub application: ApplicationId,
+    /// What they let it have.
+    pub consent: Consent,
+    /// When they last agreed.
+    pub granted_at: Timestamp,
+}
+
+/// What an account lets applications have, the latest first.
+pub struct ListConsents {
+    /// The pool.
+    pub pool: PoolId,
+    /// The account.
+    pub user: UserId,
+}
+
+impl Read for ListConsents {
+    type Out = Vec<GivenConsent>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<GivenConsent>, StoreError> {
+        tx.all(LIST, &[(&self.pool).into(), (&self.user).into()], |row| {
+            Ok(GivenConsent {
+                consent: decode(row)?,
+                application: ApplicationId::parse(&row.get::<String>(3)?)?,
+                granted_at: Timestamp(row.get(4)?),
+            })
+        })
+        .await
+    }
+}
+
+/// Deletes what a person lets an application have. Returns whether there was something.
+pub async fn withdraw(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    user: &UserId,
+    application: &ApplicationId,
+) -> Result<bool, StoreError> {
+    Ok(tx.execute(DELETE, &[pool.into(), user.into(), application.into()]).await? > 0)
 }
 
 /// Stores what a person lets an application have.

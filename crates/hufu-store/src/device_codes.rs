@@ -1,6 +1,6 @@
 //! Device codes (RFC 8628), stored as hashes, with the user codes that belong to them.
 
-use hufu_types::{ApplicationId, BrowserSessionId, PoolId, ScopeSet, Timestamp, TokenHash};
+use hufu_types::{ApplicationId, BrowserSessionId, PoolId, ScopeSet, Timestamp, TokenHash, UserId};
 
 use crate::{Row, StoreError, Tx, resources, statements};
 
@@ -29,6 +29,12 @@ statements! {
     TAKE_OVER = "
         UPDATE device_codes SET browser_session_id = $3 WHERE pool_id = $1 AND browser_session_id = $2";
     USE = "UPDATE device_codes SET status = 'used' WHERE pool_id = $1 AND hash = $2";
+    // Nothing approved in a browser session that has ended can be used.
+    DENY_OF_ACCOUNT = "
+        UPDATE device_codes SET status = 'denied'
+        WHERE pool_id = $1 AND application_id = $3 AND status = 'approved' AND browser_session_id IN (
+            SELECT b.id FROM browser_sessions b JOIN users u ON u.pool_id = b.pool_id AND u.id = b.user_id
+            WHERE b.pool_id = $1 AND (u.id = $2 OR u.merged_into = $2))";
     SWEEP = "DELETE FROM device_codes WHERE expires_at < $1";
 }
 
@@ -40,6 +46,16 @@ pub async fn take_over(
     to: &BrowserSessionId,
 ) -> Result<(), StoreError> {
     tx.execute(TAKE_OVER, &[pool.into(), from.as_str().into(), to.as_str().into()]).await.map(drop)
+}
+
+/// Takes back what an account approved for the devices of an application, as far as they have not fetched their tokens.
+pub async fn deny_of_account(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    account: &UserId,
+    application: &ApplicationId,
+) -> Result<(), StoreError> {
+    tx.execute(DENY_OF_ACCOUNT, &[pool.into(), account.into(), application.into()]).await.map(drop)
 }
 
 /// What became of a device code.

@@ -5,6 +5,7 @@ use hufu_types::{
 };
 use serde_json::{Map, Value};
 
+use crate::browser_sessions::EndedSession;
 use crate::{Read, Row, StoreError, Tx, Write, browser_sessions, choices, flows, refresh_tokens, statements};
 
 statements! {
@@ -45,6 +46,12 @@ statements! {
           AND user_id IN (SELECT id FROM users WHERE pool_id = $1 AND (id = $2 OR merged_into = $2))
           AND expires_at > $3
         ORDER BY COALESCE(last_used_at, created_at) DESC, id DESC";
+    OF_ACCOUNT_AT = "
+        SELECT id, application_id, user_id FROM sessions
+        WHERE pool_id = $1
+          AND user_id IN (SELECT id FROM users WHERE pool_id = $1 AND (id = $2 OR merged_into = $2))
+          AND application_id = $3
+        ORDER BY id";
     TOUCH = "UPDATE sessions SET last_used_at = $3 WHERE pool_id = $1 AND id = $2";
     DELETE = "DELETE FROM sessions WHERE pool_id = $1 AND id = $2";
     DELETE_TOKENS_OF_USER = "
@@ -344,6 +351,28 @@ pub async fn end(tx: &mut Tx<'_>, pool: &PoolId, session: &SessionId) -> Result<
     lock(tx, pool, session).await?;
     refresh_tokens::revoke_family(tx, pool, session).await?;
     tx.execute(DELETE, &[pool.into(), session.into()]).await.map(drop)
+}
+
+/// Ends the sessions of an account with one application, with their refresh tokens.
+pub async fn end_at(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    account: &UserId,
+    application: &ApplicationId,
+) -> Result<Vec<EndedSession>, StoreError> {
+    let values = [pool.into(), account.into(), application.into()];
+    let ended = tx.all(OF_ACCOUNT_AT, &values, |row| {
+        Ok(EndedSession {
+            session: SessionId::parse(&row.get::<String>(0)?)?,
+            application: ApplicationId::parse(&row.get::<String>(1)?)?,
+            user: UserId::parse(&row.get::<String>(2)?)?,
+        })
+    });
+    let ended = ended.await?;
+    for EndedSession { session, .. } in &ended {
+        end(tx, pool, session).await?;
+    }
+    Ok(ended)
 }
 
 /// Ends all sessions of a user, including browser sessions. Also deletes their refresh tokens, the user's

@@ -44,12 +44,25 @@ pub async fn call_if(
     body: Option<Value>,
     if_match: Option<&str>,
 ) -> Reply {
+    let headers: Vec<_> = if_match.map(|tag| ("if-match", tag)).into_iter().collect();
+    call_with(world, key, method, path, body, &headers).await
+}
+
+/// The same, with these headers.
+pub async fn call_with(
+    world: &World,
+    key: Option<&str>,
+    method: &str,
+    path: &str,
+    body: Option<Value>,
+    headers: &[(&str, &str)],
+) -> Reply {
     let mut request = Request::builder().method(method.parse::<Method>().unwrap()).uri(path);
     if let Some(key) = key {
         request = request.header("authorization", format!("Bearer {key}"));
     }
-    if let Some(tag) = if_match {
-        request = request.header("if-match", tag);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
     }
     let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
     let answer = world.node.router.clone().oneshot(request.body(body).unwrap()).await.unwrap();

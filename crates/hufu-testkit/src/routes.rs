@@ -127,6 +127,8 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("GET", "/api/v3/me/sessions"),
     ("DELETE", "/api/v3/me/sessions"),
     ("DELETE", "/api/v3/me/sessions/{id}"),
+    ("GET", "/api/v3/me/consents"),
+    ("DELETE", "/api/v3/me/consents/{application}"),
     ("GET", "/api/v3/me/activity"),
     ("GET", "/api/v3/me/export"),
     ("GET", "/api/v3/me/merges"),

@@ -395,7 +395,8 @@ impl Default for LoginControl {
     }
 }
 
-/// How the login page of an application looks. A value that is absent is taken from the pool, then from Hufu.
+/// How hosted pages look, for an application or for a pool. A value that an application leaves out is taken from its
+/// pool, then from Hufu.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Branding {
@@ -411,12 +412,28 @@ pub struct Branding {
     /// The color theme.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub theme: Option<PageTheme>,
-    /// The language tag, unless the reader chooses another language.
+    /// The language tag, or `auto` for the browser's, unless the reader chooses another language.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub language: Option<String>,
 }
 
 impl Branding {
+    /// The language that means the browser's, also where the pool has one.
+    pub const AUTO: &str = "auto";
+
+    /// This branding, and what another one has of the keys that it leaves out. The titles are one key: those of an
+    /// application are not mixed with those of its pool.
+    #[must_use]
+    pub fn over(self, beneath: &Self) -> Self {
+        Self {
+            title: if self.title.is_empty() { beneath.title.clone() } else { self.title },
+            logo: self.logo.or_else(|| beneath.logo.clone()),
+            primary_color: self.primary_color.or_else(|| beneath.primary_color.clone()),
+            theme: self.theme.or(beneath.theme),
+            language: self.language.or_else(|| beneath.language.clone()),
+        }
+    }
+
     /// The title in this language, otherwise in English or in any language.
     pub fn title_in(&self, language: Language) -> Option<&str> {
         let of = |tag: &str| self.title.get(tag).map(String::as_str);

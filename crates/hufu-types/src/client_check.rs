@@ -156,7 +156,7 @@ impl Branding {
                 "not a color — write `#` and six digits of 0-9 and a-f, such as #1a7f5a",
             );
         }
-        if let Some(language) = self.language.as_deref().filter(|language| !is_tag(language)) {
+        if let Some(language) = self.language.as_deref().filter(|tag| *tag != Self::AUTO && !is_tag(tag)) {
             let (language, tags) = (language.escape_debug(), tags());
             let reason = format!("there are no texts in `{language}` — write auto, or one of {tags}");
             problems.add("language", reason);
@@ -513,9 +513,11 @@ mod tests {
             logo: Some("http://a.example/logo.png".to_owned()),
             primary_color: Some("#12345".to_owned()),
             theme: None,
-            language: Some("auto".to_owned()),
+            language: Some("fr".to_owned()),
         };
         assert_eq!(paths(branding.problems()), ["title.en", "title.fr", "logo", "primary_color", "language"]);
+        let auto = Branding { language: Some("auto".to_owned()), ..Branding::default() };
+        assert_eq!(auto.problems(), []);
         for (color, fits) in
             [("#1a7f5A", true), ("1a7f5a", false), ("#1a7f5g", false), ("red;}", false), ("#红红", false)]
         {

@@ -15,6 +15,12 @@ text_enum! {
         Logout = "logout",
         /// A user ended sessions, or an administrator ended them for the user.
         SessionsEnded = "sessions.ended",
+        /// A person took back what they had let an application have.
+        ConsentWithdrawn = "consent.withdrawn",
+        /// A person let a device log in, on a page.
+        DeviceApproved = "device.approved",
+        /// A person denied a device its login, on a page.
+        DeviceDenied = "device.denied",
         /// A refresh token was exchanged for new tokens.
         TokenRefreshed = "token.refreshed",
         /// A refresh token was used after it had been replaced, so its session was ended.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::application::text_enum;
-use crate::{PasswordPolicy, Phone, PoolScope, QrRules, SessionRules};
+use crate::{Branding, PasswordPolicy, Phone, PoolScope, QrRules, SessionRules};
 
 text_enum! {
     /// The type of a custom field.
@@ -110,6 +110,8 @@ pub struct PoolSettings {
     pub audit_days: u32,
     /// The scopes of the pool, beside Hufu's own. In the configuration file they are tables of their own.
     pub scopes: Vec<PoolScope>,
+    /// How the hosted pages look, where an application does not say. In the configuration file it is a table of its own.
+    pub branding: Branding,
 }
 
 impl PoolSettings {
@@ -147,6 +149,7 @@ impl Default for PoolSettings {
             deletion_grace_days: 7,
             audit_days: 180,
             scopes: Vec::new(),
+            branding: Branding::default(),
         }
     }
 }

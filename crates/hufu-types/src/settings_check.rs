@@ -116,6 +116,7 @@ impl PoolSettings {
             problems.add("audit_days", format!("out of range — write 1 to {MAX_DAYS}"));
         }
         problems.0.extend(self.scope_problems().into_iter().map(|problem| problem.within("scopes")));
+        problems.0.extend(self.branding.problems().into_iter().map(|problem| problem.within("branding")));
         problems.0
     }
 
@@ -250,33 +251,14 @@ mod tests {
 
     #[test]
     fn which_source_proves_which_field() {
-        for (kind, field, proves) in [
-            (ConnectionKind::WechatMiniProgram, MatchField::Phone, true),
-            (ConnectionKind::WechatMiniProgram, MatchField::Email, false),
-            (ConnectionKind::WechatMiniProgram, MatchField::ExternalId, false),
-            (ConnectionKind::WechatMobile, MatchField::Phone, false),
-            (ConnectionKind::WechatMobile, MatchField::Email, false),
-            (ConnectionKind::WechatMobile, MatchField::ExternalId, false),
-            (ConnectionKind::WechatMiniProgramScan, MatchField::Phone, true),
-            (ConnectionKind::WechatMiniProgramScan, MatchField::Email, false),
-            (ConnectionKind::WechatMiniProgramScan, MatchField::ExternalId, false),
-            (ConnectionKind::WechatAppLaunch, MatchField::Phone, true),
-            (ConnectionKind::WechatAppLaunch, MatchField::Email, false),
-            (ConnectionKind::WechatAppLaunch, MatchField::ExternalId, false),
-            (ConnectionKind::WechatPc, MatchField::Phone, false),
-            (ConnectionKind::WechatPc, MatchField::Email, false),
-            (ConnectionKind::WechatPc, MatchField::ExternalId, false),
-            (ConnectionKind::WechatWebpage, MatchField::Phone, false),
-            (ConnectionKind::WechatWebpage, MatchField::Email, false),
-            (ConnectionKind::WechatWebpage, MatchField::ExternalId, false),
-            (ConnectionKind::WechatOfficialAccount, MatchField::Phone, false),
-            (ConnectionKind::WechatOfficialAccount, MatchField::Email, false),
-            (ConnectionKind::WechatOfficialAccount, MatchField::ExternalId, false),
-        ] {
-            assert_eq!(field.is_proved_by(kind), proves, "{kind:?} {field:?}");
+        // WeChat confirms the phone number in a mini program, and nothing else anywhere.
+        for kind in ConnectionKind::ALL {
+            let is_mini_program = kind.as_str().starts_with("wechat:miniprogram:");
+            for field in MatchField::ALL {
+                let proves = is_mini_program && *field == MatchField::Phone;
+                assert_eq!(field.is_proved_by(*kind), proves, "{kind:?} {field:?}");
+            }
         }
-        let pairs = ConnectionKind::ALL.len() * MatchField::ALL.len();
-        assert_eq!(pairs, 21, "the table above names every pair");
         assert_eq!(ConnectionKind::WechatMiniProgram.proves(), [MatchField::Phone]);
     }
 

@@ -70,6 +70,7 @@ pub fn router(app: Arc<App>, settings: WebSettings, surfaces: impl IntoIterator<
         .into_iter()
         .fold(oidc::routes(), Router::merge)
         .layer(axum::middleware::from_fn(middleware::finish))
+        .merge(oidc::documents())
         .merge(operations::routes())
         .merge(page::routes())
         .fallback(verification::serve)

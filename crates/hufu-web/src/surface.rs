@@ -60,6 +60,8 @@ pub struct Reader {
     pub language: Language,
     /// The id of the request.
     pub request_id: String,
+    /// The header `Accept-Language`.
+    pub accepted: Option<HeaderValue>,
     /// Whether the request presents its token as `DPoP` (RFC 9449 section 7.1).
     pub uses_dpop: bool,
 }
@@ -70,9 +72,18 @@ impl Reader {
         let id = request.extensions().get::<RequestId>();
         Self {
             language: language(request.headers()),
+            accepted: request.headers().get(header::ACCEPT_LANGUAGE).cloned(),
             request_id: id.map(|id| id.0.clone()).unwrap_or_default(),
             uses_dpop: uses_dpop(request.headers()),
         }
+    }
+}
+
+impl Reader {
+    /// The language that the header `Accept-Language` prefers of ours; English if it names none.
+    pub fn prefers(&self) -> Language {
+        let accepted = self.accepted.as_ref().and_then(|value| value.to_str().ok());
+        accepted.and_then(Language::of_header).unwrap_or(Language::English)
     }
 }
 

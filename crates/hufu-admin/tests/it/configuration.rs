@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use hufu_testkit::administration::{Reply, call, call_if, key};
+use hufu_testkit::administration::{Reply, call, call_if, call_with, key};
 use hufu_testkit::{TestDatabase, on_both_engines, raw};
 use hufu_types::AdminRole;
 use serde_json::{Value, json};
@@ -43,6 +43,12 @@ impl<'w> Owner<'w> {
 
     async fn patch_if(&self, path: &str, body: Value, tag: &str) -> Reply {
         call_if(self.world, Some(&self.key), "PATCH", path, Some(body), Some(tag)).await
+    }
+
+    /// A patch by somebody who reads these languages.
+    async fn patch_in(&self, languages: &str, path: &str, body: Value) -> Reply {
+        call_with(self.world, Some(&self.key), "PATCH", path, Some(body), &[("accept-language", languages)])
+            .await
     }
 
     /// Creates an application of the shop. Returns its id and the secret that was made for it.
@@ -406,6 +412,23 @@ on_both_engines! {
         }
         assert_eq!(fields(owner.patch(&at(""), json!({ "name": null, "users": [] })).await), ["name", "users"]);
 
+        // How its pages look is one of its settings.
+        let branding = json!({ "title": { "zh-CN": "小店" }, "primaryColor": "#1a7f5a", "theme": "dark", "logo": "", "background": "" });
+        let branded = owner.patch(&at(""), json!({ "settings": { "branding": branding } })).await.is(200);
+        let branding = &branded["settings"]["branding"];
+        assert_eq!((&branding["title"], &branding["primaryColor"], &branding["logo"]),
+            (&json!({ "zh-CN": "小店" }), &"#1a7f5a".into(), &Value::Null));
+        let wrong = json!({ "css": "x", "background": "#fff", "theme": "blue", "title": { "fr": "x" }, "language": "en-GB" });
+        let reply = owner.patch(&at(""), json!({ "settings": { "branding": wrong } })).await;
+        for name in ["css", "background"] {
+            let path = format!("settings.branding.{name}");
+            let problem = reply.body["problems"].as_array().unwrap().iter().find(|problem| problem["field"] == path);
+            assert_eq!(problem.unwrap()["reason"], "not available yet — take it out", "{path}");
+        }
+        assert_eq!(fields(reply), ["background", "css", "language", "theme", "title.fr"].map(|key| format!("settings.branding.{key}")));
+        let gone = owner.patch(&at(""), json!({ "settings": { "branding": null } })).await.is(200);
+        assert_eq!(gone["settings"]["branding"]["primaryColor"], Value::Null);
+
         let pools = "/admin/v1/pools";
         let made = owner.call("POST", pools, Some(json!({ "name": "Bakery", "settings": { "registration": false } }))).await.is(201);
         let path = format!("{pools}/{}", text(&made["id"]));
@@ -462,10 +485,25 @@ on_both_engines! {
             expected.sort_unstable();
             assert_eq!(fields(reply), expected, "{patch}");
         }
-        for allowed in [json!({ "login": { "mfa": "off", "access": "everybody" }, "host": "" }), json!({ "branding": { "language": "auto", "logo": "" } })] {
+        // The same in Chinese, for whoever asks for it.
+        let wrong = json!({ "redirectUris": ["http://a.example/"], "login": { "methods": ["password"], "defaultMethod": "phone-code" }, "nmae": 1 });
+        let chinese = owner.patch_in("zh-CN,zh;q=0.9", &app(SHOP_WEB), wrong.clone()).await.is(422);
+        let reasons: Vec<_> = chinese["problems"].as_array().unwrap().iter().map(|problem| text(&problem["reason"])).collect();
+        assert_eq!(reasons, [
+            "没有这个成员：是否想写 `name`？",
+            "无效：请使用 https；http 只能用于本机（127.0.0.1、[::1]、localhost）",
+            "登录方式中没有 `phone-code`：请填写 password 之一，或将其加入 `methods`",
+        ]);
+        for other in ["en", "fr", "ja"] {
+            let english = owner.patch_in(other, &app(SHOP_WEB), wrong.clone()).await.is(422);
+            assert!(english["problems"].to_string().contains("did you mean `name`?"), "{other}: {english}");
+        }
+        for allowed in [json!({ "login": { "mfa": "off", "access": "everybody" }, "host": "" }), json!({ "branding": { "logo": "" } })] {
             assert_eq!(owner.patch(&app(SHOP_WEB), allowed).await.is(200)["revision"], before["revision"]);
         }
         assert_eq!(owner.get(&app(SHOP_WEB)).await, before);
+        let auto = owner.patch(&app(SHOP_WEB), json!({ "branding": { "language": "auto" } })).await.is(200);
+        assert_eq!(auto["branding"]["language"], "auto", "it is kept: the pool may have another one");
         let told = owner.patch(&app(SHOP_WEB), json!({ "redirectUri": "https://a.example/", "jwksUri": "https://a.example/k", "jwks": {} })).await.is(422);
         let reasons = told["problems"].to_string();
         assert!(reasons.contains("did you mean `redirectUris`?") && reasons.contains("`jwksUri`"), "{reasons}");

@@ -10,6 +10,7 @@ use serde_json::json;
 use super::AdminCaller;
 use super::search::{decode_cursor, encode_cursor, page_size};
 use super::users::{Rejection, locked};
+use crate::authorization::backchannel;
 use crate::events::{Event, Trace};
 use crate::{App, Refusal};
 
@@ -64,7 +65,7 @@ impl App {
         self.set_listed(by, pool, application, user, true).await
     }
 
-    /// Takes a user off the list, and ends their sessions of the application if it lets only listed users log in.
+    /// Takes a user off the list, and ends their sessions of the application, which is told.
     ///
     /// # Errors
     /// [`Code::NoSuchApplication`], [`Code::UserUnknown`], [`Code::MergedInto`], and the refusals of [`App::permit`].
@@ -90,7 +91,11 @@ impl App {
         self.permit(by, Permission::WriteUsers, pool).await?;
         let application = self.application_in(pool, application)?;
         let (pool, user, trace) = (pool.clone(), user.clone(), self.trace_by(pool, by));
-        let ended = self.write(SetListed { pool, application, user, listed, trace }).await??;
+        let config = self.config();
+        let found = config.application(application.as_str());
+        let is_told = found.is_some_and(|found| found.client.backchannel_logout_uri.is_some());
+        let ended = self.write(SetListed { pool, application, user, listed, is_told, trace }).await??;
+        self.jobs_waiting.notify_one();
         for session in &ended {
             self.sessions.forget(session);
         }
@@ -111,6 +116,8 @@ struct SetListed {
     application: ApplicationId,
     user: UserId,
     listed: bool,
+    /// Whether the application wants to be told of the ends of its sessions.
+    is_told: bool,
     trace: Trace,
 }
 
@@ -134,14 +141,14 @@ impl Write for SetListed {
             return Ok(Ok(ended));
         }
         if !self.listed {
-            let own = sessions::of_account(tx, pool, &user.id, now).await?;
-            for session in own.into_iter().filter(|session| session.application == self.application) {
-                sessions::end(tx, pool, &session.id).await?;
-                ended.push(session.id);
-            }
-            if !ended.is_empty() {
+            let own = sessions::end_at(tx, pool, &user.id, &self.application).await?;
+            if !own.is_empty() {
                 versions::sessions_changed(tx).await?;
             }
+            if self.is_told {
+                backchannel::tell(tx, pool, &own, now).await?;
+            }
+            ended.extend(own.into_iter().map(|ended| ended.session));
         }
         let details = json!({ "application": self.application.as_str(), "listed": self.listed });
         self.trace

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use hufu_protocol::{LogoutTokenClaims, TokenType};
-use hufu_store::jobs::{Job, NewJob};
+use hufu_store::jobs::{self, Job, NewJob};
+use hufu_store::{StoreError, Tx};
 use hufu_types::{ApplicationId, JobId, PoolId, SessionId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
@@ -28,15 +29,25 @@ struct Told {
 }
 
 /// The job that tells an application of the end of a session.
-pub(crate) fn job(
-    pool: &PoolId,
-    ended: &EndedSession,
-    id: JobId,
-    now: Timestamp,
-) -> Result<NewJob, serde_json::Error> {
+fn job(pool: &PoolId, ended: &EndedSession, id: JobId, now: Timestamp) -> Result<NewJob, serde_json::Error> {
     let EndedSession { application, session, user } = ended.clone();
     let payload = serde_json::to_vec(&Told { application, session, user })?;
     Ok(NewJob { id, kind: LOGOUT_JOB, pool: pool.clone(), payload, run_at: now })
+}
+
+/// Puts the jobs that tell an application of the ends of these sessions into the queue.
+pub(crate) async fn tell(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    ended: &[EndedSession],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    for ended in ended {
+        // A session ends once, so its id is good for the job as well.
+        let id = JobId::parse(ended.session.as_str())?;
+        jobs::enqueue(tx, &job(pool, ended, id, now)?).await?;
+    }
+    Ok(())
 }
 
 impl App {

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use hufu_protocol::unverified_subject;
-use hufu_store::rates::{self, Hit};
+use hufu_store::rates::Limit;
+use hufu_store::{StoreError, Tx, Write};
 use hufu_types::refusal::Code;
-use hufu_types::{Application, TokenAuth};
+use hufu_types::{Application, Timestamp, TokenAuth};
 
 use crate::address::network_of;
 use crate::digest::hash_token;
@@ -84,6 +85,21 @@ impl ClientCredentials {
     }
 }
 
+/// Counts a wrong secret or assertion.
+struct CountGuess {
+    guesses: Limit,
+    now: Timestamp,
+}
+
+impl Write for CountGuess {
+    /// Whether there was room for it.
+    type Out = bool;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
+        Ok(self.guesses.take(tx, self.now).await?.is_some())
+    }
+}
+
 impl App {
     /// The application of a client that authenticates as it is registered.
     ///
@@ -108,15 +124,17 @@ impl App {
             return Err(refusal);
         }
         let network = origin.ip.as_deref().map(network_of).unwrap_or_default();
-        let name = format!("client_secret:{}:{network}", application.id);
-        let window = self.limits.failure_window;
-        let hits = self.write(Hit { name, amount: 1, window, now: self.now() }).await?;
-        if hits > self.limits.login_failures_per_ip {
-            let wait = rates::wait(window, self.now());
-            let why = "wrong secrets or assertions of this client from this network";
-            return Err(Code::TooOften.retry_after(wait).because(why));
+        let guesses = Limit {
+            name: format!("client_failures:{network}"),
+            most: self.limits.client_failures_per_ip,
+            window: self.limits.failure_window,
+        };
+        let (now, wait) = (self.now(), guesses.wait(self.now()));
+        if self.write(CountGuess { guesses, now }).await? {
+            return Err(refusal);
         }
-        Err(refusal)
+        let why = "wrong secrets or assertions of clients from this network";
+        Err(Code::TooOften.retry_after(wait).because(why))
     }
 
     /// Checks what proves that the client is who it says. A public client proves nothing.

@@ -15,8 +15,8 @@ use hufu_store::refresh_tokens::NewRefreshToken;
 use hufu_store::sessions::NewSession;
 use hufu_types::refusal::Code;
 use hufu_types::{
-    Application, AuthorizationRequest, ConnectionId, Grant, OpaqueToken, Scope, ScopeSet, SessionId,
-    TokenAuth, TokenHash, TokenPurpose,
+    Application, AuthorizationRequest, BrowserSessionId, ConnectionId, Grant, OpaqueToken, Scope, ScopeSet,
+    SessionId, TokenAuth, TokenHash, TokenPurpose, UserId,
 };
 
 use self::unit::ReadDevice;
@@ -198,21 +198,32 @@ impl App {
             settings,
             extends_to: now.plus(self.limits.browser_session),
         };
-        self.answer_device(open, Some(approval), origin).await
+        self.answer_device(open, Some(approval), None, origin).await
     }
 
-    /// Denies a device its login.
+    /// Denies a device its login. `account` is the one that the page showed, if it is still in this browser.
     ///
     /// # Errors
     /// [`Code::UserCodeUnknown`] if it was answered meanwhile, or has expired.
-    pub async fn deny_device(&self, open: &OpenRequest, origin: &Origin) -> Result<(), Refusal> {
-        self.answer_device(open, None, origin).await.map(|_| ())
+    pub async fn deny_device(
+        &self,
+        open: &OpenRequest,
+        browser: &Browser,
+        account: Option<&BrowserSessionId>,
+        origin: &Origin,
+    ) -> Result<(), Refusal> {
+        let by = match account {
+            Some(account) => self.browser_account(browser, account).await?.map(|found| found.user.id),
+            None => None,
+        };
+        self.answer_device(open, None, by, origin).await.map(|_| ())
     }
 
     async fn answer_device(
         &self,
         open: &OpenRequest,
         approval: Option<Approval>,
+        denied_by: Option<UserId>,
         origin: &Origin,
     ) -> Result<Option<()>, Refusal> {
         let OpenRequest { application, request } = open;
@@ -221,6 +232,7 @@ impl App {
             user_code: user_code_of(request)?,
             application: application.id.clone(),
             approval,
+            denied_by,
             trace: self.trace(&application.pool, None, Some(&application.id), None, origin),
         };
         match self.write(unit).await? {

@@ -4,8 +4,8 @@ use hufu_protocol::ClientKeys;
 use hufu_store::config::{self, Revised};
 use hufu_store::{StoreError, Tx, removal, versions};
 use hufu_types::{
-    Application, ApplicationId, ClientSecret, ClientSettings, LoginTab, PoolId, SettingProblem, Timestamp,
-    TokenHash, TokenLifetimes,
+    Access, Application, ApplicationId, ClientSecret, ClientSettings, LoginTab, PoolId, SettingProblem,
+    Timestamp, TokenHash, TokenLifetimes,
 };
 
 use super::change::{Operation, Outcome, Rejection, created, is_expected, names_of, owned, removed};
@@ -66,6 +66,11 @@ impl Operation for PutApplication {
                     return Ok(Outcome::Done { now, changed: Vec::new() });
                 }
                 config::update_application(tx, wanted, now).await?;
+                let lists = |application: &Application| application.login.access == Access::Listed;
+                if lists(wanted) && !lists(&present.value) {
+                    // Nodes believe those whom it does not list no more.
+                    versions::sessions_changed(tx).await?;
+                }
                 (present.revision + 1, owned(changed))
             }
         };

@@ -9,8 +9,8 @@ use hufu_store::outages::Outage;
 use hufu_store::webhooks::Subscriber;
 use hufu_types::refusal::Code;
 use hufu_types::{
-    ANY_ORIGIN, Application, ApplicationId, ApplicationKind, Connection, ConnectionId, ConnectionKind,
-    Identifier, Pool, PoolId, PoolSettings, TicketKind, VerificationFile,
+    ANY_ORIGIN, Application, ApplicationId, ApplicationKind, Branding, Connection, ConnectionId,
+    ConnectionKind, Identifier, Pool, PoolId, PoolSettings, TicketKind, VerificationFile,
 };
 
 use super::shards::Shards;
@@ -248,6 +248,13 @@ impl Config {
     /// The settings of a pool.
     pub fn settings(&self, pool: &PoolId) -> Arc<PoolSettings> {
         self.pools.get(pool).map(|pool| pool.settings.clone()).unwrap_or_default()
+    }
+
+    /// How the pages of an application look: as it says itself, then as its pool does. The one place that decides it.
+    pub fn branding_of(&self, application: &Application) -> Branding {
+        let own = application.branding.clone();
+        let logo = own.logo.or_else(|| application.client.logo.clone());
+        Branding { logo, ..own }.over(&self.settings(&application.pool).branding)
     }
 
     /// The webhooks that subscribe to events of a pool.

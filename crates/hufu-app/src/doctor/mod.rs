@@ -47,6 +47,11 @@ impl App {
     #[boxed]
     pub async fn check_connection(&self, connection: &Arc<Connection>) -> Result<CheckedConnection, Refusal> {
         let mut findings = Vec::new();
+        if self.mini_program_of(connection).is_err() {
+            findings.push(Finding::new(Check::Credentials, Severity::Error, "login-mini-program-missing"));
+            findings.extend(checks::connection(self, connection).await?);
+            return Ok(CheckedConnection { connection: Arc::clone(connection), findings });
+        }
         for check in sources::kind(connection.kind).checks {
             findings.extend(check(self, connection).await?);
         }

@@ -17,6 +17,11 @@ impl Admission {
         Self { listing: is_listing.then(|| application.id.clone()) }
     }
 
+    /// Whether it depends on who logs in.
+    pub(crate) const fn asks(&self) -> bool {
+        self.listing.is_some()
+    }
+
     /// Whether an account may log in. Reads nothing where everybody may.
     pub(crate) async fn admits(
         &self,

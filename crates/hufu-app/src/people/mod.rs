@@ -7,6 +7,7 @@
 //! immediately.
 
 pub(crate) mod accounts;
+pub mod consents;
 pub mod deletion;
 pub mod export;
 pub mod holders;
@@ -21,6 +22,7 @@ pub(crate) mod uploads;
 mod user_agent;
 pub mod ways_in;
 
+pub use consents::ConsentView;
 pub use deletion::DeletionProof;
 pub use export::OwnExport;
 pub use export::unit::OwnData;

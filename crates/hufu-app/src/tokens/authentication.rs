@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use async_recursion::async_recursion as boxed;
 use hufu_protocol::{Audience, Confirmation, Expectation, TokenType, verify};
-use hufu_store::sessions::{GetSession, Session, Touch};
+use hufu_store::sessions::{self, Session, Touch};
+use hufu_store::{Read, StoreError, Tx, application_users};
 use hufu_types::refusal::Code;
 use hufu_types::{
-    Action, Application, ApplicationId, Grant, PoolId, Scope, ScopeSet, SessionId, Thumbprint, Timestamp,
-    UserId,
+    Access, Action, Application, ApplicationId, Grant, PoolId, Scope, ScopeSet, SessionId, Thumbprint,
+    Timestamp, UserId,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -58,6 +59,33 @@ impl SessionCache {
         self.forgotten.fetch_add(1, Ordering::SeqCst);
         self.entries.invalidate_all();
     }
+}
+
+/// Reads a session; `None` if it was ended, or if its application lists whom it lets log in, and does not list the
+/// account.
+struct GetAdmitted {
+    pool: PoolId,
+    session: SessionId,
+    /// The applications of the pool that do.
+    listing: Vec<ApplicationId>,
+}
+
+impl Read for GetAdmitted {
+    type Out = Option<Session>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<Session>, StoreError> {
+        let Self { pool, session, listing } = self;
+        let Some(found) = sessions::get(tx, pool, session).await? else { return Ok(None) };
+        let is_admitted = !listing.contains(&found.application)
+            || application_users::has(tx, pool, &found.application, &found.account).await?;
+        Ok(is_admitted.then_some(found))
+    }
+}
+
+/// The applications that let only those log in whom they list.
+fn listing(applications: &[Arc<Application>]) -> Vec<ApplicationId> {
+    let listing = applications.iter().filter(|application| application.login.access == Access::Listed);
+    listing.map(|application| application.id.clone()).collect()
 }
 
 /// An authenticated request of a user.
@@ -392,7 +420,10 @@ impl App {
             session
         } else {
             let forgotten = self.sessions.forgotten.load(Ordering::SeqCst);
-            let unit = GetSession { pool: pool.clone(), session: id.clone() };
+            // After the line above: a configuration that is replaced meanwhile invalidates what is read with it.
+            let config = self.config();
+            let listing = config.of_pool(pool).map(|pool| listing(pool.applications())).unwrap_or_default();
+            let unit = GetAdmitted { pool: pool.clone(), session: id.clone(), listing };
             let session = Arc::new(self.read(unit).await?.ok_or(Code::NotLoggedIn)?);
             self.sessions.insert(id, session.clone(), forgotten);
             session

@@ -3,10 +3,10 @@
 //! belong to it.
 
 use hufu_store::browser_sessions::{self, BrowserSession, EndedSession, NewBrowserSession};
-use hufu_store::{Read, StoreError, Tx, Write, jobs};
+use hufu_store::{Read, StoreError, Tx, Write};
 use hufu_types::{
-    Action, Application, ApplicationId, BrowserSessionId, JobId, OpaqueToken, PoolId, SessionId,
-    SessionRules, Timestamp, TokenHash, TokenPurpose, UserId,
+    Action, Application, ApplicationId, BrowserSessionId, OpaqueToken, PoolId, SessionId, SessionRules,
+    Timestamp, TokenHash, TokenPurpose, UserId,
 };
 use serde_json::json;
 
@@ -164,11 +164,9 @@ impl Write for EndBrowserSession {
             return Ok(Vec::new());
         };
         let sessions: Vec<&str> = ended.iter().map(|ended| ended.session.as_str()).collect();
-        for ended in ended.iter().filter(|ended| self.told.contains(&ended.application)) {
-            // A session ends once, so its id is good for the job as well.
-            let id = JobId::parse(ended.session.as_str())?;
-            jobs::enqueue(tx, &backchannel::job(&self.pool, ended, id, self.trace.at)?).await?;
-        }
+        let told: Vec<EndedSession> =
+            ended.iter().filter(|ended| self.told.contains(&ended.application)).cloned().collect();
+        backchannel::tell(tx, &self.pool, &told, self.trace.at).await?;
         let details = json!({ "browser_session": self.id.as_str(), "sessions": sessions });
         let event = Event::of(Action::Logout, &self.account).with(details);
         self.trace.recorder().record(tx, &self.pool, event).await?;

@@ -28,6 +28,7 @@ use crate::authorization::dpop::{Binding, Presented, unbound};
 use crate::configuration::ApplicationHint;
 use crate::digest::hash_token;
 use crate::events::Actor;
+use crate::login::Admission;
 use crate::{App, Origin, Refusal};
 use authentication::{Bearer, Needs};
 use refresh::AddRefreshToken;
@@ -346,6 +347,7 @@ impl App {
             expires_at: now.plus(application.lifetimes.refresh_token),
             grace: self.limits.refresh_grace,
             rules: settings.session,
+            admission: Admission::of(application),
             trace: self.trace(&application.pool, None, Some(&application.id), None, origin),
         };
         match self.write(rotation).await? {
@@ -370,6 +372,10 @@ impl App {
             }
             Rotation::NotGranted => Err(Code::TargetInvalid.because("the resource was not granted")),
             Rotation::Unknown => Err(Code::GrantInvalid.into()),
+            Rotation::NotListed(session) => {
+                self.sessions.forget(&session);
+                Err(Code::GrantInvalid.because("the application does not list the account any more"))
+            }
             Rotation::Reused(session) => {
                 self.sessions.forget(&session);
                 tracing::warn!(%session, application = %application.id, "a refresh token was used twice: its session is ended");

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use hufu_store::refresh_tokens::{self, NewRefreshToken, RefreshToken};
 use hufu_store::{StoreError, Tx, Write, sessions, users};
+use hufu_types::refusal::Code;
 use hufu_types::{
     Action, ApplicationId, PoolId, ScopeSet, SessionId, SessionRules, Thumbprint, Timestamp, TokenAuth,
     TokenHash, User,
@@ -16,6 +17,7 @@ use super::sessions::end;
 use crate::authorization::dpop::renewing_key;
 use crate::authorization::resources::are_granted;
 use crate::events::{Event, Trace};
+use crate::login::Admission;
 
 /// Exchanges a refresh token for a new one.
 pub struct Rotate {
@@ -39,6 +41,8 @@ pub struct Rotate {
     pub grace: Duration,
     /// How long sessions live.
     pub rules: SessionRules,
+    /// Whom the application lets log in.
+    pub admission: Admission,
     /// Where the request comes from, and when.
     pub trace: Trace,
 }
@@ -63,6 +67,9 @@ pub enum Rotation {
     NotGranted,
     /// The application has no such token, it has expired, or its session has ended.
     Unknown,
+    /// The application lets only those log in whom it lists, and does not list the account any more: its session has
+    /// ended.
+    NotListed(SessionId),
     /// It was already used. Its whole family is revoked, and the session has ended.
     Reused(SessionId),
 }
@@ -72,7 +79,8 @@ impl Write for Rotate {
 
     /// Two that present one token never share a transaction: the second has to see that it was used.
     fn group(&self) -> Option<u64> {
-        self.trace.subscribers.is_empty().then(|| group_key(&self.pool, &self.presented))
+        let may_share = self.trace.subscribers.is_empty() && !self.admission.asks();
+        may_share.then(|| group_key(&self.pool, &self.presented))
     }
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Rotation, StoreError> {
@@ -91,6 +99,14 @@ impl Write for Rotate {
         let Some(account) = users::get(tx, pool, &details.account).await? else {
             return Ok(Rotation::Unknown);
         };
+        if !self.admission.admits(tx, pool, &account.id).await? {
+            sessions::end(tx, pool, &token.session).await?;
+            let code = Code::NotListed.number();
+            let event = Event { code, ..Event::of(Action::TokenRefreshed, &account.id) };
+            let event = event.with(json!({ "session": token.session.as_str() }));
+            self.trace.recorder().record(tx, pool, event).await?;
+            return Ok(Rotation::NotListed(token.session));
+        }
         // A token that comes back too late ends its session, whatever the request asks for.
         let may_come_back = token.used_at.is_none_or(|used_at| now <= used_at.plus(self.grace));
         if may_come_back && !are_granted(&self.resources, &token.resources) {

@@ -1,5 +1,6 @@
 //! Applying a declarative file to a database.
 
+mod branding;
 mod clients;
 mod extras;
 mod operations;

@@ -134,7 +134,7 @@ fn exchange(code: &str, refresh: &str) -> ExchangeCode {
         pool: pool(),
         application: application(),
         code: hash(code),
-        redirect_uri: REDIRECT.to_owned(),
+        redirect_uri: Some(REDIRECT.to_owned()),
         verifier: Some(VERIFIER.to_owned()),
         key: None,
         resources: Vec::new(),
@@ -211,7 +211,7 @@ on_both_engines! {
             ("no verifier", |e| e.verifier = None, true),
             ("another verifier", |e| e.verifier = Some("a".repeat(43)), true),
             ("the challenge as verifier", |e| e.verifier = Some(CHALLENGE.to_owned()), true),
-            ("another redirect URI", |e| e.redirect_uri = format!("{REDIRECT}/"), true),
+            ("another redirect URI", |e| e.redirect_uri = Some(format!("{REDIRECT}/")), true),
         ];
         for (number, (what, change, is_spent)) in wrong.into_iter().enumerate() {
             let code = format!("c{number}");
@@ -390,6 +390,7 @@ on_both_engines! {
             expires_at: NOW.plus(seconds(DAY)),
             grace: seconds(30),
             rules: SessionRules::default(),
+            admission: Admission::default(),
             trace: trace(NOW.plus(seconds(2))),
         };
         for wrong in [None, Some(TokenAuth::None), Some(TokenAuth::Post)] {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use hufu_app::administration;
 use hufu_app::credentials::locks::Name;
+use hufu_app::login::Admission;
 use hufu_app::people::merging::unit::{Merge, Merged, UndoMerge, Undone};
 use hufu_app::people::names::unit::{NameUnbound, UnbindMergedName};
 use hufu_app::people::status::SetStatus;
@@ -234,6 +235,7 @@ on_both_engines! {
             expires_at: NOW.plus(seconds(86_400)),
             grace: seconds(30),
             rules: SessionRules::default(),
+            admission: Admission::default(),
             trace: trace(NOW.plus(seconds(5))),
         };
         match store.write(rotate).await.unwrap() {

@@ -1,6 +1,6 @@
 //! Rotation of refresh tokens, and revocation of the family if a token is reused.
 
-use hufu_app::login::LoggedIn;
+use hufu_app::login::{Admission, LoggedIn};
 use hufu_app::people::status::SetStatus;
 use hufu_app::tokens::{RevokeToken, RevokedToken, Rotate, Rotation};
 use hufu_store::Store;
@@ -33,6 +33,7 @@ fn rotation(presented: &str, successor: &str, now: Timestamp) -> Rotate {
         successor: hash(successor),
         expires_at: now.plus(seconds(30 * DAY)),
         grace: seconds(30),
+        admission: Admission::default(),
         rules: SessionRules { idle: seconds(30 * DAY), life: seconds(365 * DAY) },
         trace: trace(now),
     }

@@ -4,6 +4,7 @@
 //! docs/personal.md describes it.
 
 mod account;
+mod consents;
 mod data;
 mod identities;
 mod merges;
@@ -29,6 +30,8 @@ pub(crate) fn routes() -> Routes {
         .route("/api/v3/me/identities/{id}", open(delete(identities::unbind)))
         .route("/api/v3/me/sessions", open(get(sessions::list).delete(sessions::end_all)))
         .route("/api/v3/me/sessions/{id}", open(delete(sessions::end_one)))
+        .route("/api/v3/me/consents", open(get(consents::list)))
+        .route("/api/v3/me/consents/{application}", open(delete(consents::withdraw)))
         .route("/api/v3/me/activity", open(get(data::activity)))
         .route("/api/v3/me/export", open(get(data::export)))
         .route("/api/v3/me/merges", open(get(merges::list).post(merges::merge)))

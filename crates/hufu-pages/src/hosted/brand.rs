@@ -1,32 +1,29 @@
-//! The style sheet of an application's color: the variables that the design language documents, and nothing else.
+//! The style sheet of a brand's color: the variables that the design language documents, and nothing else.
 //! One color is configured. The others are derived from it, so that text on it and links in it can be read on light
 //! and on dark ground.
 
 use std::fmt::Write as _;
 
-use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use hufu_types::Application;
+use hufu_types::Branding;
 use hufu_web::request::Path;
-use hufu_web::server::{self, Routes};
+use hufu_web::server::Routes;
 
 pub(super) fn routes() -> Routes {
     Routes::new().route("/assets/brand/{file}", get(style_sheet))
 }
 
-/// The address of an application's style sheet, if it has a color. It changes with the color, so that it can be cached.
-pub(super) fn address(application: &Application) -> Option<String> {
-    let color = Color::parse(application.branding.primary_color.as_deref()?)?;
-    Some(format!("/assets/brand/{}.css?color={}", application.id, color.hex()))
+/// The address of the style sheet, if the branding has a color. It names the color alone, so that it can be cached.
+pub(crate) fn address(branding: &Branding) -> Option<String> {
+    let color = Color::parse(branding.primary_color.as_deref()?)?;
+    Some(format!("/assets/brand/{}.css", color.hex()))
 }
 
-async fn style_sheet(State(shared): server::State, Path(file): Path<String>) -> Response {
-    let config = shared.app.config();
-    let application = file.strip_suffix(".css").and_then(|id| config.application(id));
-    let color = application.and_then(|application| application.branding.primary_color.as_deref());
-    let Some(color) = color.and_then(Color::parse) else { return StatusCode::NOT_FOUND.into_response() };
+async fn style_sheet(Path(file): Path<String>) -> Response {
+    let color = file.strip_suffix(".css").and_then(|hex| Color::parse(&format!("#{hex}")));
+    let Some(color) = color else { return StatusCode::NOT_FOUND.into_response() };
     let mut response = variables(color).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/css; charset=utf-8"));

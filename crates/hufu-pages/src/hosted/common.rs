@@ -12,16 +12,17 @@ use hufu_app::sources::BrowserKind;
 use hufu_app::{App, LoginAnswer, LoginDone, Origin, Refusal};
 use hufu_types::flow::RequestedTokens;
 use hufu_types::refusal::{Code, Reason};
-use hufu_types::{Agreement, Application, Email, Language, PageTheme, PoolSettings, User};
+use hufu_types::{Agreement, Application, Email, Language, PoolSettings, User};
 use hufu_web::oidc::{browser, outcome};
-use hufu_web::page::{FieldErrors, Page, Policy, Theme, View, Viewer, pause, respond};
+use hufu_web::page::{FieldErrors, Page, Policy, View, Viewer, pause, respond};
 use hufu_web::request::Head;
 use hufu_web::server::Shared;
 use hufu_web::surface;
 use serde::Deserialize;
 
-use super::{TEXTS, brand};
+use super::TEXTS;
 use crate::about::About;
+use crate::looks::Looks;
 
 /// What a form or a query says, in its order.
 #[derive(Default, Deserialize)]
@@ -131,16 +132,8 @@ impl Visit {
 
     fn sealed(caller: Caller, viewer: &Viewer, open: OpenRequest, sealed: String) -> Self {
         let Caller { shared, browser, origin, kind, is_paused } = caller;
-        let branding = &open.application.branding;
-        let asked = open.request.ui_locales.as_deref().unwrap_or_default();
-        let language = asked.split_whitespace().find_map(Language::of_tag);
-        let language = language.or_else(|| branding.language.as_deref().and_then(Language::of_tag));
-        let theme = branding.theme.map(|theme| match theme {
-            PageTheme::Auto => Theme::Auto,
-            PageTheme::Light => Theme::Light,
-            PageTheme::Dark => Theme::Dark,
-        });
-        let viewer = viewer.clone().on_page_of(language, theme);
+        let looks = Looks::of(&shared.app, &open.application);
+        let viewer = looks.on(viewer.clone(), open.request.ui_locales.as_deref());
         let origin = Origin { browser: Some(viewer.browser_mark()), ..origin };
         Self { shared, viewer, open, browser, origin, kind, is_paused, sealed }
     }
@@ -198,12 +191,11 @@ impl Visit {
     /// What surrounds the page: the application's name and looks.
     pub(super) fn frame(&self) -> Frame {
         let application = self.application();
-        let branding = &application.branding;
-        let about = About::of(application);
+        let looks = Looks::of(self.app(), application);
+        let about = About::of(application, &looks);
         Frame {
             name: application.name.clone(),
-            title: branding.title_in(self.language()).map(str::to_owned),
-            style: brand::address(application),
+            title: looks.title_in(self.language()).map(str::to_owned),
             request: self.sealed.clone(),
             policy: Policy {
                 form_origins: self.form_origins(),
@@ -353,8 +345,6 @@ pub(super) struct Frame {
     pub(super) title: Option<String>,
     /// What the application shows of itself.
     pub(super) about: About,
-    /// The address of the style sheet with the application's color.
-    pub(super) style: Option<String>,
     /// The sealed request, for the forms.
     pub(super) request: String,
     pub(super) policy: Policy,

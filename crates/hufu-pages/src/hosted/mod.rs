@@ -5,7 +5,7 @@
 //! - `login`, `register`, `forgot`, and `go_on`: a login that waits for a step. `connections`: a login that
 //!   sends the browser to a source and back.
 
-mod brand;
+pub(crate) mod brand;
 mod common;
 mod connections;
 mod fields;

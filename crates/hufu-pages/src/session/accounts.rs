@@ -14,6 +14,7 @@ use hufu_web::server::Shared;
 use serde::Deserialize;
 
 use super::{Asker, Shown, State, TEXTS, go_on, session_id};
+use crate::looks::Looks;
 
 #[derive(Template)]
 #[template(path = "session/accounts.html")]
@@ -71,12 +72,16 @@ async fn page(shared: &Shared, asker: &Asker, request: Option<String>) -> Result
         Some(open) => vec![open.application.pool.clone()],
         None => asker.browser.pools(),
     };
+    let viewer = match &open {
+        Some(open) => asker.for_request(&Looks::of(&shared.app, &open.application), open),
+        None => Looks::of_pools(&shared.app, &pools).on(asker.viewer.clone(), None),
+    };
     let mut accounts: Vec<BrowserAccount> = Vec::new();
     for pool in pools {
         accounts.extend(shared.app.browser_accounts(&pool, &asker.browser).await?);
     }
     Ok(respond(&AccountsPage {
-        view: asker.viewer.view(&TEXTS),
+        view: viewer.view(&TEXTS),
         request,
         redirect_uri: open.as_ref().map(|open| open.request.redirect_uri.clone()),
         application: open.as_ref().map(|open| open.application.name.clone()),

@@ -18,6 +18,7 @@ use serde::Deserialize;
 
 use super::{Asker, Shown, State, TEXTS, go_on, session_id};
 use crate::about::About;
+use crate::looks::Looks;
 
 #[derive(Template)]
 #[template(path = "session/consent.html")]
@@ -88,12 +89,15 @@ async fn page(shared: &Shared, asker: &Asker, query: ConsentQuery) -> Result<Res
     // Whatever became of the login meanwhile: if nothing is left to ask, this leads on.
     match shared.app.authorize(&open, &asker.browser, &given, &asker.origin).await? {
         Next::Consent { account, scopes, resources, claims } => {
-            let view = asker.viewer.view(&TEXTS);
+            let looks = Looks::of(&shared.app, &open.application);
+            let viewer = asker.for_request(&looks, &open);
+            let view = viewer.view(&TEXTS);
             let settings = shared.app.config().settings(&open.application.pool);
-            let mut all = asked(&view, asker.viewer.language(), &scopes, &resources, &settings);
+            let mut all = asked(&view, viewer.language(), &scopes, &resources, &settings);
             let claim = |name| Asked { icon: "document", sentence: view.t("consent-claim"), name };
             all.extend(claims.into_iter().map(claim));
-            Ok(respond(&consent_page(view, request, &open, Shown::of(&account), all)))
+            let about = About::of(&open.application, &looks);
+            Ok(respond(&consent_page(view, request, &open, about, Shown::of(&account), all)))
         }
         next => outcome::next(shared, &asker.viewer, &open, next),
     }
@@ -103,6 +107,7 @@ fn consent_page(
     view: View,
     request: String,
     open: &OpenRequest,
+    about: About,
     account: Shown,
     asked: Vec<Asked>,
 ) -> ConsentPage {
@@ -114,7 +119,7 @@ fn consent_page(
         request,
         redirect_uri: of.redirect_uri.clone(),
         application: application.name.clone(),
-        about: About::of(application),
+        about,
         description: application.client.description.clone(),
         host,
         account,

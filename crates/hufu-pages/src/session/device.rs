@@ -19,6 +19,7 @@ use serde::Deserialize;
 use super::consent::{Asked, asked as asked_for};
 use super::{Asker, Shown, State, TEXTS, go_on, session_id};
 use crate::about::About;
+use crate::looks::Looks;
 
 /// Where the code is typed.
 #[derive(Template)]
@@ -97,8 +98,12 @@ pub(super) struct DoneQuery {
     denied: Option<String>,
 }
 
-pub(super) async fn enter(viewer: Viewer, Query(query): Query<EntryForm>) -> Response {
-    entry(&viewer, query.user_code, None)
+pub(super) async fn enter(
+    Extract(shared): State,
+    viewer: Viewer,
+    Query(query): Query<EntryForm>,
+) -> Response {
+    entry(&shared, &viewer, query.user_code, None)
 }
 
 pub(super) async fn entered(
@@ -112,7 +117,7 @@ pub(super) async fn entered(
         let open = shared.app.find_device(&form.user_code, &asker.origin).await?;
         go_on(&shared, &asker, &open, &asker.browser, &Given::default()).await
     };
-    found.await.unwrap_or_else(|refusal| again(&asker, form.user_code, &refusal))
+    found.await.unwrap_or_else(|refusal| again(&shared, &asker, form.user_code, &refusal))
 }
 
 pub(super) async fn ask(
@@ -123,7 +128,9 @@ pub(super) async fn ask(
     Query(query): Query<ConfirmQuery>,
 ) -> Response {
     let asker = Asker::new(viewer, &headers, &head, &shared);
-    asked(&shared, &asker, query).await.unwrap_or_else(|refusal| again(&asker, String::new(), &refusal))
+    asked(&shared, &asker, query)
+        .await
+        .unwrap_or_else(|refusal| again(&shared, &asker, String::new(), &refusal))
 }
 
 async fn asked(shared: &Shared, asker: &Asker, query: ConfirmQuery) -> Result<Response, Refusal> {
@@ -135,15 +142,16 @@ async fn asked(shared: &Shared, asker: &Asker, query: ConfirmQuery) -> Result<Re
         Next::Device(account) => {
             let device = shared.app.device_asked(&open).await?;
             let OpenRequest { application, .. } = &open;
-            let view = asker.viewer.view(&TEXTS);
+            let looks = Looks::of(&shared.app, application);
+            let viewer = asker.for_request(&looks, &open);
+            let (view, language) = (viewer.view(&TEXTS), viewer.language());
             let settings = shared.app.config().settings(&application.pool);
-            let language = asker.viewer.language();
             Ok(respond(&ConfirmPage {
                 asked: asked_for(&view, language, &device.scopes, &device.resources, &settings),
                 view,
                 request,
                 application: application.name.clone(),
-                about: About::of(application),
+                about: About::of(application, &looks),
                 description: application.client.description.clone(),
                 user_code: device.user_code,
                 account: Shown::of(&account),
@@ -160,7 +168,9 @@ pub(super) async fn answer(
     Submitted { viewer, form }: Submitted<ConfirmForm>,
 ) -> Response {
     let asker = Asker::new(viewer, &headers, &head, &shared);
-    answered(&shared, &asker, &form).await.unwrap_or_else(|refusal| again(&asker, String::new(), &refusal))
+    answered(&shared, &asker, &form)
+        .await
+        .unwrap_or_else(|refusal| again(&shared, &asker, String::new(), &refusal))
 }
 
 async fn answered(shared: &Shared, asker: &Asker, form: &ConfirmForm) -> Result<Response, Refusal> {
@@ -175,19 +185,21 @@ async fn answered(shared: &Shared, asker: &Asker, form: &ConfirmForm) -> Result<
             }
         }
         (None, Some(_)) => {
-            shared.app.deny_device(&open, &asker.origin).await?;
+            let account = session_id(&form.account).ok();
+            shared.app.deny_device(&open, &asker.browser, account.as_ref(), &asker.origin).await?;
             Ok(outcome::redirect("/device/done?denied=1"))
         }
         _ => Err(Code::FormIncomplete.into()),
     }
 }
 
-pub(super) async fn done(viewer: Viewer, Query(query): Query<DoneQuery>) -> Response {
+pub(super) async fn done(Extract(shared): State, viewer: Viewer, Query(query): Query<DoneQuery>) -> Response {
+    let viewer = Looks::of_pools(&shared.app, &[]).on(viewer, None);
     respond(&DonePage { view: viewer.view(&TEXTS), is_denied: query.denied.is_some() })
 }
 
 /// The page where the code is typed, with what was wrong: from there everything begins anew.
-fn again(asker: &Asker, typed: String, refusal: &Refusal) -> Response {
+fn again(shared: &Shared, asker: &Asker, typed: String, refusal: &Refusal) -> Response {
     if refusal.code().is_internal() {
         return asker.refuse(refusal);
     }
@@ -196,12 +208,12 @@ fn again(asker: &Asker, typed: String, refusal: &Refusal) -> Response {
     let advice = refusal.for_person(language);
     let between = if language == Language::English { " " } else { "" };
     let sentences: Vec<_> = std::iter::once(advice.sentence).chain(advice.actions).collect();
-    let page = entry(&asker.viewer.clone().at("/device"), typed, Some(sentences.join(between)));
+    let page = entry(shared, &asker.viewer.clone().at("/device"), typed, Some(sentences.join(between)));
     (surface::status_of(refusal.code()), page).into_response()
 }
 
-fn entry(viewer: &Viewer, typed: String, wrong: Option<String>) -> Response {
-    let view = viewer.view(&TEXTS);
+fn entry(shared: &Shared, viewer: &Viewer, typed: String, wrong: Option<String>) -> Response {
+    let view = Looks::of_pools(&shared.app, &[]).on(viewer.clone(), None).view(&TEXTS);
     let mut errors = FieldErrors::default();
     if let Some(sentence) = wrong {
         errors.note("user_code", sentence);

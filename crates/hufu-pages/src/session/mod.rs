@@ -20,6 +20,8 @@ use hufu_web::page::{Viewer, refused_page};
 use hufu_web::request::Head;
 use hufu_web::server::{Routes, Shared};
 
+use crate::looks::Looks;
+
 /// The texts of these pages.
 pub static TEXTS: LazyLock<Texts> = LazyLock::new(|| {
     Texts::new(&[
@@ -82,6 +84,11 @@ impl Asker {
     pub(crate) fn new(viewer: Viewer, headers: &HeaderMap, head: &Head, shared: &Shared) -> Self {
         let origin = Origin { browser: Some(viewer.browser_mark()), ..head.origin() };
         Self { browser: browser::read(headers, shared), viewer, origin }
+    }
+
+    /// The asker as the reader of a page about this request. `Looks` are those of its application.
+    pub(crate) fn for_request(&self, looks: &Looks, open: &OpenRequest) -> Viewer {
+        looks.on(self.viewer.clone(), open.request.ui_locales.as_deref())
     }
 
     pub(crate) fn refuse(&self, refusal: &Refusal) -> Response {

@@ -15,6 +15,7 @@ use hufu_web::server::Shared;
 use serde::Deserialize;
 
 use super::{Asker, Shown, State, TEXTS};
+use crate::looks::Looks;
 
 /// Asks whether the person wants to log out.
 #[derive(Template)]
@@ -106,14 +107,14 @@ async fn ask(shared: &Shared, asker: &Asker, list: Vec<(String, String)>) -> Res
         LogoutAsked::Ends(accounts) => end(shared, asker, logout, &accounts).await,
         // Nobody is logged in. Nothing shows that an application asks, so the person follows the link or does not.
         LogoutAsked::Question(accounts) if accounts.is_empty() => Ok(respond(&SignedOutPage {
-            view: asker.viewer.view(&TEXTS),
+            view: view_of(shared, asker, &logout),
             application: logout.application.as_ref().map(|application| application.name.clone()),
             frames: Vec::new(),
             redirect: logout.redirect,
             goes_on: false,
         })),
         LogoutAsked::Question(accounts) => Ok(respond(&QuestionPage {
-            view: asker.viewer.view(&TEXTS),
+            view: view_of(shared, asker, &logout),
             application: logout.application.as_ref().map(|application| application.name.clone()),
             accounts: accounts.iter().map(Shown::of).collect(),
             parameters: NAMES
@@ -123,6 +124,15 @@ async fn ask(shared: &Shared, asker: &Asker, list: Vec<(String, String)>) -> Res
             redirect: logout.redirect,
         })),
     }
+}
+
+/// The view of a page about this logout.
+fn view_of(shared: &Shared, asker: &Asker, logout: &LogoutRequest) -> View {
+    let looks = match &logout.application {
+        Some(application) => Looks::of(&shared.app, application),
+        None => Looks::of_pools(&shared.app, &asker.browser.pools()),
+    };
+    looks.on(asker.viewer.clone(), None).view(&TEXTS)
 }
 
 /// The published clients' logout names its application `app_id`.
@@ -145,7 +155,7 @@ async fn end(
     let mut response = match &logout.redirect {
         Some(redirect) if done.frames.is_empty() => outcome::redirect(redirect),
         redirect => respond(&SignedOutPage {
-            view: asker.viewer.view(&TEXTS),
+            view: view_of(shared, asker, &logout),
             application: logout.application.as_ref().map(|application| application.name.clone()),
             frames: done.frames.clone(),
             redirect: redirect.clone(),
@@ -198,7 +208,7 @@ async fn confirmed(shared: &Shared, asker: &Asker, form: Answer) -> Result<Respo
 }
 
 /// The page on its own, as a bookmark or after a reload.
-pub(super) async fn done(viewer: Viewer) -> Response {
-    let view = viewer.view(&TEXTS);
+pub(super) async fn done(Extract(shared): State, viewer: Viewer) -> Response {
+    let view = Looks::of_pools(&shared.app, &[]).on(viewer, None).view(&TEXTS);
     respond(&SignedOutPage { view, application: None, frames: Vec::new(), redirect: None, goes_on: false })
 }

@@ -301,6 +301,8 @@ codes! {
     FieldNotEditable(field) => 2461, 403, "field-not-editable", "not-permitted";
     /// The account has no active session with this id.
     SessionUnknown => 2462, 404, "session-unknown", "session-unknown";
+    /// The account has not agreed to anything for this application.
+    ConsentUnknown => 2640, 404, "consent-unknown", "consent-unknown";
     /// The account has no merge with this id.
     MergeUnknown => 2463, 404, "merge-unknown", "not-found";
     /// The merge has already been undone.

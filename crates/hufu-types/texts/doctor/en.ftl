@@ -3,6 +3,9 @@
 
 ## The findings of checks
 
+login-mini-program-missing = The connection has no mini program of its own, and the instance has none either.
+    .breaks = Every login through this connection.
+    .mend = Enter app_id and app_secret in the connection, or set [wechat.default_mini_program] in hufu.toml.
 credentials-fine = WeChat accepts AppID and AppSecret.
 app-token-fine = The app token is there; it ends in { $minutes } minutes.
 unreachable = WeChat cannot be reached: { $reason }
@@ -32,9 +35,6 @@ connection-unused = No enabled application uses the connection.
     .breaks = Nobody can log in through it.
     .mend = Name it under `connections` of an application.
 connection-used = Used by { $applications }.
-no-mini-program = The connection has no mini program of its own, and this server has none to lend.
-    .breaks = Nobody can log in through it.
-    .mend = Set app_id and app_secret of your own mini program, or ask the operator for [wechat.default_mini_program].
 out-of-service = Since { $since } WeChat has been refusing this app, so its logins are refused at once.
     .breaks = Every login through this connection; other ways to log in go on.
     .mend = Read the notice in 微信公众平台 › 通知中心. Hufu notices by itself when WeChat serves the app again.

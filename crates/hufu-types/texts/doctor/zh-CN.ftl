@@ -2,6 +2,9 @@
 
 ## 检查结果
 
+login-mini-program-missing = 该连接没有自己的小程序，实例也没有设置。
+    .breaks = 该连接的所有登录。
+    .mend = 请在连接中填写 app_id 和 app_secret，或在 hufu.toml 中设置 [wechat.default_mini_program]。
 credentials-fine = 微信接受该 AppID 和 AppSecret。
 app-token-fine = access_token 可用，还剩 { $minutes } 分钟。
 unreachable = 无法连接微信：{ $reason }
@@ -31,9 +34,6 @@ connection-unused = 没有已启用的应用使用该连接。
     .breaks = 无法通过它登录。
     .mend = 请在应用的 connections 中加上它。
 connection-used = 使用它的应用：{ $applications }。
-no-mini-program = 该连接没有自己的小程序，服务器也没有可用的默认小程序。
-    .breaks = 无法通过它登录。
-    .mend = 请填写自己小程序的 app_id 和 app_secret，或请运维人员配置 [wechat.default_mini_program]。
 out-of-service = 自 { $since } 起微信拒绝为该应用服务，因此它的登录会被立即拒绝。
     .breaks = 该连接的所有登录；其他登录方式不受影响。
     .mend = 请查看微信公众平台 › 通知中心。微信恢复服务后 Hufu 会自动发现。

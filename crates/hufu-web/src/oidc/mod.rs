@@ -49,10 +49,16 @@ pub(crate) fn routes() -> Routes {
         .route("/oidc/device/auth", to_applications(post(device::start)))
         .route("/oidc/me", to_applications(get(userinfo::by_header).post(userinfo::by_form)))
         .route("/oidc/token/introspection", to_applications(post(introspection::introspect)))
-        .route("/oidc/token/revocation", to_applications(post(revocation::revoke)))
-        .route("/oidc/.well-known/openid-configuration", open(get(discovery::discovery)))
-        .route("/oidc/.well-known/jwks.json", open(get(jwks::jwks)));
+        .route("/oidc/token/revocation", to_applications(post(revocation::revoke)));
     refusing(routes.merge(unserved("/oidc", Code::PathUnknown)), oauth)
         .route("/.well-known/openid-configuration", open(get(discovery::elsewhere)))
         .merge(routes_of(&[&outcome::SENDS_ITSELF]))
+}
+
+/// The documents: read from memory, so that nothing is left undone when a client goes away.
+pub(crate) fn documents() -> Routes {
+    let documents = Routes::new()
+        .route("/oidc/.well-known/openid-configuration", open(get(discovery::discovery)))
+        .route("/oidc/.well-known/jwks.json", open(get(jwks::jwks)));
+    refusing(documents, oauth)
 }

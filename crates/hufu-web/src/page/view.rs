@@ -8,6 +8,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
+use hufu_html::Escaped;
 use hufu_types::refusal::Argument;
 use hufu_types::{Language, Texts, Timestamp, TokenHash};
 
@@ -36,6 +37,8 @@ pub struct Viewer {
     chose_language: bool,
     /// What the reader chose, or the page for them.
     theme: Option<Theme>,
+    /// The address of a style sheet that the page has of its own.
+    sheet: Option<String>,
     path: String,
     query: Option<String>,
     request_id: String,
@@ -78,6 +81,7 @@ impl Viewer {
             has_language: chosen.is_some(),
             chose_language: language::asked(uri.query()).is_some(),
             theme: Theme::chosen(headers),
+            sheet: None,
             path: own_path(uri.path()),
             query: uri.query().map(str::to_owned),
             request_id: extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default(),
@@ -97,6 +101,12 @@ impl Viewer {
     pub fn on_page_of(self, language: Option<Language>, theme: Option<Theme>) -> Self {
         let language = language.filter(|_| !self.has_language).unwrap_or(self.language);
         Self { language, theme: self.theme.or(theme), ..self }
+    }
+
+    /// The same reader on pages with one more style sheet. `address` is a path of this server.
+    #[must_use]
+    pub fn with_sheet(self, address: Option<String>) -> Self {
+        Self { sheet: address, ..self }
     }
 
     /// The same reader at another address, to which the links of the page lead back. A page that answers a form has the
@@ -313,8 +323,10 @@ impl View {
 
     /// Links to the style sheets of a page: the base one, then the given ones.
     pub fn styles(&self, sheets: &[&Asset]) -> Safe<String> {
-        let sheets = [&super::BASE].into_iter().chain(sheets.iter().copied());
-        let links = sheets.map(|sheet| format!("<link rel=\"stylesheet\" href=\"{}\">\n", sheet.path()));
+        let sheets = [&super::BASE].into_iter().chain(sheets.iter().copied()).map(|sheet| sheet.path());
+        let sheets = sheets.chain(self.viewer.sheet.clone());
+        let links =
+            sheets.map(|address| format!("<link rel=\"stylesheet\" href=\"{}\">\n", Escaped(&address)));
         Safe(links.collect::<Vec<_>>().concat())
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use axum::Router;
-use axum::http::{StatusCode, header};
+use axum::http::{Method, StatusCode, header};
 use axum::routing::get;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -290,14 +290,32 @@ on_both_engines! {
         assert!(!is_accepted(&world, &signer.sign(&other)).await);
     }
 
-    async fn failed_assertions_are_counted_like_wrong_secrets(database) {
+    async fn failed_assertions_and_wrong_secrets_are_counted_together(database) {
         let (signer, stranger) = (Signer::new("first"), Signer::new("first"));
-        let world = Plan::new().limits(|limits| limits.login_failures_per_ip = 3).build(database).await;
-        world.reconfigure(&signing(&inline(&[signer.jwk()]))).await;
+        let world = Plan::new().limits(|limits| limits.client_failures_per_ip = 3).build(database).await;
+        let counter = "  name = \"Shop counter\"\n";
+        let confidential = "  token_auth = \"client_secret_basic\"\n  secret = \"0123456789abcdef0123456789abcdef\"\n";
+        let file = signing(&inline(&[signer.jwk()])).replace(counter, &format!("{counter}{confidential}"));
+        world.reconfigure(&file).await;
         let forged = stranger.sign(&claims(&world, "forged"));
-        for _ in 0..3 {
+        // Whoever is right is not counted.
+        for number in 0..5 {
+            assert!(is_accepted(&world, &signer.sign(&claims(&world, &format!("right-{number}")))).await);
+        }
+        for _ in 0..2 {
             own_token(world.nobody(), &forged).await.oauth_error("invalid_client");
         }
+        let wrong_secret = || async {
+            let basic = format!("Basic {}", STANDARD.encode(format!("{SHOP_BARE}:{}", "x".repeat(32))));
+            let body = b"grant_type=client_credentials".to_vec();
+            let caller = world.nobody().header("authorization", &basic);
+            caller.send(Method::POST, TOKEN, "application/x-www-form-urlencoded", body).await
+        };
+        wrong_secret().await.oauth_error("invalid_client");
+        let often = wrong_secret().await;
+        assert_eq!(often.status, 429, "{often}");
+        let buckets = "SELECT COALESCE(MAX(hits), 0) FROM rate_buckets WHERE name LIKE 'client_failures:%'";
+        assert_eq!(raw::number(world.database(), buckets).await, 3);
         let often = own_token(world.nobody(), &forged).await;
         assert_eq!(often.status, 429, "{often}");
         // Those of others are not, and neither is the client itself.

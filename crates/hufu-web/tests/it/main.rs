@@ -4,6 +4,7 @@
 mod client_keys;
 mod cross_origin;
 mod dpop;
+mod ended;
 mod input;
 mod pairwise;
 mod registration;

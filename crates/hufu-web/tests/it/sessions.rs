@@ -304,7 +304,8 @@ on_both_engines! {
 #[test]
 fn too_little_scope_is_said_as_the_standard_wants() {
     let refusal = Code::InsufficientScope.with("scope", "profile");
-    let reader = Reader { language: Language::English, request_id: String::new(), uses_dpop: false };
+    let reader =
+        Reader { language: Language::English, request_id: String::new(), accepted: None, uses_dpop: false };
     let answer = oauth(&refusal, &reader);
     assert_eq!(answer.status(), 403);
     let challenge = &answer.headers()["www-authenticate"];

@@ -4,7 +4,7 @@ use axum::http::header;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hufu_app::authorization::{Browser, Given, Next, OpenRequest};
-use hufu_app::{Evidence, LoginAnswer, Origin, PhoneUse, SourceLogin};
+use hufu_app::{Evidence, LoginAnswer, Origin, PhoneUse, Refusal, SourceLogin};
 use hufu_testkit::TestDatabase;
 use hufu_types::flow::RequestedTokens;
 use hufu_types::{BrowserSessionId, PoolId};
@@ -158,7 +158,7 @@ impl Site {
     }
 
     #[track_caller]
-    fn parameter(answer: &Answer, name: &str) -> String {
+    pub(crate) fn parameter(answer: &Answer, name: &str) -> String {
         let all = Self::answered(answer);
         let found = all.iter().find(|(own, _)| own == name).unwrap_or_else(|| panic!("no {name}: {all:?}"));
         found.1.clone()
@@ -235,22 +235,34 @@ impl Site {
         (scopes.to_string(), resources.iter().map(|api| api.name.clone()).collect())
     }
 
-    /// Bob agrees on the consent page.
-    pub(crate) async fn agree(&self, open: &OpenRequest) {
+    /// Bob agrees on the consent page. Returns the code.
+    pub(crate) async fn agree(&self, open: &OpenRequest) -> String {
         let given = Given { account: Some(self.session.clone()), consented: true };
         let next =
             self.world.node.app.authorize(open, &self.browser, &given, &Origin::default()).await.unwrap();
         let Next::Respond(response) = next else { panic!("{next:?}") };
         let code = response.get("code").unwrap();
         self.world.secret(code);
+        code.to_owned()
     }
 
     /// Bob approves the device that shows this code.
     pub(crate) async fn approve(&self, user_code: &str) {
+        assert_eq!(self.try_approve(user_code).await.unwrap(), Some(()));
+    }
+
+    pub(crate) async fn try_approve(&self, user_code: &str) -> Result<Option<()>, Refusal> {
         let (app, origin) = (&self.world.node.app, Origin::default());
         let open = app.find_device(user_code, &origin).await.unwrap();
         let given = Given { account: Some(self.session.clone()), consented: true };
-        assert_eq!(app.approve_device(&open, &self.browser, &given, &origin).await.unwrap(), Some(()));
+        app.approve_device(&open, &self.browser, &given, &origin).await
+    }
+
+    /// Bob denies it.
+    pub(crate) async fn deny(&self, user_code: &str) {
+        let (app, origin) = (&self.world.node.app, Origin::default());
+        let open = app.find_device(user_code, &origin).await.unwrap();
+        app.deny_device(&open, &self.browser, Some(&self.session), &origin).await.unwrap();
     }
 }
 

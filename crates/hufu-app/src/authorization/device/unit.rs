@@ -9,9 +9,10 @@ use hufu_store::rates::Limit;
 use hufu_store::refresh_tokens::{self, NewRefreshToken};
 use hufu_store::sessions::{self, Beneath, NewSession};
 use hufu_store::{Read, StoreError, Tx, Write, browser_sessions};
+use hufu_types::refusal::Code;
 use hufu_types::{
     Action, ApplicationId, BrowserSessionId, Facts, PoolId, PoolSettings, Scope, ScopeSet, SessionId,
-    Timestamp, TokenHash, User,
+    Timestamp, TokenHash, User, UserId,
 };
 use serde_json::{Map, json};
 
@@ -128,8 +129,10 @@ pub struct AnswerDevice {
     pub user_code: TokenHash,
     /// The application.
     pub application: ApplicationId,
-    /// Who approves it. Nobody denies it.
+    /// Who approves it. Nothing denies it.
     pub approval: Option<Approval>,
+    /// The account that denies it, if the browser has it.
+    pub denied_by: Option<UserId>,
     /// Where the answer comes from, and when.
     pub trace: Trace,
 }
@@ -168,10 +171,15 @@ impl Write for AnswerDevice {
         let (pool, now) = (&self.pool, self.trace.at);
         let asked = device_codes::get_pending(tx, pool, &self.user_code, &self.application, now).await?;
         let Some(asked) = asked else { return Ok(DeviceAnswered::Gone) };
+        let scopes = asked.scopes.to_string();
+        let mut by = self.denied_by.clone();
         if let Some(Approval { browser, stores_consent, settings, admission, extends_to }) = &self.approval {
             let found = logged_in(tx, pool, browser, settings, now).await?;
             let Some((session, account)) = found else { return Ok(DeviceAnswered::NeedsLogin) };
             if !admission.admits(tx, pool, &account.id).await? {
+                let code = Code::NotListed.number();
+                let event = Event { code, ..Event::of(Action::DeviceApproved, &account.id) };
+                self.trace.recorder().record(tx, pool, event).await?;
                 return Ok(DeviceAnswered::NotListed);
             }
             let extends_to = (*extends_to).min(settings.session.latest_end(session.created_at));
@@ -183,11 +191,18 @@ impl Write for AnswerDevice {
                 let before = before.unwrap_or_default();
                 agree(tx, pool, &account.id, &self.application, &wanted, before, now).await?;
             }
+            by = Some(account.id);
         }
         let browser = self.approval.as_ref().map(|approval| &approval.browser);
         let is_first =
             device_codes::decide(tx, pool, &self.user_code, &self.application, browser, now).await?;
-        Ok(if is_first { DeviceAnswered::Done } else { DeviceAnswered::Gone })
+        if !is_first {
+            return Ok(DeviceAnswered::Gone);
+        }
+        let action = if browser.is_some() { Action::DeviceApproved } else { Action::DeviceDenied };
+        let event = Event { action, code: 0, user: by.as_ref(), details: json!({ "scopes": scopes }) };
+        self.trace.recorder().record(tx, pool, event).await?;
+        Ok(DeviceAnswered::Done)
     }
 }
 

@@ -19,9 +19,9 @@ use std::time::Duration;
 
 use hufu_connect::{MailSettings, SmsSettings, Templates};
 use hufu_types::{
-    ApplicationId, ApplicationKind, Association, ConnectionExtras, ConnectionKind, ConnectionSettings, Email,
-    Identifier, OpenPlatform, Phone, PoolId, PoolSettings, SigningAlgorithm, TokenLifetimes, UserId,
-    Username,
+    ApplicationId, ApplicationKind, Association, Branding, ConnectionExtras, ConnectionKind,
+    ConnectionSettings, Email, Identifier, OpenPlatform, Phone, PoolId, PoolSettings, SigningAlgorithm,
+    TokenLifetimes, UserId, Username,
 };
 use secrecy::SecretString;
 use toml::de::DeTable;
@@ -49,8 +49,11 @@ pub struct DesiredPool {
     pub id: PoolId,
     /// The name.
     pub name: String,
-    /// The settings, `[user_pool.settings]`. Left unchanged if the file has none. They are without the scopes.
+    /// The settings, `[user_pool.settings]`. Left unchanged if the file has none. They are without the scopes
+    /// and the branding.
     pub settings: Option<PoolSettings>,
+    /// How the hosted pages look, `[user_pool.branding]`. Left unchanged if the file has none.
+    pub branding: Option<Branding>,
     /// The scopes, `[[user_pool.scope]]`, in the order of the file.
     pub scopes: Vec<DesiredScope>,
     /// How it sends e-mail, `[user_pool.email]`.

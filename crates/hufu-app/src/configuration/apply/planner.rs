@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 
 use hufu_store::config::StoredConnection;
 use hufu_types::{
-    ApplicationId, ConnectionId, ConnectionKind, Identifier, PoolId, PoolSettings, User, UserId,
+    ApplicationId, Branding, ConnectionId, ConnectionKind, Identifier, PoolId, PoolSettings, User, UserId,
 };
 
 use self::applications::Order;
@@ -184,15 +184,22 @@ impl<'a> PoolPlanner<'a> {
         }
         // They have lines of their own.
         changed.retain(|name| name != "settings.scopes");
+        for name in changed.iter_mut().filter(|name| *name == "settings.branding") {
+            "branding".clone_into(name);
+        }
         if !changed.is_empty() {
             return Line {
                 action: PlanAction::Change,
                 text: format!("{text}: {} changed", changed.join(", ")),
             };
         }
-        let beside_scopes = PoolSettings { scopes: Vec::new(), ..present.settings.clone() };
-        if self.desired.settings.is_none() && beside_scopes != PoolSettings::default() {
+        let beside =
+            PoolSettings { scopes: Vec::new(), branding: Branding::default(), ..present.settings.clone() };
+        if self.desired.settings.is_none() && beside != PoolSettings::default() {
             self.line(PlanAction::LeftAlone, "settings".to_owned());
+        }
+        if self.desired.branding.is_none() && present.settings.branding != Branding::default() {
+            self.line(PlanAction::LeftAlone, "branding".to_owned());
         }
         Line { action: PlanAction::Unchanged, text }
     }

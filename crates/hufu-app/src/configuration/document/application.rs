@@ -164,9 +164,6 @@ impl EditApplication {
         take_empty(&mut document, &CLIENT);
         if let Some(Json::Object(branding)) = document.get_mut("branding") {
             take_empty(branding, OWN.member("branding").unwrap_or(&Shape::Any));
-            if branding.get("language").is_some_and(|language| language == "auto") {
-                branding.remove("language");
-            }
         }
         reading.prune_members(shape(), &mut document, "");
         let given = take_text(&mut document, SECRET);
@@ -246,6 +243,6 @@ fn references(
 }
 
 /// Takes out empty texts, which mean none, as in the file.
-fn take_empty(document: &mut Document, shape: &Shape) {
+pub(super) fn take_empty(document: &mut Document, shape: &Shape) {
     document.retain(|name, value| value != "" || shape.member(name).is_none());
 }

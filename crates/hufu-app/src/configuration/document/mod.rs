@@ -202,6 +202,7 @@ impl Reading {
         let table = match path {
             "settings" => "the settings of a user pool",
             "branding" => "the branding of an application",
+            "settings.branding" => "the branding of a user pool",
             _ => self.what,
         };
         if NOT_YET.contains(&(table, name)) {

@@ -6,9 +6,11 @@ use hufu_store::config;
 use hufu_store::{StoreError, Tx};
 use hufu_types::{Pool, PoolId, PoolSettings, SettingProblem, Timestamp};
 use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 
 use super::super::change::{Operation, Outcome, Rejection, is_expected};
 use super::super::pools::PutPool;
+use super::application::take_empty;
 use super::{Document, Edit, Reading, Shape, complete, object_of};
 
 #[derive(Default, Serialize, Deserialize)]
@@ -69,6 +71,12 @@ impl Operation for EditPool {
         let mut reading = Reading::new("a user pool");
         let mut document =
             self.edit.over(present.as_ref().map(|present| show(&present.value)).unwrap_or_default());
+        let of_branding = OWN.member("settings").and_then(|settings| settings.member("branding"));
+        if let Some(Json::Object(branding)) =
+            document.get_mut("settings").and_then(|it| it.get_mut("branding"))
+        {
+            take_empty(branding, of_branding.unwrap_or(&Shape::Any));
+        }
         reading.prune_members(&OWN, &mut document, "");
         let own: Own = reading.read(&OWN, document, "");
         reading.label("name", &own.name);

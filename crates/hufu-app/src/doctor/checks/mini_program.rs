@@ -11,9 +11,8 @@ use crate::doctor::finding::{Check, Finding, Severity};
 pub(crate) fn is_mini_program<'a>(app: &'a App, connection: &'a Connection) -> Checking<'a> {
     Box::pin(async move {
         const KIND: &str = "kind-mini-program";
-        // Without a mini program there is nothing to ask, which the check of the credentials says.
-        let Ok(own) = app.mini_program_of(connection) else { return Ok(Vec::new()) };
-        let outcome = app.wechat.code_to_session(&own, NO_CODE, budget(app)).await;
+        let outcome =
+            app.wechat.code_to_session(&app.mini_program_of(connection)?, NO_CODE, budget(app)).await;
         Ok(match accepted(outcome) {
             Ok(()) => vec![Finding::ok(Check::KindOfApp, "kind-of-app-fine").naming("kind", KIND)],
             Err(error) => other_kind(app, connection, KIND, &error).await,
@@ -24,8 +23,8 @@ pub(crate) fn is_mini_program<'a>(app: &'a App, connection: &'a Connection) -> C
 /// Whether the mini program may ask for phone numbers.
 pub(crate) fn phone_numbers<'a>(app: &'a App, connection: &'a Connection) -> Checking<'a> {
     Box::pin(async move {
-        let Ok(own) = app.mini_program_of(connection) else { return Ok(Vec::new()) };
-        let outcome = app.wechat.phone_number(&own, NO_CODE, None, budget(app)).await;
+        let outcome =
+            app.wechat.phone_number(&app.mini_program_of(connection)?, NO_CODE, None, budget(app)).await;
         Ok(match accepted(outcome) {
             Ok(()) => vec![Finding::ok(Check::Phone, "phone-fine")],
             Err(error) if error.errcode() == Some(48001) => {
@@ -42,13 +41,18 @@ pub(crate) fn phone_numbers<'a>(app: &'a App, connection: &'a Connection) -> Che
 /// Whether the mini program is published, by drawing a code of its first page.
 pub(crate) fn published<'a>(app: &'a App, connection: &'a Connection) -> Checking<'a> {
     Box::pin(async move {
-        let (scene, page, env_version) = (NO_CODE, None, EnvVersion::Release);
-        let code = CodeImage { scene, page, env_version, width: SMALLEST_CODE };
-        let Ok(own) = app.mini_program_of(connection) else { return Ok(Vec::new()) };
-        Ok(match app.wechat.code_image(&own, &code, budget(app)).await {
+        let page = connection.settings.text("page").filter(|page| !page.is_empty());
+        let env_version = match connection.settings.text("env_version") {
+            Some("trial") => EnvVersion::Trial,
+            Some("develop") => EnvVersion::Develop,
+            _ => EnvVersion::Release,
+        };
+        let code = CodeImage { scene: NO_CODE, page, env_version, width: SMALLEST_CODE };
+        Ok(match app.wechat.code_image(&app.mini_program_of(connection)?, &code, budget(app)).await {
             Ok(_) => vec![Finding::ok(Check::Published, "published-fine")],
             Err(error) if error.errcode().is_some_and(|code| UNPUBLISHED.contains(&code)) => {
-                let finding = Finding::new(Check::Published, Severity::Warning, "published-not");
+                let key = if page.is_some() { "page-unpublished" } else { "published-not" };
+                let finding = Finding::new(Check::Published, Severity::Warning, key);
                 vec![finding.answered(&error)]
             }
             // There is no token, which another check says.

@@ -10,7 +10,6 @@ use hufu_types::{Connection, IdentityKind};
 use hufu_wechat::{Budget, Error};
 
 use super::finding::{Check, Finding, Severity};
-use crate::sources::wechat::credentials;
 use crate::{App, Refusal, sources};
 
 pub(crate) use addresses::{message_url, server_domains, verification_file, webpage_domain, website_domain};
@@ -42,15 +41,11 @@ impl Probe {
     /// # Errors
     /// What WeChat has against the app.
     pub(crate) async fn ask(self, app: &App, connection: &Connection) -> Result<(), Error> {
+        // Without a mini program of the instance, WeChat cannot be asked.
+        let of = app.mini_program_of(connection).map_err(|_| Error::token_budget_exhausted())?;
         match self {
-            Self::AppToken => {
-                // A server that has lost its own mini program says so at each login: there is nothing to ask.
-                let Ok(own) = app.mini_program_of(connection) else { return Ok(()) };
-                app.app_tokens.fetched(&own, false, budget(app)).await.map(drop)
-            }
-            Self::SnsCode => {
-                accepted(app.wechat.user_authorization(&credentials(connection), NO_CODE, budget(app)).await)
-            }
+            Self::AppToken => app.app_tokens.fetched(&of, false, budget(app)).await.map(drop),
+            Self::SnsCode => accepted(app.wechat.user_authorization(&of, NO_CODE, budget(app)).await),
         }
     }
 }
@@ -97,10 +92,7 @@ pub(crate) fn connection<'a>(app: &'a App, connection: &'a Connection) -> Checki
 /// checked only if there is one.
 pub(crate) fn app_token<'a>(app: &'a App, connection: &'a Connection) -> Checking<'a> {
     Box::pin(async move {
-        let Ok(own) = app.mini_program_of(connection) else {
-            return Ok(vec![Finding::new(Check::Credentials, Severity::Error, "no-mini-program")]);
-        };
-        let held = match app.app_tokens.fetched(&own, false, budget(app)).await {
+        let held = match app.app_tokens.fetched(&app.mini_program_of(connection)?, false, budget(app)).await {
             Ok(held) => held,
             Err(error) => return Ok(vec![Finding::failed(app, Check::Credentials, &error)]),
         };
@@ -135,7 +127,8 @@ async fn sns_credentials(
     connection: &Connection,
     kind: &'static str,
 ) -> Result<Vec<Finding>, Refusal> {
-    let outcome = app.wechat.user_authorization(&credentials(connection), NO_CODE, budget(app)).await;
+    let outcome =
+        app.wechat.user_authorization(&app.mini_program_of(connection)?, NO_CODE, budget(app)).await;
     let Err(error) = accepted(outcome) else {
         app.mark_available(connection).await?;
         return Ok(vec![
@@ -157,11 +150,8 @@ async fn other_kind(app: &App, connection: &Connection, kind: &'static str, erro
     if !error.errcode().is_some_and(|code| OTHER_KIND.contains(&code)) {
         return Vec::new();
     }
-    let held = match app.mini_program_of(connection) {
-        Ok(own) => app.app_tokens.held(&own, budget(app)).await.is_ok(),
-        Err(_) => false,
-    };
-    if !held {
+    let Ok(of) = app.mini_program_of(connection) else { return Vec::new() };
+    if app.app_tokens.held(&of, budget(app)).await.is_err() {
         return Vec::new();
     }
     let finding = Finding::new(Check::KindOfApp, Severity::Error, "kind-of-app-wrong");

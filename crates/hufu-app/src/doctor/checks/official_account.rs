@@ -6,7 +6,6 @@ use hufu_wechat::Endpoint;
 use super::{Checking, NO_CODE, accepted, budget, other_kind};
 use crate::App;
 use crate::doctor::finding::{Check, Finding, Severity};
-use crate::sources::wechat::credentials;
 use crate::sources::wechat::official_account::ACCOUNT;
 
 /// WeChat's answer to an account that is not verified, or of a kind without this permission.
@@ -17,7 +16,7 @@ const NOT_PERMITTED: i64 = 48001;
 pub(crate) fn may_ask_about_followers<'a>(app: &'a App, connection: &'a Connection) -> Checking<'a> {
     Box::pin(async move {
         const KIND: &str = "kind-official-account";
-        let outcome = app.wechat.follower(&credentials(connection), NO_CODE, budget(app)).await;
+        let outcome = app.wechat.follower(&app.mini_program_of(connection)?, NO_CODE, budget(app)).await;
         Ok(match accepted(outcome) {
             Ok(()) => vec![Finding::ok(Check::KindOfApp, "kind-of-app-fine").naming("kind", KIND)],
             Err(error) if error.errcode() == Some(NOT_PERMITTED) => {

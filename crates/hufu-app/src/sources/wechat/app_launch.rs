@@ -2,7 +2,7 @@
 //! is the connection's own, or the instance's.
 
 use super::{app_id_field, app_secret_field, default, mini_program};
-use crate::doctor::checks::{self, Probe};
+use crate::doctor::checks::Probe;
 use crate::sources::{Field, Form, Kind, Start, Text};
 
 /// The definition of this kind.
@@ -13,15 +13,7 @@ pub(crate) const KIND: Kind = Kind {
     prove: |app, attempt| Box::pin(mini_program::prove(app, attempt)),
     probe: Probe::AppToken,
     has_app_tokens: true,
-    checks: &[
-        checks::app_token,
-        checks::connection,
-        checks::is_mini_program,
-        checks::server_domains,
-        checks::published,
-        checks::union_ids,
-        checks::phone_numbers,
-    ],
+    checks: mini_program::CHECKS,
 };
 
 const OF_APP: Text = Text {

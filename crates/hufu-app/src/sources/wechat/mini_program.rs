@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::exchange::{Record, SpentCode, check_code, wechat_refusal};
 use super::{app_id_field, app_secret_field, identity, profile};
-use crate::doctor::checks::{self, Probe};
+use crate::doctor::checks::{self, ConnectionCheck, Probe};
 use crate::failures::LoginFailure;
 use crate::sources::{Attempt, Evidence, Field, Kind, PhoneEvidence, Proved, SealedData, Start, Text};
 use crate::{App, Refusal};
@@ -27,16 +27,19 @@ pub(crate) const KIND: Kind = Kind {
     prove: |app, attempt| Box::pin(prove(app, attempt)),
     probe: Probe::AppToken,
     has_app_tokens: true,
-    checks: &[
-        checks::app_token,
-        checks::connection,
-        checks::is_mini_program,
-        checks::server_domains,
-        checks::published,
-        checks::union_ids,
-        checks::phone_numbers,
-    ],
+    checks: CHECKS,
 };
+
+/// What can be checked about a mini program.
+pub(super) const CHECKS: &[ConnectionCheck] = &[
+    checks::app_token,
+    checks::connection,
+    checks::is_mini_program,
+    checks::server_domains,
+    checks::published,
+    checks::union_ids,
+    checks::phone_numbers,
+];
 
 const HINT: Text = Text {
     zh: "微信公众平台 › 小程序 › 开发管理 › 开发设置",

@@ -6,7 +6,7 @@ use hufu_wechat::{Budget, CodeImage, EnvVersion};
 
 use super::exchange::wechat_refusal;
 use super::{APP_ID, app_id_field, app_secret_field, default, mini_program};
-use crate::doctor::checks::{self, Probe};
+use crate::doctor::checks::Probe;
 use crate::sources::{Field, Form, Kind, QrCodes, Start, Text};
 use crate::tickets::QrPicture;
 use crate::{App, Refusal};
@@ -23,15 +23,7 @@ pub(crate) const KIND: Kind = Kind {
     prove: |app, attempt| Box::pin(mini_program::prove(app, attempt)),
     probe: Probe::AppToken,
     has_app_tokens: true,
-    checks: &[
-        checks::app_token,
-        checks::connection,
-        checks::is_mini_program,
-        checks::server_domains,
-        checks::published,
-        checks::union_ids,
-        checks::phone_numbers,
-    ],
+    checks: mini_program::CHECKS,
 };
 
 const HINT: Text = Text {

@@ -146,8 +146,8 @@ on_both_engines! {
         assert_eq!((world.exchanges(), world.rows("users").await), (0, 1));
         let config = world.node.app.config();
         let connection = config.connection(&hufu_types::ConnectionId::parse(&connection(&world)).unwrap()).unwrap();
-        let findings = world.node.app.check_connection(connection).await;
-        assert!(findings[0].fault.as_ref().is_some_and(|fault| fault.number() == 2577), "{findings:?}");
+        let checked = world.node.app.check_connection(connection).await.unwrap();
+        assert_eq!(checked.findings[0].key, "login-mini-program-missing", "{checked:?}");
     }
 
     async fn the_clients_read_what_to_launch(database) {

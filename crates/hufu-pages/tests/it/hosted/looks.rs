@@ -4,7 +4,7 @@ use hufu_testkit::on_both_engines;
 use hufu_testkit::world::SHOP_WEB;
 use hufu_types::{Language, PageTheme};
 
-use super::{Site, authorization};
+use super::{BACK, Site, authorization};
 use crate::samples::well_formed;
 
 on_both_engines! {
@@ -32,7 +32,7 @@ on_both_engines! {
         let plain = site.browser().begin().await;
         assert!(plain.header("content-security-policy").contains("img-src 'self' data:;"));
         assert!(!plain.text().contains("/assets/brand/"));
-        assert_eq!(site.browser().open(&format!("/assets/brand/{SHOP_WEB}.css")).await.status, 404);
+        assert_eq!(site.browser().open("/assets/brand/red.css").await.status, 404);
         site.change(|application| {
             let branding = &mut application.branding;
             branding.title = [("en".to_owned(), "The <Shop>".to_owned()), ("ja".to_owned(), "店".to_owned())].into();
@@ -60,6 +60,51 @@ on_both_engines! {
         assert!(browser.begin().await.text().contains("<html lang=\"en\" data-theme=\"light\">"));
         let asked = site.browser().follow(&authorization("&ui_locales=fr%20zh-TW")).await.text();
         assert!(asked.contains("<html lang=\"zh-TW\""), "{asked}");
+    }
+
+    async fn the_pool_decides_where_the_application_does_not(database) {
+        let site = Site::new(database).await;
+        site.world.reconfigure_with(
+            "name = \"Shop\"\n",
+            "name = \"Shop\"\n  [user_pool.branding]\n  title = { en = \"All shops\", ja = \"店\" }\n  logo = \"https://img.example.com/pool.png\"\n  primary_color = \"#b23a1e\"\n  theme = \"dark\"\n  language = \"ja\"\n",
+        ).await;
+        site.change(|application| application.client.redirect_uris = vec![BACK.to_owned()]).await;
+        let mut browser = site.browser();
+        let page = browser.begin().await;
+        let text = page.text();
+        assert!(text.contains("<html lang=\"ja\" data-theme=\"dark\">") && text.contains("<h1>店</h1>"), "{text}");
+        assert!(text.contains("src=\"https://img.example.com/pool.png\""), "{text}");
+        assert!(page.header("content-security-policy").contains("img-src 'self' data: https://img.example.com;"));
+        assert!(text.contains("href=\"/assets/brand/b23a1e.css\""), "{text}");
+        assert!(browser.open("/assets/brand/b23a1e.css").await.text().contains("--hufu-brand: #b23a1e;"));
+
+        // The other pages of the pool, too: about a request, and about nobody's.
+        site.change(|application| application.login.consent = true).await;
+        site.person("ann").await;
+        let mut ann = site.browser();
+        let answer = ann.log_in("ann").await;
+        let consent = ann.go(answer).await.text();
+        assert!(consent.contains("/consent") && consent.contains("/assets/brand/b23a1e.css"), "{consent}");
+        assert!(consent.contains("<html lang=\"ja\" data-theme=\"dark\">"), "{consent}");
+        assert!(consent.contains("src=\"https://img.example.com/pool.png\""), "{consent}");
+        for path in ["/accounts", "/oidc/session/end"] {
+            let page = ann.open(path).await.text();
+            assert!(page.contains("data-theme=\"dark\"") && page.contains("/assets/brand/b23a1e.css"), "{path}: {page}");
+        }
+        // This instance has more than one pool: a page that names none looks like none.
+        assert!(!ann.open("/device").await.text().contains("/assets/brand/"));
+
+        // The application's own go first, key by key; its titles are one key, its logo as a client is its own as well.
+        site.change(|application| {
+            application.client.logo = Some("https://own.example.com/logo.png".to_owned());
+            application.branding.title = [("zh-CN".to_owned(), "小店".to_owned())].into();
+            application.branding.theme = Some(PageTheme::Auto);
+            application.branding.language = Some("auto".to_owned());
+        }).await;
+        let text = site.browser().begin().await.text();
+        assert!(text.contains("<html lang=\"en\"") && !text.contains("data-theme=\"dark\""), "{text}");
+        assert!(text.contains("<h1>小店</h1>") && text.contains("src=\"https://own.example.com/logo.png\""), "{text}");
+        assert!(text.contains("/assets/brand/b23a1e.css"), "{text}");
     }
 
     async fn a_page_keeps_its_request_in_another_language(database) {

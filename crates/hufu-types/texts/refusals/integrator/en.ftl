@@ -142,6 +142,7 @@ existence-hidden = This user pool does not reveal which accounts exist: ask the 
 login-too-old = For security, this requires a login within the last { $minutes } minutes: log in again, then retry.
 field-not-editable = Only administrators can change the field { $field }: leave it out.
 session-unknown = There is no such session, or it has ended: read the list again.
+consent-unknown = The account has not agreed to anything for this application, or withdrew it: read the list again.
 merge-unknown = There is no such merge: check its id.
 merge-already-undone = This merge has already been undone: there is nothing to undo.
 merge-too-old = The merge is too old to be undone: the accounts stay one.

@@ -142,6 +142,7 @@ existence-hidden = 该用户池不允许查询账号是否存在：请联系管�
 login-too-old = 为了账号安全，该操作要求 { $minutes } 分钟内登录过：请重新登录后再试。
 field-not-editable = 字段 { $field } 只能由管理员修改：请去掉该字段后重试。
 session-unknown = 登录会话不存在或已结束：请刷新会话列表。
+consent-unknown = 该账号没有对此应用的授权，或已撤回：请刷新授权列表。
 merge-unknown = 未找到该合并记录：请核对 ID。
 merge-already-undone = 该合并已被撤销：无需再次操作。
 merge-too-old = 合并已超过可撤销的期限：两个账号将保持合并状态。

@@ -152,6 +152,7 @@ last-way-in = これは唯一のログイン方法です。
 login-too-old = 安全のため、この操作には { $minutes } 分以内のログインが必要です。
     .action = もう一度ログインしてからお試しください。
 session-unknown = この端末はすでにログアウトしています。
+consent-unknown = このアプリはすでにあなたのアカウントにアクセスできません。
     .action = ページを再読み込みして、最新の一覧を確認してください。
 merge-already-undone = この統合はすでに取り消されています。
     .action = 操作は必要ありません。

@@ -52,7 +52,7 @@ pub(super) const LOGIN_KEYS: [&str; 9] = [
     "agreements",
     "access",
 ];
-/// The keys of `[user_pool.application.branding]`.
+/// The keys of `[user_pool.branding]` and `[user_pool.application.branding]`.
 pub(super) const BRANDING_KEYS: [&str; 5] = ["title", "logo", "primary_color", "theme", "language"];
 
 /// An application as an OAuth client, as far as the file specifies it. What it leaves out stays as it is.
@@ -217,7 +217,7 @@ pub(super) fn read_client(table: Table<'_>) -> DesiredClient {
         dpop_bound_access_tokens: flag("dpop_bound_access_tokens"),
         dpop_nonce_required: flag("dpop_nonce_required"),
         login: table.optional("login").and_then(|item| read_login(item, &connections)),
-        branding: table.optional("branding").and_then(read_branding),
+        branding: table.optional("branding").and_then(|item| read_branding(item, Branded::Application)),
         places: BTreeMap::new(),
     };
     let settings = client.over(ClientSettings::default());
@@ -322,10 +322,20 @@ fn read_registration(item: Item<'_>) -> Option<RegistrationMethod> {
     item.choice("way to register", &[], RegistrationMethod::parse, names)
 }
 
-/// Reads `[user_pool.application.branding]`. Absent keys get their defaults.
-fn read_branding(item: Item<'_>) -> Option<Branding> {
-    let advice = "write [user_pool.application.branding]";
-    let table = item.table(advice, "the branding of an application", &BRANDING_KEYS)?;
+/// What a table of branding is for.
+#[derive(Clone, Copy)]
+pub(super) enum Branded {
+    Pool,
+    Application,
+}
+
+/// Reads `[user_pool.branding]` or `[user_pool.application.branding]`. Absent keys get their defaults.
+pub(super) fn read_branding(item: Item<'_>, of: Branded) -> Option<Branding> {
+    let (advice, what) = match of {
+        Branded::Pool => ("write [user_pool.branding]", "the branding of a user pool"),
+        Branded::Application => ("write [user_pool.application.branding]", "the branding of an application"),
+    };
+    let table = item.table(advice, what, &BRANDING_KEYS)?;
     let text =
         |key| table.optional(key).and_then(|item| item.text()).and_then(|text| some_text(text.to_owned()));
     let branding = Branding {
@@ -339,7 +349,7 @@ fn read_branding(item: Item<'_>) -> Option<Branding> {
             let names = PageTheme::ALL.iter().map(|theme| theme.as_str());
             item.choice("theme", &[], PageTheme::parse, names)
         }),
-        language: text("language").filter(|language| language != "auto"),
+        language: text("language"),
     };
     refuse_all(table, &branding.problems());
     Some(branding)

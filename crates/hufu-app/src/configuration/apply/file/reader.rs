@@ -11,7 +11,7 @@ use hufu_types::{
 use secrecy::ExposeSecret as _;
 use serde_json::Value as Json;
 
-use super::client::{CLIENT_KEYS, read_client};
+use super::client::{Branded, CLIENT_KEYS, read_branding, read_client};
 use super::error::Position;
 use super::messages::{read_email, read_sms, read_templates};
 use super::scopes::read_scopes;
@@ -43,6 +43,7 @@ pub(super) fn read_file(file: Table<'_>) -> Desired {
         "id",
         "name",
         "settings",
+        "branding",
         "email",
         "sms",
         "templates",
@@ -69,6 +70,7 @@ fn read_pool(table: Table<'_>, ids: &mut InstanceIds) -> Option<DesiredPool> {
     let name = table.required("name").and_then(read_label);
 
     let settings = table.optional("settings").and_then(read_settings);
+    let branding = table.optional("branding").and_then(|item| read_branding(item, Branded::Pool));
     let email = table.optional("email").and_then(read_email);
     let sms = table.optional("sms").and_then(read_sms);
     let templates = table.optional("templates").and_then(read_templates);
@@ -119,6 +121,7 @@ fn read_pool(table: Table<'_>, ids: &mut InstanceIds) -> Option<DesiredPool> {
         id: id?,
         name: name?,
         settings,
+        branding,
         scopes,
         email,
         sms,

@@ -10,8 +10,13 @@ use super::table::{Item, Table, Unique, quoted};
 /// Reads `[user_pool.settings]`. Absent keys get their defaults.
 pub(super) fn read_settings(item: Item<'_>) -> Option<PoolSettings> {
     let table = item.open_table("write [user_pool.settings]", "the settings of a user pool")?;
-    if let Some(scopes) = table.optional("scopes") {
-        scopes.refuse("scopes are tables of the user pool — write [[user_pool.scope]]");
+    let elsewhere = [
+        ("scopes", "scopes are tables of the user pool — write [[user_pool.scope]]"),
+        ("branding", "the branding is a table of the user pool — write [user_pool.branding]"),
+    ];
+    let misplaced = elsewhere.iter().filter_map(|(key, advice)| Some((table.optional(key)?, advice)));
+    let misplaced: Vec<_> = misplaced.map(|(item, advice)| item.refuse(*advice)).collect();
+    if !misplaced.is_empty() {
         return None;
     }
     let settings: PoolSettings =

@@ -23,6 +23,8 @@ pub(in crate::configuration) const NOT_YET: &[(&str, &str)] = &[
     ("an application", "host"),
     ("the branding of an application", "background"),
     ("the branding of an application", "css"),
+    ("the branding of a user pool", "background"),
+    ("the branding of a user pool", "css"),
 ];
 
 /// Keys that have a single value for now: the table, the key and the value.

@@ -214,8 +214,7 @@ fn connections() {
     let identifier = "an identifier is 1 to 31 characters of a-z, 0-9 and '-'";
     let app_id = "a WeChat AppID is 'wx' and 16 characters of 0-9 and a-f";
     let app_secret = "an AppSecret is 1 to 128 printable ASCII characters without spaces or line breaks";
-    let served =
-        hufu_types::ConnectionKind::ALL.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(", ");
+    let served = ConnectionKind::ALL.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(", ");
     for (line, message) in [
         ("identifier = \"Shop\"", format!("5:14: `identifier` is not valid — {identifier}")),
         ("open_platform = \"\"", format!("5:17: `open_platform` is not valid — {identifier}")),
@@ -243,9 +242,9 @@ fn connections() {
             "5:1: unknown key `display` in a connection — did you mean `display_name`?".to_owned(),
         ),
         (
-            "logo = \"x\"",
-            "5:1: unknown key `logo` in a connection — the keys here are \
-             identifier, type, display_name, login_only, open_platform, association, fields"
+            "colour = \"x\"",
+            "5:1: unknown key `colour` in a connection — the keys here are \
+             identifier, type, display_name, login_only, open_platform, association, logo, verification_file, callback, return_user, fields"
                 .to_owned(),
         ),
         ("fields = 1", "5:10: `fields` is an integer — write { app_id = \"…\", app_secret = … }".to_owned()),

@@ -1,24 +1,27 @@
-//! The scopes of a pool. They are kept with its settings, and are tables of their own in the file.
+//! The scopes and the branding of a pool. They are kept with its settings, and are tables of their own in the file.
 
-use hufu_types::{PoolScope, PoolSettings, SettingProblem};
+use hufu_types::{Branding, PoolScope, PoolSettings, SettingProblem};
 
 use super::super::plan::PlanAction;
 use super::PoolPlanner;
 
 impl<'a> PoolPlanner<'a> {
     /// The settings that the pool gets, if the file says something about them: those of the file or the present ones, with
-    /// the scopes of the file, and the other present ones unless they are pruned.
+    /// the scopes and the branding of the file, and the other present ones unless they are pruned.
     pub(super) fn settings(&mut self) -> Option<PoolSettings> {
         let desired = self.desired;
         let scopes = self.wanted_scopes();
         let before = self.present.stored.pools.first().map(|pool| &pool.settings);
+        let branding = desired.branding.clone();
+        let branding = branding.or_else(|| before.map(|before| before.branding.clone())).unwrap_or_default();
         if desired.settings.is_none()
+            && before.map_or_else(|| branding == Branding::default(), |before| before.branding == branding)
             && scopes == before.map(|before| before.scopes.as_slice()).unwrap_or_default()
         {
             return None;
         }
         let settings = desired.settings.clone().or_else(|| before.cloned()).unwrap_or_default();
-        let settings = PoolSettings { scopes, ..settings };
+        let settings = PoolSettings { scopes, branding, ..settings };
         for SettingProblem { path, reason } in settings.scope_problems() {
             let (index, within) = path.split_once('.').unwrap_or((&path, ""));
             let place = index.parse().ok().and_then(|index: usize| settings.scopes.get(index));

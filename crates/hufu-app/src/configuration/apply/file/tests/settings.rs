@@ -64,8 +64,8 @@ fn every_setting_is_read() {
         |settings: &PoolSettings| serde_json::to_value(settings).unwrap().as_object().unwrap().clone();
     let (read, default) = (object(&settings), object(&PoolSettings::default()));
     let page = include_str!("../../../../../../../docs/apply.md");
-    // Scopes are tables of their own.
-    for (name, value) in read.iter().filter(|(name, _)| *name != "scopes") {
+    // These are tables of their own.
+    for (name, value) in read.iter().filter(|(name, _)| !["scopes", "branding"].contains(&name.as_str())) {
         assert_ne!(default.get(name), Some(value), "{name} has its default in the example");
         assert!(page.contains(&format!("`{name}`")), "docs/apply.md does not tell of {name}");
     }
@@ -279,4 +279,31 @@ fn a_misspelt_open_platform_account_is_seen_where_the_pool_declares_its_own() {
     ] {
         assert_eq!(refused(&in_pool(&declarations)), format!("hufu.toml:{message}"), "{declarations}");
     }
+}
+
+#[test]
+fn the_branding_of_a_pool_is_read_like_that_of_an_application() {
+    let read = accepted(&in_pool("branding = { title = { en = \"Shop\" }, logo = \"\", language = \"ja\" }"));
+    let branding = read.pools[0].branding.clone().unwrap();
+    assert_eq!((branding.title["en"].as_str(), branding.logo), ("Shop", None));
+    assert_eq!(branding.language.as_deref(), Some("ja"));
+    assert_eq!(accepted(&in_pool("")).pools[0].branding, None);
+    for (line, message) in [
+        (
+            "primary_color = \"red\"",
+            "5:17: `primary_color`: not a color — write `#` and six digits of 0-9 and a-f, such as #1a7f5a",
+        ),
+        ("css = \"x\"", "5:1: `css` in the branding of a user pool is not available yet — take it out"),
+        (
+            "background = \"#fff\"",
+            "5:1: `background` in the branding of a user pool is not available yet — take it out",
+        ),
+    ] {
+        let file = in_pool("[user_pool.branding]\n") + line;
+        assert_eq!(refused(&file), format!("hufu.toml:{message}"), "{line}");
+    }
+    assert_eq!(
+        refused(&with_settings("branding = { theme = \"dark\" }")),
+        "hufu.toml:5:12: the branding is a table of the user pool — write [user_pool.branding]"
+    );
 }

@@ -1,0 +1,105 @@
+//! What an account lets applications have: listing it, and taking it back.
+
+use async_recursion::async_recursion as boxed;
+use hufu_store::consents::{self, GivenConsent, ListConsents};
+use hufu_store::{StoreError, Tx, Write, browser_sessions, device_codes, sessions};
+use hufu_types::refusal::Code;
+use hufu_types::{Action, ApplicationId, PoolId, SessionId, UserId};
+use serde_json::json;
+
+use crate::authorization::backchannel;
+use crate::events::{Event, Trace};
+use crate::tokens::authentication::Authenticated;
+use crate::{App, Refusal};
+
+/// A consent as shown to whoever gave it.
+#[derive(Clone, Debug)]
+pub struct ConsentView {
+    /// The consent.
+    pub given: GivenConsent,
+    /// The application's name, if it is still there.
+    pub application: Option<String>,
+}
+
+impl App {
+    /// What the account lets applications have, the latest first.
+    #[boxed]
+    pub async fn own_consents(&self, who: &Authenticated) -> Result<Vec<ConsentView>, Refusal> {
+        let unit = ListConsents { pool: who.pool().clone(), user: who.user.clone() };
+        let given = self.read(unit).await?;
+        let config = self.config();
+        let name = |id: &ApplicationId| config.application(id.as_str()).map(|found| found.name.clone());
+        Ok(given
+            .into_iter()
+            .map(|given| ConsentView { application: name(&given.application), given })
+            .collect())
+    }
+
+    /// Takes back what the account lets an application have. The application's sessions and refresh tokens end, and it
+    /// is told; whoever logs in to it next is asked again. Returns how many sessions ended.
+    ///
+    /// # Errors
+    /// [`Code::ConsentUnknown`].
+    #[boxed]
+    pub async fn withdraw_consent(&self, who: &Authenticated, application: &str) -> Result<usize, Refusal> {
+        let id = ApplicationId::parse(application).map_err(|_| Code::ConsentUnknown)?;
+        let config = self.config();
+        let found = config.application(id.as_str()).filter(|found| found.pool == *who.pool());
+        let unit = WithdrawConsent {
+            pool: who.pool().clone(),
+            user: who.user.clone(),
+            is_told: found.is_some_and(|found| found.client.backchannel_logout_uri.is_some()),
+            application: id,
+            trace: self.trace_of(who),
+        };
+        let ended = self.write(unit).await?.ok_or(Code::ConsentUnknown)?;
+        for session in &ended {
+            self.sessions.forget(session);
+        }
+        self.jobs_waiting.notify_one();
+        Ok(ended.len())
+    }
+}
+
+/// Takes back a consent, with all that came of it.
+pub struct WithdrawConsent {
+    /// The pool.
+    pub pool: PoolId,
+    /// The account.
+    pub user: UserId,
+    /// The application.
+    pub application: ApplicationId,
+    /// Whether the application wants to be told of the ends of its sessions.
+    pub is_told: bool,
+    /// The actor, origin and time, for the audit log.
+    pub trace: Trace,
+}
+
+impl Write for WithdrawConsent {
+    /// The sessions that ended, or nothing if there was no consent.
+    type Out = Option<Vec<SessionId>>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Out, StoreError> {
+        let Self { pool, user, application, is_told, trace } = self;
+        // Whatever begins a session of the application locks them too, and looks at the consent then.
+        browser_sessions::lock_of_account(tx, pool, user).await?;
+        let action = Action::ConsentWithdrawn;
+        if !consents::withdraw(tx, pool, user, application).await? {
+            let details = json!({ "application": application.as_str() });
+            let code = Code::ConsentUnknown.number();
+            let event = Event { code, ..Event::of(action, user) }.with(details);
+            trace.recorder().record(tx, pool, event).await?;
+            return Ok(None);
+        }
+        device_codes::deny_of_account(tx, pool, user, application).await?;
+        let ended = sessions::end_at(tx, pool, user, application).await?;
+        if *is_told {
+            backchannel::tell(tx, pool, &ended, trace.at).await?;
+        }
+        let ended: Vec<SessionId> = ended.into_iter().map(|ended| ended.session).collect();
+        let ids: Vec<&str> = ended.iter().map(SessionId::as_str).collect();
+        let details = json!({ "application": application.as_str(), "sessions": ids });
+        trace.recorder().record(tx, pool, Event::of(action, user).with(details)).await?;
+        Ok(Some(ended))
+    }
+}
