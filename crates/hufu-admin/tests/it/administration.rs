@@ -38,6 +38,7 @@ pub(crate) const TABLE: &[(&str, &str, &str)] = &[
     ("DELETE", "/admin/v1/pools/{pool}/connections/{connection}", "owner"),
     ("POST", "/admin/v1/pools/{pool}/connections/{connection}/check", "owner"),
     ("GET", "/admin/v1/pools/{pool}/connections/{connection}/app-token", "owner"),
+    ("GET", "/admin/v1/pools/{pool}/connections/{connection}/relay", "owner manager"),
     ("GET", "/admin/v1/pools/{pool}/users", "owner manager support auditor"),
     ("POST", "/admin/v1/pools/{pool}/users", "owner manager"),
     ("GET", "/admin/v1/pools/{pool}/users/{user}", "owner manager support auditor"),

@@ -24,9 +24,6 @@ use super::{
 use crate::configuration::document::check_label;
 use crate::sources::{self, Field, Form, field};
 
-/// Known login modes that are not supported yet.
-const UNSERVED_CONNECTION_KINDS: &[&str] = &["wechat:miniprogram:app-launch"];
-
 /// Ids that are unique across pools.
 #[derive(Default)]
 struct InstanceIds {
@@ -417,11 +414,7 @@ fn read_connection_kind(item: Item<'_>) -> Option<ConnectionKind> {
     let kind = ConnectionKind::parse(text);
     if kind.is_none() {
         let served = ConnectionKind::ALL.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(", ");
-        item.refuse(if UNSERVED_CONNECTION_KINDS.contains(&text) {
-            format!("connection type `{text}` is not served by this version — it serves {served}")
-        } else {
-            format!("unknown connection type {} — this version serves {served}", quoted(text))
-        });
+        item.refuse(format!("unknown connection type {} — this version serves {served}", quoted(text)));
     }
     kind
 }

@@ -219,12 +219,6 @@ fn connections() {
         ("identifier = \"Shop\"", format!("5:14: `identifier` is not valid — {identifier}")),
         ("open_platform = \"\"", format!("5:17: `open_platform` is not valid — {identifier}")),
         (
-            "type = \"wechat:miniprogram:app-launch\"",
-            format!(
-                "5:8: connection type `wechat:miniprogram:app-launch` is not served by this version — it serves {served}"
-            ),
-        ),
-        (
             "type = \"wechat\"",
             format!("5:8: unknown connection type `wechat` — this version serves {served}"),
         ),

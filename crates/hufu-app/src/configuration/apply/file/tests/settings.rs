@@ -23,6 +23,7 @@ name = "Shop"
   deletion_grace_days = 30
   audit_days = 365
   session = { idle = "2d", life = "30d" }
+  qr = { life = "3m", ticket = "10m" }
   password = { min_length = 10, max_length = 64, level = "middle", refuse_common = false, refuse_own_names = false }
   custom_fields = [
     { key = "size", type = "enum", label = "Size", options = ["S", "M"], visible = true, editable = false },
