@@ -251,7 +251,7 @@ impl<'s> Look<'s> {
         for (tab, href, icon, word) in [
             (Tab::Chats, "/phone", "chat", l.of("聊天", "Chats")),
             (Tab::Scan, "/phone/scan", "scan", l.of("扫一扫", "Scan")),
-            (Tab::Minis, "/phone/minis", "miniprogram", l.of("小程序", "Mini programs")),
+            (Tab::Minis, "/phone/minis", "miniprogram", l.of("小程序", "Programs")),
             (Tab::Me, "/phone/me", "user", l.of("我", "Me")),
         ] {
             let current = if tab == active { r#" aria-current="page""# } else { "" };
