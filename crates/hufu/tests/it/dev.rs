@@ -245,6 +245,11 @@ async fn the_start_page_leads_through_every_mode() {
         assert_eq!(page.matches("<li class=\"done\"><a ").count(), count, "{mode}: {page}");
         page
     };
+    // Where the page of a code goes when something has become of it.
+    let next = |page: &str| {
+        let (_, rest) = page.split_once("data-next=\"").unwrap_or_else(|| panic!("no code: {page}"));
+        format!("{}{}", dev.server, rest.split('"').next().unwrap().replace("&amp;", "&"))
+    };
     let page = ticked(0, "mini-program").await;
     assert!(page.contains("Seven WeChat logins") && page.contains("One half is here"), "{page}");
 
@@ -256,13 +261,13 @@ async fn the_start_page_leads_through_every_mode() {
     assert!(page.contains("+8613900000008") && page.contains("林晓"), "{page}");
 
     // The official account: its code is on the login page.
-    let (login, _) = browser.send(&format!("{}/dev/try/official-account", dev.server), None).await;
+    let (_, login) = browser.send(&format!("{}/dev/try/official-account", dev.server), None).await;
     let (_, scanner) = phone("/phone/scan", None).await;
     let ticket = hidden(&scanner, "ticket");
     let (_, asked) = phone("/phone/ticket", Some(&[("ticket", &ticket)])).await;
     assert!(asked.contains("value=\"follow\""), "{asked}");
     phone("/phone/ticket", Some(&[("ticket", &ticket), ("answer", "follow")])).await;
-    let (end, _) = browser.send(&login, None).await;
+    let (end, _) = browser.send(&next(&login), None).await;
     assert!(end.contains("/?mode=official-account"), "{end}");
     let page = ticked(2, "official-account").await;
     assert!(page.contains("The halves fit."), "{page}");
@@ -279,14 +284,14 @@ async fn the_start_page_leads_through_every_mode() {
     }
 
     // The mini program's code: the login mini program is opened by its scene.
-    let (login, _) = browser.send(&format!("{}/dev/try/mini-program-scan", dev.server), None).await;
+    let (_, login) = browser.send(&format!("{}/dev/try/mini-program-scan", dev.server), None).await;
     let (_, scanner) = phone("/phone/scan", None).await;
     let (_, rest) = scanner.split_once(&format!("/phone/mini/{MINI}?scene=")).expect("a code that waits");
     let scene = rest.split('"').next().unwrap();
     let run = json!({ "app_id": MINI, "user": "lin", "scene": scene });
     let run = control.post("/__sandbox/mini-login", &run).await.json();
     assert_eq!(run["ok"], true, "{run}");
-    browser.send(&login, None).await;
+    browser.send(&next(&login), None).await;
     ticked(4, "mini-program-scan").await;
 
     // A page in WeChat: the phone opens it, and comes back.
