@@ -205,7 +205,7 @@ impl Browser {
                 self.cookies.borrow_mut().insert(name.to_owned(), value.to_owned());
             }
             let Some(next) = answer.headers().get("location") else {
-                assert!(answer.status().is_success(), "{url}: {}", answer.text().await.unwrap());
+                assert!(!answer.status().is_server_error(), "{url}: {}", answer.status());
                 return (url.to_string(), answer.text().await.unwrap());
             };
             url = url.join(next.to_str().unwrap()).unwrap();
@@ -279,7 +279,9 @@ async fn the_start_page_leads_through_every_mode() {
         assert!(url.contains("/open/connect/qrconnect?"), "{url}");
         let decided = json!({ "url": url, "user": "lin", "consent": consent });
         let decided = control.post("/__sandbox/authorize", &decided).await.json();
-        browser.send(decided["location"].as_str().unwrap(), None).await;
+        let (_, page) = browser.send(decided["location"].as_str().unwrap(), None).await;
+        // After a refusal the login page says so, and offers its other ways.
+        assert_eq!(page.contains("name=\"password\""), !consent, "{page}");
         ticked(count, "pc-scan").await;
     }
 
