@@ -76,7 +76,7 @@ describe("the start page's code", () => {
 
   test("a native app that launched a mini program, over HTTP", async () => {
     const tokens = await shell("app-launch", "launch-http");
-    assert.equal(claims(tokens.id_token).phone_number, "+8613800000001");
+    assert.equal(claims(tokens.id_token).phone_number, "+8613900000008");
   });
 
   /** A browser without pages: it follows redirects, keeps cookies, and scans the code of the website's login as alice. */

@@ -1,6 +1,6 @@
 # What the mini program sends back to the app that launched it (extMsg). Here the sandbox plays the phone.
 sandbox=http://127.0.0.1:3100/__sandbox
-who='{"app_id":"wx0de30de30de30001","user":"alice"}'
+who='{"app_id":"wx0de30de30de30001","user":"lin"}'
 code=$(curl -s $sandbox/codes -d "$who" | jq -r .code)
 phone=$(curl -s $sandbox/phone-codes -d "$who" | jq -r .code)
 

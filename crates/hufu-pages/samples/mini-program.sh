@@ -1,6 +1,6 @@
 # What wx.login returns. Here the sandbox plays the phone.
 code=$(curl -s http://127.0.0.1:3100/__sandbox/codes \
-  -d '{"app_id":"wx0de30de30de30001","user":"alice"}' | jq -r .code)
+  -d '{"app_id":"wx0de30de30de30001","user":"lin"}' | jq -r .code)
 
 # What loginByCode sends: the user, and a token for your own back end.
 curl -s http://127.0.0.1:3000/connections/social/wechat-miniprogram/auth \

@@ -205,7 +205,7 @@ impl Browser {
                 self.cookies.borrow_mut().insert(name.to_owned(), value.to_owned());
             }
             let Some(next) = answer.headers().get("location") else {
-                assert!(answer.status().is_success(), "{url}: {}", answer.text().await.unwrap());
+                assert!(!answer.status().is_server_error(), "{url}: {}", answer.status());
                 return (url.to_string(), answer.text().await.unwrap());
             };
             url = url.join(next.to_str().unwrap()).unwrap();
@@ -245,6 +245,11 @@ async fn the_start_page_leads_through_every_mode() {
         assert_eq!(page.matches("<li class=\"done\"><a ").count(), count, "{mode}: {page}");
         page
     };
+    // Where the page of a code goes when something has become of it.
+    let next = |page: &str| {
+        let (_, rest) = page.split_once("data-next=\"").unwrap_or_else(|| panic!("no code: {page}"));
+        format!("{}{}", dev.server, rest.split('"').next().unwrap().replace("&amp;", "&"))
+    };
     let page = ticked(0, "mini-program").await;
     assert!(page.contains("Seven WeChat logins") && page.contains("One half is here"), "{page}");
 
@@ -256,13 +261,13 @@ async fn the_start_page_leads_through_every_mode() {
     assert!(page.contains("+8613900000008") && page.contains("林晓"), "{page}");
 
     // The official account: its code is on the login page.
-    let (login, _) = browser.send(&format!("{}/dev/try/official-account", dev.server), None).await;
+    let (_, login) = browser.send(&format!("{}/dev/try/official-account", dev.server), None).await;
     let (_, scanner) = phone("/phone/scan", None).await;
     let ticket = hidden(&scanner, "ticket");
     let (_, asked) = phone("/phone/ticket", Some(&[("ticket", &ticket)])).await;
     assert!(asked.contains("value=\"follow\""), "{asked}");
     phone("/phone/ticket", Some(&[("ticket", &ticket), ("answer", "follow")])).await;
-    let (end, _) = browser.send(&login, None).await;
+    let (end, _) = browser.send(&next(&login), None).await;
     assert!(end.contains("/?mode=official-account"), "{end}");
     let page = ticked(2, "official-account").await;
     assert!(page.contains("The halves fit."), "{page}");
@@ -274,19 +279,21 @@ async fn the_start_page_leads_through_every_mode() {
         assert!(url.contains("/open/connect/qrconnect?"), "{url}");
         let decided = json!({ "url": url, "user": "lin", "consent": consent });
         let decided = control.post("/__sandbox/authorize", &decided).await.json();
-        browser.send(decided["location"].as_str().unwrap(), None).await;
+        let (_, page) = browser.send(decided["location"].as_str().unwrap(), None).await;
+        // After a refusal the login page says so, and offers its other ways.
+        assert_eq!(page.contains("name=\"password\""), !consent, "{page}");
         ticked(count, "pc-scan").await;
     }
 
     // The mini program's code: the login mini program is opened by its scene.
-    let (login, _) = browser.send(&format!("{}/dev/try/mini-program-scan", dev.server), None).await;
+    let (_, login) = browser.send(&format!("{}/dev/try/mini-program-scan", dev.server), None).await;
     let (_, scanner) = phone("/phone/scan", None).await;
     let (_, rest) = scanner.split_once(&format!("/phone/mini/{MINI}?scene=")).expect("a code that waits");
     let scene = rest.split('"').next().unwrap();
     let run = json!({ "app_id": MINI, "user": "lin", "scene": scene });
     let run = control.post("/__sandbox/mini-login", &run).await.json();
     assert_eq!(run["ok"], true, "{run}");
-    browser.send(&login, None).await;
+    browser.send(&next(&login), None).await;
     ticked(4, "mini-program-scan").await;
 
     // A page in WeChat: the phone opens it, and comes back.
