@@ -323,7 +323,7 @@ impl View {
 
     /// Links to the style sheets of a page: the base one, then the given ones.
     pub fn styles(&self, sheets: &[&Asset]) -> Safe<String> {
-        let sheets = [&super::BASE].into_iter().chain(sheets.iter().copied()).map(|sheet| sheet.path());
+        let sheets = [&super::BASE].into_iter().chain(sheets.iter().copied()).map(Asset::path);
         let sheets = sheets.chain(self.viewer.sheet.clone());
         let links =
             sheets.map(|address| format!("<link rel=\"stylesheet\" href=\"{}\">\n", Escaped(&address)));

@@ -187,12 +187,6 @@ impl<'a> PoolPlanner<'a> {
         for name in changed.iter_mut().filter(|name| *name == "settings.branding") {
             "branding".clone_into(name);
         }
-        if !changed.is_empty() {
-            return Line {
-                action: PlanAction::Change,
-                text: format!("{text}: {} changed", changed.join(", ")),
-            };
-        }
         let beside =
             PoolSettings { scopes: Vec::new(), branding: Branding::default(), ..present.settings.clone() };
         if self.desired.settings.is_none() && beside != PoolSettings::default() {
@@ -200,6 +194,12 @@ impl<'a> PoolPlanner<'a> {
         }
         if self.desired.branding.is_none() && present.settings.branding != Branding::default() {
             self.line(PlanAction::LeftAlone, "branding".to_owned());
+        }
+        if !changed.is_empty() {
+            return Line {
+                action: PlanAction::Change,
+                text: format!("{text}: {} changed", changed.join(", ")),
+            };
         }
         Line { action: PlanAction::Unchanged, text }
     }
