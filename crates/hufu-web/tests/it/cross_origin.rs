@@ -23,6 +23,7 @@ fn open(path: &str) -> bool {
         && !path.starts_with("/dev/")
         && !path.starts_with("/preferences/")
         && !path.starts_with("/oidc/reg")
+        && !path.ends_with("/{pool}/events")
         && !matches!(path, "/healthz" | "/readyz" | "/metrics" | "/oidc/auth")
 }
 
