@@ -1,0 +1,184 @@
+// The seven WeChat logins as people see them: the start page of `hufu dev` and the sandbox's phone in Chromium, on a
+// desktop and on a small screen. Every click is one that the page asks for; the test counts them, and prints how many a
+// login took.
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { ENGINE, openWindow, shotsFolder, startChromium, startDev } from "./harness.mjs";
+
+const SCREENS = [
+  { name: "desktop", lang: "en", options: { viewport: { width: 1440, height: 900 }, locale: "en" } },
+  {
+    name: "small",
+    lang: "zh-CN",
+    options: { viewport: { width: 390, height: 844 }, locale: "zh-CN", hasTouch: true, isMobile: true },
+  },
+];
+
+/** What the page promises of each mode: the words on what is clicked. */
+const MODES = {
+  "mini-program": { en: [/Qinghe/, "Allow"], "zh-CN": [/青禾/, "允许"] },
+  "official-account": { en: [/Official account/, "Follow"], "zh-CN": [/公众号关注/, "关注"] },
+  "pc-scan": { en: [/Website login/, "Log in"], "zh-CN": [/网站扫码/, "登录"] },
+  "mini-program-scan": { en: [/Mini program code/, "Allow"], "zh-CN": [/小程序码/, "允许"] },
+  "web-page": { en: ["Open the page", "Allow"], "zh-CN": ["打开网页", "允许"] },
+  "native-app": { en: ["Log in with WeChat", "Allow"], "zh-CN": ["微信登录", "允许"] },
+  "app-launch": { en: [/Log in with the mini program/, "Allow"], "zh-CN": [/用小程序.*登录$/, "允许"] },
+};
+
+const shots = shotsFolder();
+
+// `hufu dev` has a database of its own, which is always SQLite.
+for (const screen of ENGINE === "sqlite" ? SCREENS : []) {
+  describe(`the start page on a ${screen.name} screen`, () => {
+    let dev, browser, window, page;
+    /** Modes that are done. */
+    const done = [];
+    /** Whom the first login created. */
+    let user;
+
+    before(async () => {
+      dev = await startDev();
+      console.log(`pictures: ${shots}`);
+      browser = await startChromium();
+      window = await openWindow(browser, screen.options);
+      page = await window.context.newPage();
+    });
+    after(async () => {
+      await browser?.close();
+      await dev?.close();
+    });
+
+    const shot = (name) => page.screenshot({ path: join(shots, `${screen.name}-${name}.png`), fullPage: true });
+    const phone = () => page.frameLocator("iframe.phone-frame");
+
+    /** Comes to a mode as people do: opens the page, and then goes on to the next one. */
+    async function arrive(mode) {
+      if (done.length === 0) await page.goto(dev.host);
+      else await page.locator(".dev-next a").click();
+      await page.locator(`#modes a[href="/?mode=${mode}"][aria-current=step]`).waitFor();
+      assert.equal(await page.locator("#steps .two li").count(), 2, "the page promises two clicks");
+    }
+
+    /** Clicks what is ringed on the phone, or another button there, and checks what it says. */
+    async function click(label, { ringed = true } = {}) {
+      const target = ringed
+        ? phone().locator(".tap").filter({ hasText: label })
+        : phone().getByRole("button", { name: label, exact: true });
+      await target.waitFor();
+      if (ringed) assert.equal(await phone().locator(".tap").count(), 1, "one thing on the phone is ringed");
+      await target.click();
+    }
+
+    /** What the page says is done. */
+    async function ticked() {
+      const links = await page.locator("#modes li.done a").evaluateAll((all) => all.map((one) => one.getAttribute("href")));
+      return links.map((href) => href.split("=")[1]);
+    }
+
+    for (const mode of Object.keys(MODES)) {
+      test(mode, async () => {
+        await arrive(mode);
+        assert.ok(!(await ticked()).includes(mode), "it is not ticked before");
+        let clicks = 0;
+        for (const label of MODES[mode][screen.lang]) {
+          await click(label);
+          clicks += 1;
+          if (clicks === 1) {
+            // The page follows: the first of its two steps is ticked, and the second one is next.
+            await page.locator("#steps .two li:nth-child(2)[aria-current=step]").waitFor();
+            await shot(`${mode}-1`);
+          }
+        }
+        await page.locator(`#modes li.done a[href="/?mode=${mode}"]`).waitFor();
+        await page.locator("#steps .two li.done:nth-child(2)").waitFor();
+        done.push(mode);
+        console.log(`${mode}: ${clicks} clicks`);
+        assert.equal(clicks, 2);
+        await shot(`${mode}-2`);
+        assert.deepEqual((await ticked()).toSorted(), done.toSorted());
+        assert.equal(await page.locator("#tally strong").innerText(), String(done.length));
+        assert.equal(await page.locator("#steps .two li.done").count(), 2);
+        const behind = await page.locator(".behind li").evaluateAll((all) => all.map((one) => [one.innerText, one.querySelector(".is-ok") !== null]));
+        assert.ok(behind.length >= 2 && behind.every(([, isOk]) => isOk), `WeChat's calls: ${JSON.stringify(behind)}`);
+
+        // The user, and the tokens, decoded.
+        const got = page.locator("#got");
+        const facts = await got.locator(".facts dd code").allInnerTexts();
+        assert.match(facts[0], /^[0-9a-f]{24}$/, "the user's id");
+        user ??= facts[0];
+        assert.equal(facts[0], user, "one UnionID is one user");
+        assert.match(facts[1], /^o[\w-]{27}$/, "the UnionID");
+        assert.equal(await got.locator(".is-joined").count(), done.length === 1 ? 0 : 1);
+        const tokens = await got.locator("#sample-token-1").textContent();
+        const [header, claims] = tokens.split("\n.\n").map(withoutNotes);
+        assert.ok(header.alg && header.kid, tokens);
+        assert.equal(claims.sub, user);
+        assert.equal(claims.iss, `${dev.host}/oidc`);
+      });
+    }
+
+    test("a refusal is shown, and nothing is ticked", async () => {
+      const fresh = await startDev();
+      const refused = await openWindow(browser, screen.options);
+      const before = page;
+      page = await refused.context.newPage();
+      const nobody = async () => {
+        // The login begins anew, by its first click.
+        await page.locator("#steps .two li:first-child[aria-current=step]").waitFor();
+        assert.equal(await page.locator("#steps .two li.done").count(), 0);
+        assert.deepEqual(await ticked(), []);
+        assert.equal(await page.locator("#tally strong").innerText(), "0");
+        assert.equal(await page.locator("#got .facts").count(), 0);
+      };
+      try {
+        // The website's login page says so, and offers other ways in.
+        await page.goto(`${fresh.host}/?mode=pc-scan`);
+        await click(MODES["pc-scan"][screen.lang][0]);
+        await click({ en: "Cancel", "zh-CN": "取消" }[screen.lang], { ringed: false });
+        const told = page.frameLocator("iframe.win-frame").getByRole("alert");
+        await told.waitFor();
+        assert.match(await told.innerText(), { en: /you did not agree/, "zh-CN": /没有/ }[screen.lang]);
+        await shot("refused-on-the-login-page");
+        await nobody();
+
+        // An app is told, and the page shows what.
+        await page.goto(`${fresh.host}/?mode=native-app`);
+        await click(MODES["native-app"][screen.lang][0]);
+        await click({ en: "Refuse", "zh-CN": "拒绝" }[screen.lang], { ringed: false });
+        const denied = page.locator(".got-denied");
+        await denied.waitFor();
+        await shot("refused-in-the-app");
+        await nobody();
+        await page.reload();
+        await denied.waitFor();
+        await nobody();
+      } finally {
+        page = before;
+        await refused.context.close();
+        await fresh.close();
+      }
+    });
+
+    test("the page is not wider than the screen, and nothing in it failed", async () => {
+      for (const mode of Object.keys(MODES)) {
+        await page.goto(`${dev.host}/?mode=${mode}`);
+        const { wide, fits } = await page.evaluate(() => {
+          const { scrollWidth: wide, clientWidth: fits } = document.documentElement;
+          return { wide, fits };
+        });
+        assert.ok(wide <= fits, `${mode}: ${wide} > ${fits}`);
+      }
+      assert.deepEqual(window.faults, []);
+    });
+  });
+}
+
+/** JSON as the page shows it, without the notes behind its lines. */
+function withoutNotes(text) {
+  try {
+    return JSON.parse(text.replace(/\s*\/\/[^"\n]*$/gm, ""));
+  } catch {
+    assert.fail(`not JSON: ${text}`);
+  }
+}
