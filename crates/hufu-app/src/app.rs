@@ -19,6 +19,7 @@ use crate::authorization::dpop::SeenProofs;
 use crate::authorization::request_uri::RequestObjects;
 use crate::credentials::password::{Cost, Hasher, PasswordKeys};
 use crate::failures::Failures;
+use crate::official_account::RefusedMessages;
 use crate::people::uploads::Decoders;
 use crate::sources::availability::Circuits;
 use crate::sources::wechat::app_tokens::{SharedTokens, TokenParts};
@@ -98,6 +99,7 @@ pub struct App {
     /// The name under which this node claims jobs.
     pub(crate) node: String,
     pub(crate) receivers: Receivers,
+    pub(crate) refused_messages: RefusedMessages,
     /// Position in the round-robin over pools when old audit log entries are deleted.
     pub(crate) audit_turn: AtomicUsize,
     /// The imports that this node receives or runs.
@@ -197,6 +199,7 @@ impl App {
             jobs_waiting: tokio::sync::Notify::new(),
             node,
             receivers: Receivers::default(),
+            refused_messages: RefusedMessages::default(),
             audit_turn: AtomicUsize::new(0),
             store,
             wechat: wechat.with_app_tokens(Arc::new(app_tokens.clone())),
@@ -386,6 +389,9 @@ impl Write for Sweep {
         hufu_store::deliveries::sweep(tx, old, self.limits.deliveries_forgotten).await?;
         let old = now.minus(self.limits.relay_history);
         hufu_store::wechat_messages::sweep(tx, old, self.limits.deliveries_forgotten).await?;
+        // What WeChat's clock signed ahead of this one's is timely for longer.
+        let old = now.minus(self.limits.wechat_push_age + hufu_wechat::MAX_CLOCK_SKEW * 2);
+        hufu_store::wechat_signatures::sweep(tx, old, self.limits.deliveries_forgotten).await?;
         hufu_store::wechat_followers::sweep(tx, now.minus(self.limits.unfollowed_kept)).await?;
         Ok(())
     }

@@ -188,7 +188,8 @@ impl App {
     /// The outcome of a job that panicked or timed out, and so returned none itself.
     fn unfinished_outcome(&self, job: &Job, how: &str) -> JobOutcome {
         tracing::error!(job = %job.id, kind = job.kind, pool = %job.pool, attempts = job.attempts, "a job failed: {how}");
-        if job.attempts >= self.limits.job_tries {
+        // A job of the relay may have begun with several messages, and each counts its own attempts.
+        if job.attempts >= self.limits.job_tries && job.kind != RELAY_JOB {
             return JobOutcome::Failed;
         }
         JobOutcome::RetryAt(self.retry_at(Duration::from_secs(5), Duration::from_secs(60 * 60), job.attempts))

@@ -261,6 +261,9 @@ limits! {
     wechat_resend: Duration = MINUTE,
     /// Messages of official accounts: how long WeChat is asked about a follower before the reply, which has five seconds.
     wechat_reply: Duration = SECOND * 3,
+    /// Messages of official accounts: after a warning in the log that one was refused, further ones of the connection are
+    /// counted, and not told of, for this long.
+    wechat_refusals_logged: Duration = MINUTE,
     /// Messages of official accounts: attempts to pass one on to the owner's server.
     relay_attempts: i64 = 8,
     /// Messages of official accounts: the longest wait between two of these attempts. Later messages of the same follower

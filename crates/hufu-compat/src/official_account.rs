@@ -41,7 +41,7 @@ pub(crate) async fn check(
     Path((identifier, pool)): Path<(String, String)>,
     Query(query): Query<SignedQuery>,
 ) -> Answer<Response> {
-    let echo = shared.app.wechat_url_check(&pool, &identifier, &query.signed(), &query.echostr)?;
+    let echo = shared.app.wechat_url_check(&pool, &identifier, &query.signed(), &query.echostr).await?;
     Ok(text("text/plain; charset=utf-8", echo.to_owned()))
 }
 

@@ -74,6 +74,7 @@ pub mod versions;
 pub mod webhooks;
 pub mod wechat_followers;
 pub mod wechat_messages;
+pub mod wechat_signatures;
 
 pub use engine::{DatabaseUrl, DatabaseUrlError, Store};
 pub use error::StoreError;
@@ -129,6 +130,7 @@ pub fn all_statements() -> Vec<(&'static str, &'static str)> {
         webhooks::STATEMENTS,
         wechat_followers::STATEMENTS,
         wechat_messages::STATEMENTS,
+        wechat_signatures::STATEMENTS,
     ]
     .concat()
 }

@@ -23,6 +23,7 @@ statements! {
     SESSIONS_OF_CONNECTION = "DELETE FROM sessions WHERE pool_id = $1 AND connection_id = $2";
     STARTS_OF_CONNECTION = "DELETE FROM source_logins WHERE pool_id = $1 AND connection_id = $2";
     MESSAGES_OF_CONNECTION = "DELETE FROM wechat_messages WHERE pool_id = $1 AND connection_id = $2";
+    SIGNATURES_OF_CONNECTION = "DELETE FROM wechat_signatures WHERE pool_id = $1 AND connection_id = $2";
     FLOWS_OF_CONNECTION = "DELETE FROM login_flows WHERE pool_id = $1 AND connection_id = $2";
     // Its applications change with it.
     USERS_OF_CONNECTION = "
@@ -71,6 +72,7 @@ pub async fn connection(
         FLOWS_OF_CONNECTION,
         STARTS_OF_CONNECTION,
         MESSAGES_OF_CONNECTION,
+        SIGNATURES_OF_CONNECTION,
         LINKS_OF_CONNECTION,
         CONNECTION,
     ] {

@@ -4,29 +4,39 @@ use hufu_types::{ConnectionId, JobId, PoolId, PushedMessageId, Timestamp, TokenH
 
 use crate::deliveries::{AFTER_ALL_IDS, Attempt, DeliveryState};
 use crate::jobs::{self, NewJob};
-use crate::{Read, Row, StoreError, Tx, Write, statements};
+use crate::{Read, Row, StoreError, Tx, Write, statements, wechat_signatures};
 
 statements! {
     INSERT = "
         INSERT INTO wechat_messages
-            (pool_id, id, connection_id, key_hash, push_hash, follower, kind, body, state, attempts, received_at,
-             next_attempt_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10, $11)
+            (pool_id, id, connection_id, key_hash, follower, kind, body, state, attempts, sent_at, received_at,
+             next_attempt_at, arrival)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9, $10, $11, (
+            SELECT COALESCE(MAX(arrival), 0) + 1 FROM wechat_messages
+            WHERE pool_id = $1 AND connection_id = $3 AND follower = $5 AND state = 'pending'))
         ON CONFLICT DO NOTHING";
     SEEN = "
         SELECT received_at FROM wechat_messages
         WHERE pool_id = $1 AND connection_id = $2 AND key_hash = $3";
+    // Two nodes that take from one line wait for one another: each could see another message as the oldest.
+    LOCK = "
+        UPDATE wechat_messages SET state = state
+        WHERE pool_id = $1 AND id = (
+            SELECT MIN(id) FROM wechat_messages
+            WHERE pool_id = $1 AND connection_id = $2 AND follower = $3 AND state = 'pending')";
+    // One that is under way comes first, even if an older one has arrived meanwhile.
     NEXT = "
         SELECT id, body, attempts, next_attempt_at, sending_until
         FROM wechat_messages
         WHERE pool_id = $1 AND connection_id = $2 AND follower = $3 AND state = 'pending'
-        ORDER BY id LIMIT 1";
+        ORDER BY (sending_until IS NULL), sent_at, arrival, id LIMIT 1";
+    // Counted before it is sent: an attempt whose node dies is one as well.
     TAKE = "
-        UPDATE wechat_messages SET sending_until = $4
+        UPDATE wechat_messages SET sending_until = $4, attempts = attempts + 1
         WHERE pool_id = $1 AND id = $2 AND state = 'pending' AND (sending_until IS NULL OR sending_until <= $3)";
     RECORD = "
         UPDATE wechat_messages
-        SET state = $3, attempts = attempts + $4, next_attempt_at = $5, last_attempt_at = $6, response_status = $7,
+        SET state = $3, attempts = attempts - $4, next_attempt_at = $5, last_attempt_at = $6, response_status = $7,
             response = $8, body = CASE WHEN CAST($5 AS BIGINT) IS NULL THEN NULL ELSE body END, sending_until = NULL
         WHERE pool_id = $1 AND id = $2 AND state = 'pending'";
     LOG = "
@@ -76,12 +86,16 @@ pub struct NewMessage {
     pub line: Line,
     /// The keyed hash of what all pushes of the message have in common.
     pub key: TokenHash,
-    /// The hash of the signed part of this push.
-    pub push: TokenHash,
+    /// The keyed hash of the signature of this push, if it has one.
+    pub signature: Option<TokenHash>,
+    /// Whether the signature covers the message. One that does not is good for one message alone.
+    pub is_covered: bool,
     /// The event's name, or the type of the message.
     pub kind: String,
     /// The message, sealed, if it has to be passed on.
     pub body: Option<Vec<u8>>,
+    /// WeChat's time of it.
+    pub sent_at: Timestamp,
     /// When it arrived.
     pub received_at: Timestamp,
 }
@@ -99,30 +113,39 @@ pub enum Received {
     First,
     /// Another push of a message that arrived at this time.
     Again(Timestamp),
-    /// The signed part of a push that brought another message.
+    /// The signature of a push that brought another message, or of WeChat's check of the address.
     Forged,
 }
 
 /// Stores a message, and queues it to be passed on if it has a body.
 pub async fn receive(tx: &mut Tx<'_>, pool: &PoolId, new: &NewMessage) -> Result<Received, StoreError> {
+    if let Some(signature) = &new.signature {
+        let connection = &new.line.connection;
+        let key = Some(&new.key);
+        let is_its = wechat_signatures::record(tx, pool, connection, signature, key, new.received_at).await?;
+        if !is_its && !new.is_covered {
+            return Ok(Received::Forged);
+        }
+    }
     let is_relayed = new.body.is_some();
     let values = [
         pool.into(),
         new.id.as_str().into(),
         (&new.line.connection).into(),
         (&new.key).into(),
-        (&new.push).into(),
         (&new.line.follower).into(),
         (&new.kind).into(),
         new.body.as_deref().into(),
         if is_relayed { DeliveryState::Pending.as_str() } else { "kept" }.into(),
+        new.sent_at.into(),
         new.received_at.into(),
         is_relayed.then_some(new.received_at).into(),
     ];
     if tx.execute(INSERT, &values).await? == 0 {
         let values = [pool.into(), (&new.line.connection).into(), (&new.key).into()];
         let first = tx.optional(SEEN, &values, |row| Ok(Timestamp(row.get(0)?))).await?;
-        return Ok(first.map_or(Received::Forged, Received::Again));
+        // Whoever stored it at the same moment did so just now.
+        return Ok(Received::Again(first.unwrap_or(new.received_at)));
     }
     if is_relayed {
         let job = NewJob {
@@ -163,7 +186,7 @@ pub enum Next {
         id: PushedMessageId,
         /// The message, sealed.
         body: Vec<u8>,
-        /// How often it has been sent.
+        /// How often it has been sent, with this time.
         attempts: i64,
     },
 }
@@ -185,6 +208,7 @@ impl Write for TakeNext {
         type Oldest = (String, Option<Vec<u8>>, i64, Option<i64>, Option<i64>);
         let Line { connection, follower } = &self.line;
         let values = [(&self.pool).into(), connection.into(), follower.into()];
+        tx.execute(LOCK, &values).await?;
         let decode = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?));
         let oldest: Option<Oldest> = tx.optional(NEXT, &values, decode).await?;
         let Some((id, body, attempts, next_attempt_at, sending_until)) = oldest else {
@@ -199,7 +223,7 @@ impl Write for TakeNext {
             return Ok(Next::NotBefore(self.until));
         }
         let body = body.ok_or(StoreError::Corrupt { column: "wechat_messages.body" })?;
-        Ok(Next::Message { id: PushedMessageId::parse(&id)?, body, attempts })
+        Ok(Next::Message { id: PushedMessageId::parse(&id)?, body, attempts: attempts + 1 })
     }
 }
 
@@ -225,7 +249,8 @@ impl Write for RecordRelay {
             (&self.pool).into(),
             self.id.as_str().into(),
             state.as_str().into(),
-            i64::from(*sent).into(),
+            // It was counted when it was taken.
+            i64::from(!*sent).into(),
             (*next).into(),
             self.now.into(),
             (*status).into(),

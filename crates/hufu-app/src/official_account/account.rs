@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 
 use crate::sources::wechat::app_id;
 use crate::sources::wechat::official_account::{
-    ACCOUNT, AES_KEY, ENCRYPTION, ORIGINAL_ID, RELAY, TOKEN, URL, WELCOME,
+    ACCOUNT, AES_KEY, ENCRYPTION, FORWARDED, ORIGINAL_ID, RELAY, TOKEN, URL, WELCOME,
 };
 
 /// The settings of a connection that concern messages.
@@ -19,6 +19,7 @@ pub(super) struct Account<'a> {
     pub(super) token: &'a str,
     pub(super) key: Option<EncodingAesKey>,
     encryption: Encryption,
+    forwarded: bool,
     welcome: Option<&'a serde_json::Map<String, Json>>,
 }
 
@@ -44,6 +45,7 @@ impl<'a> Account<'a> {
                 "compatible" => Encryption::Compatible,
                 _ => Encryption::Safe,
             },
+            forwarded: settings.get(FORWARDED).and_then(Json::as_bool).unwrap_or_default(),
             welcome: settings.get(WELCOME).and_then(Json::as_object),
         }
     }
@@ -54,6 +56,7 @@ impl<'a> Account<'a> {
             token: self.token,
             key: self.key.as_ref(),
             encryption: self.encryption,
+            forwarded: self.forwarded,
         }
     }
 

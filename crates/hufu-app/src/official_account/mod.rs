@@ -4,16 +4,18 @@
 //! otherwise. A message that arrives again changes nothing, and goes on where the first push of it failed.
 //!
 //! Reading order: `account` (the settings of a connection), `receive` (one push), `relay` (passing messages on to the
-//! owner's server), `unit`.
+//! owner's server), `refusals` (what the log tells), `unit`.
 
 mod account;
 mod receive;
+mod refusals;
 mod relay;
 mod unit;
 
 pub use receive::{Pushed, Reply};
+pub(crate) use refusals::RefusedMessages;
 pub use relay::RelayPage;
-pub use unit::ReceiveMessage;
+pub use unit::{NoteUrlCheck, ReceiveMessage};
 
 pub use hufu_store::deliveries::DeliveryState;
 pub use hufu_store::wechat_followers::Following;

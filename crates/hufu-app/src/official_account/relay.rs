@@ -1,6 +1,9 @@
 //! Passing messages on to the owner's own server, as WeChat would have sent them: signed with the server's token, and
 //! encrypted with its key. Messages of one follower arrive in order, one after another. What the server answers is not
-//! passed on to the follower: it comes too late.
+//! passed on to the follower: it comes too late. It is not kept either, because it may say what the follower is told.
+//!
+//! Each message has a job, and any job of a follower passes on what comes next. So as long as a message waits there is a job
+//! for it, however the messages before it fare.
 
 use async_recursion::async_recursion as boxed;
 use hufu_connect::{OutgoingError, guarded};
@@ -33,8 +36,7 @@ pub struct RelayPage {
 }
 
 impl App {
-    /// Passes on the oldest message of a follower that has not been. Each message has one job; which of them passes on
-    /// which does not matter.
+    /// Passes on the messages of a follower that have not been, oldest first, as far as they get in the time of a job.
     pub(crate) async fn relay_message(&self, job: &Job) -> JobOutcome {
         let Some(line) = Line::parse(&job.payload) else { return JobOutcome::Failed };
         match self.relay(&job.pool, line).await {
@@ -51,7 +53,7 @@ impl App {
     }
 
     async fn relay(&self, pool: &PoolId, line: Line) -> Result<JobOutcome, Refusal> {
-        let now = self.now();
+        let (now, begun) = (self.now(), tokio::time::Instant::now());
         let config = self.config();
         let connection = config.connection(&line.connection).filter(|connection| connection.pool == *pool);
         // Its messages were deleted with it.
@@ -63,21 +65,39 @@ impl App {
                 return Ok(JobOutcome::Postponed(rest.unwrap_or_else(|| now.plus(self.limits.job_poll))));
             }
         };
+        loop {
+            if let Some(outcome) = self.relay_next(connection, &line).await? {
+                return Ok(outcome);
+            }
+            // What is begun has to end within the time of the job.
+            if begun.elapsed() > self.limits.job_time / 4 {
+                return Ok(JobOutcome::Postponed(self.now()));
+            }
+        }
+    }
+
+    /// Passes on the oldest message of a line. Nothing is returned if the next one can follow: jobs that found this one
+    /// under way wait for much longer.
+    async fn relay_next(&self, connection: &Connection, line: &Line) -> Result<Option<JobOutcome>, Refusal> {
+        let (pool, now) = (&connection.pool, self.now());
         let until = now.plus(self.limits.job_time * 2);
-        let (id, body, attempts) = match self.write(TakeNext { pool: pool.clone(), line, now, until }).await?
-        {
-            Next::Nothing => return Ok(JobOutcome::Done),
+        let take = TakeNext { pool: pool.clone(), line: line.clone(), now, until };
+        let (id, body, attempts) = match self.write(take).await? {
+            Next::Nothing => return Ok(Some(JobOutcome::Done)),
             // Not much later, however long the other job may take in the worst case.
             Next::NotBefore(at) => {
-                return Ok(JobOutcome::Postponed(at.min(now.plus(self.limits.relay_retry_longest))));
+                let at = at.min(now.plus(self.limits.relay_retry_longest));
+                return Ok(Some(JobOutcome::Postponed(at)));
             }
-            Next::Message { id, body, attempts } => (id, body, attempts + 1),
+            Next::Message { id, body, attempts } => (id, body, attempts),
         };
-        let attempt = match self.send_on(connection, &id, &body).await {
-            Ok(answer) => self.relay_attempt(answer, attempts),
-            Err(why) => given_up(why),
+        let attempt = if attempts > self.limits.relay_attempts {
+            given_up("no attempt came to an end")
+        } else {
+            self.send_on(connection, &id, &body, attempts).await.unwrap_or_else(given_up)
         };
-        let outcome = attempt.next.map_or(JobOutcome::Done, JobOutcome::RetryAt);
+        // The message counts its attempts. The job may have made some for other messages, and counts none.
+        let outcome = attempt.next.map(JobOutcome::Postponed);
         metrics::counter!("hufu_wechat_relayed_total", "outcome" => attempt.state.as_str()).increment(1);
         if attempt.state == DeliveryState::Failed {
             let connection = &connection.identifier;
@@ -93,7 +113,8 @@ impl App {
         connection: &Connection,
         id: &PushedMessageId,
         sealed: &[u8],
-    ) -> Result<Result<guarded::Response, OutgoingError>, &'static str> {
+        attempts: i64,
+    ) -> Result<Attempt, &'static str> {
         let target = Account::of(connection).relay().ok_or("the relay was switched off")?;
         let opened = self.sealing.open(&context(&connection.pool, id), sealed);
         let body = opened.map_err(|_| "the message cannot be opened")?;
@@ -102,7 +123,8 @@ impl App {
         let push = self.push_for(connection, &target, &message, body.expose());
         url.query_pairs_mut().extend_pairs(&push.query);
         let headers = [("content-type", push.content_type), ("user-agent", USER_AGENT)];
-        Ok(self.sender_context.http.post(url.as_str(), &headers, push.body).await)
+        let answer = self.sender_context.http.post(url.as_str(), &headers, push.body).await;
+        Ok(self.relay_attempt(answer, &message.from_user, attempts))
     }
 
     fn push_for(
@@ -121,9 +143,15 @@ impl App {
         signed_push(&target.token, key, to, from, body, &random, now, &nonce)
     }
 
-    fn relay_attempt(&self, answer: Result<guarded::Response, OutgoingError>, attempts: i64) -> Attempt {
+    fn relay_attempt(
+        &self,
+        answer: Result<guarded::Response, OutgoingError>,
+        openid: &str,
+        attempts: i64,
+    ) -> Attempt {
         let (status, response) = match &answer {
-            Ok(answer) => (Some(i64::from(answer.status)), start_of(&answer.body)),
+            Ok(answer) if answer.is_success() => (Some(i64::from(answer.status)), String::new()),
+            Ok(answer) => (Some(i64::from(answer.status)), what_went_wrong(&answer.body, openid)),
             Err(error) => (None, format!("{}: {error}", error.code())),
         };
         let is_hopeless = answer.as_ref().is_err_and(OutgoingError::is_permanent);
@@ -169,6 +197,32 @@ impl App {
     }
 }
 
+/// What an answer says of a failure: its beginning as text, up to what looks like XML, which may be a reply to the follower,
+/// and without whose message it was.
+fn what_went_wrong(body: &[u8], openid: &str) -> String {
+    let text = start_of(body).replace(openid, "…");
+    text.split_once('<').map_or(text.as_str(), |(before, _)| before).trim_end().to_owned()
+}
+
 fn given_up(why: &str) -> Attempt {
     Attempt { sent: false, state: DeliveryState::Failed, next: None, status: None, response: why.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_of_an_answer_is_no_reply() {
+        for (body, kept) in [
+            ("out of order", "out of order"),
+            ("no room for oFollower: try later", "no room for …: try later"),
+            ("warning: x\n<xml><Content>secret</Content></xml>", "warning: x"),
+            ("<xml><ToUserName>oFollower</ToUserName></xml>", ""),
+            ("", ""),
+        ] {
+            assert_eq!(what_went_wrong(body.as_bytes(), "oFollower"), kept);
+        }
+        assert!(what_went_wrong(&[b'a'; 100_000], "o").len() < 10_000);
+    }
 }

@@ -1,8 +1,8 @@
 //! The unit of work of a push.
 
 use hufu_store::wechat_messages::{self, NewMessage, Received};
-use hufu_store::{StoreError, Tx, Write, wechat_followers};
-use hufu_types::{PoolId, Timestamp};
+use hufu_store::{StoreError, Tx, Write, wechat_followers, wechat_signatures};
+use hufu_types::{ConnectionId, PoolId, Timestamp, TokenHash};
 
 /// Stores a message, once, with what it says of its follower.
 #[derive(Clone)]
@@ -38,5 +38,23 @@ impl Write for ReceiveMessage {
             wechat_followers::put(tx, &self.pool, realm, openid, *follows, *at).await?;
         }
         Ok(received)
+    }
+}
+
+/// Remembers the signature of WeChat's check of the address, which signs no message after that.
+#[derive(Clone, Debug)]
+pub struct NoteUrlCheck {
+    pub(super) pool: PoolId,
+    pub(super) connection: ConnectionId,
+    pub(super) signature: TokenHash,
+    pub(super) now: Timestamp,
+}
+
+impl Write for NoteUrlCheck {
+    type Out = ();
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        let Self { pool, connection, signature, now } = self;
+        wechat_signatures::record(tx, pool, connection, signature, None, *now).await.map(drop)
     }
 }

@@ -148,7 +148,7 @@ impl App {
         let secret = OpaqueToken::generate(TokenPurpose::QrCode, &*self.random);
         let (now, hash) = (self.now(), hash_of_secret(secret.expose()));
         let details = Details { custom_data, short_code: None, created_at: now };
-        let proven = Proven { proof, network: origin.ip.as_deref().map(network_of) };
+        let proven = Proven { proof };
         let ticket = NewTicket {
             scene: None,
             short_code: None,

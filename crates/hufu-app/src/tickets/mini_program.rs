@@ -1,8 +1,9 @@
 //! The login mini program: what opens on the phone when somebody scans the code of a mini program.
 //!
 //! It tells who opened it with a code of `wx.login`, and later, without any token, that its person confirms. Whoever saw the
-//! picture could send that second call, so it counts only with what the phone alone knows: it comes from the same network
-//! as the scan, or names the OpenID that the scan was answered with. What it says of the person is not read.
+//! picture could send that second call, so it counts only with the OpenID that the scan was answered with, which published
+//! mini programs send along always. The network of the scan is no proof: who shows the picture may be in it, too. Nothing
+//! else that the call says of the person is read.
 
 use std::sync::Arc;
 
@@ -14,7 +15,6 @@ use hufu_wechat::Budget;
 use subtle::ConstantTimeEq as _;
 
 use super::unit::FindKnown;
-use crate::address::network_of;
 use crate::sources::wechat::identity;
 use crate::{App, Origin, Refusal};
 
@@ -75,7 +75,7 @@ impl App {
             Err(refusal) => return Err(self.failed(&application, &connection, refusal, ip).await),
         };
         let proof = identity(&connection, &session.openid, session.unionid.as_deref());
-        self.ticket_scanned(&connection, scene, Some(proof), origin).await?;
+        self.ticket_scanned(&connection, scene, Some(proof)).await?;
         Ok(Granted {
             openid: session.openid.clone(),
             unionid: session.unionid.clone(),
@@ -86,7 +86,7 @@ impl App {
     /// The person confirms in the mini program: the browser may log in as whoever scanned the code.
     ///
     /// # Errors
-    /// As [`App::ticket_proved`]; [`Code::QrCodeOfAnother`] for a call that does not come from that phone.
+    /// As [`App::ticket_proved`]; [`Code::QrCodeOfAnother`] for a call without the OpenID of whoever scanned.
     #[boxed]
     pub async fn confirm_scene(
         &self,
@@ -100,11 +100,9 @@ impl App {
             (TicketState::Created | TicketState::Scanned, _) => return Err(Code::QrCodeNotScanned.into()),
             _ => return Err(Code::QrCodeDecided.into()),
         };
-        let network = origin.ip.as_deref().map(network_of);
-        let is_same_network = network.is_some() && network == proven.network;
         let own = proven.proof.own.value.as_bytes();
         let knows_person = openid.is_some_and(|openid| bool::from(openid.as_bytes().ct_eq(own)));
-        if !is_same_network && !knows_person {
+        if !knows_person {
             return Err(Code::QrCodeOfAnother.into());
         }
         self.ticket_proved(&connection, scene, proven.proof, origin).await

@@ -62,9 +62,6 @@ pub(crate) struct Details {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Proven {
     pub(crate) proof: Proof,
-    /// The network that the proof came from.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) network: Option<String>,
 }
 
 /// Who scanned a QR code, as the browser shows them. It is stored sealed.

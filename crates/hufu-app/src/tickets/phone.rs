@@ -16,7 +16,6 @@ use hufu_types::{Connection, Profile, Proof, ScopeSet, TicketKind, TicketState, 
 use super::secrets::{is_scene, read_short_code};
 use super::unit::{Advance, Advanced, FindShortCode, FoundShortCode};
 use super::{PROOF, Proven, SHOWN, ScannedBy};
-use crate::address::network_of;
 use crate::authorization::dpop::BEARER;
 use crate::login::AccountResolver;
 use crate::tokens::authentication::Authenticated;
@@ -109,7 +108,6 @@ impl App {
         connection: &Connection,
         scene: &str,
         proof: Option<Proof>,
-        origin: &Origin,
     ) -> Result<(), Refusal> {
         let ticket = self.ticket_of(connection, scene).await?;
         // Whoever scans second does not become the one who logs in.
@@ -121,7 +119,7 @@ impl App {
         }
         let advance = self.advance(&ticket, TicketState::Scanned);
         let advance = match proof {
-            Some(proof) => self.with_proof(advance, &ticket, proof, origin).await?,
+            Some(proof) => self.with_proof(advance, &ticket, proof).await?,
             None => advance,
         };
         self.advance_ticket(advance).await.map(drop)
@@ -143,6 +141,21 @@ impl App {
     ) -> Result<(), Refusal> {
         let ticket = self.ticket_of(connection, scene).await?;
         self.confirm_proved(connection, &ticket, proof, origin).await
+    }
+
+    /// Whether the ticket of a scene is this connection's, and can still be confirmed.
+    ///
+    /// # Errors
+    /// [`Code::QrCodeUnknown`], [`Code::QrCodeDecided`], [`Code::QrCodeExpired`].
+    pub(crate) async fn ticket_waits(&self, connection: &Connection, scene: &str) -> Result<(), Refusal> {
+        let ticket = self.ticket_of(connection, scene).await?;
+        if ticket.progress.state.is_final() {
+            return Err(Code::QrCodeDecided.into());
+        }
+        if ticket.progress.expires_at <= self.now() {
+            return Err(Code::QrCodeExpired.into());
+        }
+        Ok(())
     }
 
     /// As [`Self::ticket_proved`], for a follower who sends the code that the page shows. Wrong codes of one follower are
@@ -217,21 +230,15 @@ impl App {
             return Err(refusal);
         }
         let advance = self.advance(ticket, TicketState::Confirmed);
-        let advance = self.with_proof(advance, ticket, proof, origin).await?;
+        let advance = self.with_proof(advance, ticket, proof).await?;
         self.advance_ticket(advance).await.map(drop)
     }
 
     /// The same with what was proved, and with name and picture for the browser.
-    async fn with_proof(
-        &self,
-        advance: Advance,
-        ticket: &Ticket,
-        proof: Proof,
-        origin: &Origin,
-    ) -> Result<Advance, Refusal> {
+    async fn with_proof(&self, advance: Advance, ticket: &Ticket, proof: Proof) -> Result<Advance, Refusal> {
         let known = self.known_by(&ticket.pool, &proof).await?;
         let shown = ScannedBy::of(known.map_or_else(|| proof.profile.clone(), |user| user.profile));
-        let proven = Proven { proof, network: origin.ip.as_deref().map(network_of) };
+        let proven = Proven { proof };
         Ok(Advance {
             proof: Some(self.seal_for(&ticket.hash, PROOF, &proven)?),
             shown: Some(self.seal_for(&ticket.hash, SHOWN, &shown)?),
@@ -240,7 +247,11 @@ impl App {
     }
 
     /// The account that this proof belongs to already.
-    async fn known_by(&self, pool: &hufu_types::PoolId, proof: &Proof) -> Result<Option<User>, Refusal> {
+    pub(crate) async fn known_by(
+        &self,
+        pool: &hufu_types::PoolId,
+        proof: &Proof,
+    ) -> Result<Option<User>, Refusal> {
         let keys = proof.ids().cloned().collect();
         self.read(super::unit::FindKnown { pool: pool.clone(), keys }).await
     }

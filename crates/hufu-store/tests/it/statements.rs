@@ -91,6 +91,7 @@ const WITHOUT_POOL: &[(&str, &str)] = &[
     ("step_tokens::SWEEP", "sweeps all pools"),
     ("used_jtis::SWEEP", "sweeps all pools"),
     ("wechat_messages::SWEEP", "sweeps all pools"),
+    ("wechat_signatures::SWEEP", "sweeps all pools"),
     ("wechat_followers::SWEEP", "sweeps all pools"),
     ("jobs::ENQUEUE", "the pool is written, but is no part of the key: nodes take the jobs of all pools"),
     ("jobs::CLAIM", "nodes take the jobs of all pools"),

@@ -107,19 +107,22 @@ impl Message {
         }
     }
 
-    /// What two pushes of one message have in common: the id of a message; of an event, who sent it when, and
-    /// what it is. Within one account.
+    /// What all pushes of one message have in common, and no other message has, within one account: its id, or the
+    /// time of what has none, and everything that a receiver may act on. So a repeat says what the first push said.
     pub fn deduplication_key(&self) -> String {
-        match &self.msg_id {
-            Some(id) => format!("message\n{id}"),
-            None => format!(
-                "event\n{}\n{}\n{}\n{}",
-                self.from_user,
-                self.create_time,
-                self.event.as_deref().unwrap_or_default().to_ascii_lowercase(),
-                self.event_key.as_deref().unwrap_or_default(),
-            ),
-        }
+        let text = |field: &Option<String>| field.clone().unwrap_or_default();
+        let time = if self.msg_id.is_none() { self.create_time.to_string() } else { String::new() };
+        let parts = [
+            text(&self.msg_id),
+            time,
+            self.from_user.clone(),
+            self.msg_type.to_ascii_lowercase(),
+            text(&self.event).to_ascii_lowercase(),
+            text(&self.event_key),
+            text(&self.content),
+        ];
+        // With their lengths, so that nothing can stand in two parts.
+        parts.iter().map(|part| format!("{}:{part}", part.len())).collect()
     }
 
     fn from_fields(fields: &fields::Fields) -> Result<Self, MessageError> {

@@ -10,7 +10,8 @@ use crate::crypto::message::{EncodingAesKey, decrypt, verify_message, verify_url
 pub enum Encryption {
     /// Not at all (明文模式).
     Plain,
-    /// Both ways in one message (兼容模式). Only the encrypted part is read.
+    /// Both ways in one message (兼容模式). Only the encrypted part is read, and a message without one is refused: every
+    /// encrypted push also carries the signature of a plain one, which covers no body.
     Compatible,
     /// Always (安全模式). A plain message is refused.
     Safe,
@@ -27,6 +28,8 @@ pub struct Receiver<'a> {
     pub key: Option<&'a EncodingAesKey>,
     /// How messages are encrypted.
     pub encryption: Encryption,
+    /// Whether the owner's own server may forward the encrypted part without a signature.
+    pub forwarded: bool,
 }
 
 /// The signed part of a request: what stands in its query. Absent values are empty.
@@ -90,8 +93,9 @@ pub fn is_timely(timestamp: &str, now: i64, max_age: Duration) -> bool {
 
 /// Verifies, decrypts and reads a push. It must have been signed at most `max_age` before `now` (Unix seconds).
 ///
-/// A body without any signature is accepted in one form: the encrypted part as JSON inside of `xml`, which the owner's own
-/// server forwards. Whoever made it had the key, and the message's own time takes the place of the signature's.
+/// A body without any signature is accepted in one form, and only where [`Receiver::forwarded`] says so: the encrypted part
+/// as JSON inside of `xml`, which the owner's own server forwards. Whoever made it had the key, and the message's own time
+/// takes the place of the signature's.
 ///
 /// What else the caller has to check: that [`Message::to_user`] is the account's original id.
 pub fn open(
@@ -110,7 +114,7 @@ pub fn open(
     let Signed { signature, timestamp, nonce, encrypt_type, msg_signature } = signed;
     let is_bare =
         [signature, timestamp, nonce, encrypt_type, msg_signature].iter().all(|part| part.is_empty());
-    if is_bare && super::json::is_wrapped(body) {
+    if receiver.forwarded && is_bare && super::json::is_wrapped(body) {
         return open_forwarded(receiver, body, now, max_age);
     }
     if signed.encrypt_type.eq_ignore_ascii_case("aes") || !signed.msg_signature.is_empty() {
@@ -133,7 +137,7 @@ fn open_plain(
     if !is_timely(signed.timestamp, now, max_age) {
         return Err(MessageError::Stale);
     }
-    if receiver.encryption == Encryption::Safe {
+    if receiver.encryption != Encryption::Plain {
         return Err(MessageError::NotEncrypted);
     }
     let fields = read(body)?;

@@ -52,6 +52,10 @@ pub(super) fn read(document: &str) -> Result<Fields, MessageError> {
                 }
             }
             Event::DocType(_) => return Err(MessageError::Entity),
+            // Inside a field, two readers could put two different values together around it.
+            Event::Comment(_) | Event::PI(_) if path.len() >= 2 => {
+                return Err(MessageError::Malformed("a comment or a processing instruction inside a field"));
+            }
             Event::Text(_) | Event::CData(_) | Event::Comment(_) | Event::Decl(_) | Event::PI(_) => {}
             Event::Empty(_) => return Err(MessageError::Malformed("an empty element was not expanded")),
             Event::Eof if ended => return Ok(fields),

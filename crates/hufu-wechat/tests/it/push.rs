@@ -31,15 +31,22 @@ const APP: &str = "wxbad0b45542aa0b5e";
 struct Account {
     key: EncodingAesKey,
     encryption: Encryption,
+    forwarded: bool,
 }
 
 impl Account {
     fn new(encryption: Encryption) -> Self {
-        Self { key: key(ALPHABET_KEY), encryption }
+        Self { key: key(ALPHABET_KEY), encryption, forwarded: false }
     }
 
     fn receiver(&self) -> Receiver<'_> {
-        Receiver { app_id: APP, token: "token", key: Some(&self.key), encryption: self.encryption }
+        Receiver {
+            app_id: APP,
+            token: "token",
+            key: Some(&self.key),
+            encryption: self.encryption,
+            forwarded: self.forwarded,
+        }
     }
 
     /// A push as WeChat makes it, opened.
@@ -84,7 +91,8 @@ fn a_the_check_of_an_address() {
 fn b_json_in_safe_mode_is_opened() {
     let key = key(ZERO_KEY);
     let app_id = "wxba5fad812f8e6fb9";
-    let receiver = Receiver { app_id, token: "AAAAA", key: Some(&key), encryption: Encryption::Safe };
+    let receiver =
+        Receiver { app_id, token: "AAAAA", key: Some(&key), encryption: Encryption::Safe, forwarded: false };
     let signed = Signed {
         signature: "6c5c811b55cc85e0e1b54100749188c20beb3f5d",
         timestamp: "1714112445",
@@ -140,6 +148,7 @@ fn c_and_d_xml_is_opened() {
         token: "AAAAA",
         key: Some(&zero),
         encryption: Encryption::Safe,
+        forwarded: false,
     };
     let signed = Signed {
         timestamp: "1715943329",
@@ -153,8 +162,13 @@ fn c_and_d_xml_is_opened() {
     assert!(opened.message.to_user.starts_with("gh_"));
 
     let alphabet = key(ALPHABET_KEY);
-    let account =
-        Receiver { app_id: APP, token: "weixin", key: Some(&alphabet), encryption: Encryption::Compatible };
+    let account = Receiver {
+        app_id: APP,
+        token: "weixin",
+        key: Some(&alphabet),
+        encryption: Encryption::Compatible,
+        forwarded: false,
+    };
     let signed = Signed {
         signature: "35703636de2f9df2a77a662b68e521ce17c34db4",
         timestamp: "1414243737",
@@ -171,7 +185,10 @@ fn c_and_d_xml_is_opened() {
     assert_eq!(message.to_user, "gh_680bdefc8c5d");
     assert_eq!(message.content.as_deref(), Some("?"));
     assert_eq!(message.msg_id.as_deref(), Some("6074130599188426998"));
-    assert_eq!(message.deduplication_key(), "message\n6074130599188426998");
+    assert_eq!(
+        message.deduplication_key(),
+        "19:60741305991884269980:28:oIDrpjpQ8j8mBuQ8nM26HWzNEZgg4:text0:0:1:?"
+    );
     assert_eq!((message.msg_type.as_str(), message.event), ("text", None));
 }
 
@@ -179,7 +196,7 @@ fn c_and_d_xml_is_opened() {
 fn each_mode_accepts_what_it_should() {
     for (encryption, plain, encrypted) in [
         (Encryption::Plain, None, None),
-        (Encryption::Compatible, None, None),
+        (Encryption::Compatible, Some(MessageError::NotEncrypted), None),
         (Encryption::Safe, Some(MessageError::NotEncrypted), None),
     ] {
         let account = Account::new(encryption);
@@ -192,7 +209,7 @@ fn each_mode_accepts_what_it_should() {
 
 #[test]
 fn what_is_half_encrypted_is_refused() {
-    let account = Account::new(Encryption::Compatible);
+    let mut account = Account::new(Encryption::Compatible);
     let sealed = encrypt(&account.key, &[7; 16], EVENT.as_bytes(), APP);
     let timestamp = AT.to_string();
     let signature = url_signature("token", &timestamp, "n1");
@@ -202,8 +219,10 @@ fn what_is_half_encrypted_is_refused() {
     let opened = |signed: &Signed<'_>, body: &str| {
         open(&account.receiver(), signed, body.as_bytes(), AT, TEN_MINUTES).map(|opened| opened.encrypted)
     };
-    // An encrypted part that nobody says is there, and one that is not there.
-    assert_eq!(opened(&plain, &both), Err(MessageError::Half));
+    // An encrypted part that nobody says is there, and one that is not there. Whoever takes the better signature out of a
+    // push is left with one that covers no body.
+    assert_eq!(opened(&plain, &both), Err(MessageError::NotEncrypted));
+    assert_eq!(opened(&plain, EVENT), Err(MessageError::NotEncrypted));
     let encrypted = Signed { encrypt_type: "aes", msg_signature: &msg_signature, ..plain };
     assert_eq!(opened(&encrypted, &both), Ok(true));
     assert_eq!(opened(&encrypted, EVENT), Err(MessageError::Half));
@@ -214,15 +233,21 @@ fn what_is_half_encrypted_is_refused() {
     assert_eq!(opened(&Signed::default(), EVENT), Err(MessageError::Signature));
     let twice = both.replace("</xml>", "<encrypt>AAAA</encrypt></xml>");
     assert!(matches!(opened(&encrypted, &twice), Err(MessageError::Malformed(_))));
+    account.encryption = Encryption::Plain;
+    let opened = open(&account.receiver(), &plain, both.as_bytes(), AT, TEN_MINUTES);
+    assert_eq!(opened.err(), Some(MessageError::Half));
 }
 
 #[test]
 fn what_an_owners_server_forwards_needs_the_key() {
-    let account = Account::new(Encryption::Safe);
+    let account = Account { forwarded: true, ..Account::new(Encryption::Safe) };
     let sealed = encrypt(&account.key, &[7; 16], EVENT.as_bytes(), APP);
     let forwarded = format!(r#"{{"xml":{{"tousername":["gh_account"],"encrypt":["{sealed}"]}}}}"#);
     let opened =
         |body: &str, now| open(&account.receiver(), &Signed::default(), body.as_bytes(), now, TEN_MINUTES);
+    let closed = Account::new(Encryption::Safe);
+    let unasked = open(&closed.receiver(), &Signed::default(), forwarded.as_bytes(), AT, TEN_MINUTES);
+    assert_eq!(unasked.err(), Some(MessageError::Signature), "only where the owner says so");
     let message = opened(&forwarded, AT + 600).unwrap().message;
     assert_eq!((message.from_user.as_str(), message.scene()), ("oFollower", Some("abc")));
     assert_eq!(opened(&forwarded, AT + 601).err(), Some(MessageError::Stale));
@@ -238,7 +263,21 @@ fn a_message_is_read_from_xml_and_from_json() {
     let read = |xml: &str| Message::parse(xml.as_bytes()).unwrap();
     let event = read(EVENT);
     assert_eq!(event.ticket.as_deref(), Some("gQ=="));
-    assert_eq!(event.deduplication_key(), "event\noFollower\n1714112445\nsubscribe\nqrscene_abc");
+    assert_eq!(event.deduplication_key(), "0:10:17141124459:oFollower5:event9:subscribe11:qrscene_abc0:");
+    // Nothing that a receiver acts on can differ between two pushes of one message.
+    for (field, other) in [
+        ("oFollower", "oSomebodyElse"),
+        ("1714112445", "1714112446"),
+        ("[event]", "[text]"),
+        ("[subscribe]", "[SCAN]"),
+        ("qrscene_abc", "qrscene_abd"),
+        ("</xml>", "<Content>x</Content></xml>"),
+        ("</xml>", "<MsgId>1</MsgId></xml>"),
+    ] {
+        let other = read(&EVENT.replace(field, other));
+        assert_ne!(other.deduplication_key(), event.deduplication_key(), "{field}");
+    }
+    assert_eq!(read(&EVENT.replace("subscribe", "SUBSCRIBE")).deduplication_key(), event.deduplication_key());
     let json = r#" {"ToUserName":"gh_a","FromUserName":"o","CreateTime":"7","MsgType":"text","Content":" 你 ",
         "MsgId":23,"Nested":{"Content":"x"}}"#;
     let message = read(json);
@@ -299,8 +338,8 @@ fn entities_and_outside_documents_are_refused() {
         let document = inside(before, content);
         assert_eq!(Message::parse(document.as_bytes()).err(), Some(MessageError::Entity), "{document}");
         // No way in either: signed, the same is said.
-        let account = Account::new(Encryption::Compatible);
         for encrypted in [true, false] {
+            let account = Account::new(if encrypted { Encryption::Compatible } else { Encryption::Plain });
             assert_eq!(account.push(&document, encrypted).err(), Some(MessageError::Entity));
         }
     }
@@ -330,6 +369,9 @@ fn what_is_no_message_is_refused() {
         &EVENT.replace("oFollower", "o Follower"),
         &EVENT.replace("oFollower", &"o".repeat(129)),
         &EVENT.replace("<MsgType>", "<ToUserName>gh_other</ToUserName><MsgType>"),
+        &EVENT.replace("<CreateTime>", "<CreateTime><!-- c -->"),
+        &EVENT.replace("<CreateTime>", "<CreateTime><?c c?>"),
+        &EVENT.replace("<CreateTime>", "<A><B><!-- c --></B></A><CreateTime>"),
     ] {
         let refused = Message::parse(bad.as_bytes()).unwrap_err();
         assert!(matches!(refused, MessageError::Malformed(_)), "{bad}: {refused}");

@@ -62,6 +62,7 @@ pub(crate) const ACCOUNT: &str = "account";
 pub(crate) const TOKEN: &str = "token";
 pub(crate) const AES_KEY: &str = "aes_key";
 pub(crate) const ENCRYPTION: &str = "encryption";
+pub(crate) const FORWARDED: &str = "forwarded";
 pub(crate) const WELCOME: &str = "welcome";
 pub(crate) const RELAY: &str = "relay";
 pub(crate) const URL: &str = "url";
@@ -109,6 +110,17 @@ const FIELDS: &[Field] = &[
         required: false,
         label: Text { zh: "消息加解密方式", en: "Encryption" },
         hint: SERVER_HINT,
+    },
+    Field {
+        name: FORWARDED,
+        form: Form::Flag { default: false },
+        secret: false,
+        required: false,
+        label: Text { zh: "接收转发的消息", en: "Forwarded messages" },
+        hint: Text {
+            zh: "你自己的服务器把收到的加密消息转发过来，不带微信的签名；由微信直接推送时保持关闭",
+            en: "your own server forwards the encrypted part of what it receives, without WeChat's signature; off where WeChat pushes messages itself",
+        },
     },
     Field {
         name: WELCOME,
@@ -192,8 +204,8 @@ pub(crate) struct FollowerInfo {
     pub(crate) language: Option<String>,
 }
 
-/// Asks WeChat about a follower. Without it they can log in as well: the message said who they are. Only where asking
-/// again may help it fails, because a person who is known by their UnionID must not become a second one.
+/// Asks WeChat about a follower. Without it they can log in as well: the message said who they are. Where WeChat may tell
+/// another time it fails, because a person who is known by their UnionID must not become a second one.
 pub(crate) async fn follower_info(
     app: &App,
     connection: &Connection,
@@ -204,7 +216,9 @@ pub(crate) async fn follower_info(
     app.heard_for(connection, || Some(openid.to_owned()), &outcome).await;
     match outcome {
         Ok(follower) => Ok(FollowerInfo { unionid: follower.unionid, language: follower.language }),
-        Err(error) if matches!(error.class(), Class::Retry | Class::Token) => Err(wechat_refusal(error)),
+        Err(error) if matches!(error.class(), Class::Retry | Class::Token | Class::Limit) => {
+            Err(wechat_refusal(error))
+        }
         Err(error) => {
             let (pool, connection) = (&connection.pool, &connection.identifier);
             tracing::warn!(%pool, %connection, %error, rid = error.rid(), "WeChat does not tell about a follower");

@@ -6,7 +6,7 @@ mod sandbox;
 
 use axum::http::{Method, StatusCode};
 use hufu_app::tickets::{IssuedTicket, TicketRequest};
-use hufu_sandbox::{AppKind, NewApp};
+use hufu_sandbox::{AppKind, Fault, NewApp};
 use hufu_testkit::administration::{call, key as access_key};
 use hufu_testkit::{TestDatabase, on_both_engines, raw};
 use hufu_types::{AdminRole, ConnectionId, UserStatus};
@@ -25,6 +25,8 @@ const AES_KEY: &str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG";
 /// The application that shows its QR codes.
 const SHOP_TILL: &str = "6560c0ffee00000000000006";
 const EVENTS: &str = "/connections/social/shop-oa/6560c0ffee00000000000001/events";
+/// Where WeChat tells of a follower.
+const FOLLOWER_INFO: &str = "/cgi-bin/user/info";
 const FOLLOWER: &str = "oFollower-0123456789_AbCdEfG";
 
 /// The standard world with the account. `fields` are further fields of the connection.
@@ -324,6 +326,55 @@ on_both_engines! {
         let (one, other) = code.split_at(4);
         acknowledged(&Push::text(&format!(" {one} {other} "), 3).send(&world.nobody()).await);
         log_in(&world, &ticket).await;
+    }
+
+    async fn wechat_is_asked_only_about_who_logs_in_here(database) {
+        let world = world(database).await;
+        let ticket = ticket(&world).await;
+        let asked = || world.calls(FOLLOWER_INFO);
+        // QR codes of the owner's own, and texts: this kind of account has no short codes.
+        for (nonce, push) in [
+            ("1", Push::event("SCAN", "spring-sale")),
+            ("2", Push::event("subscribe", "qrscene_spring-sale")),
+            ("3", Push::text("12345678", 1)),
+        ] {
+            acknowledged(&Push { nonce, ..push }.send(&world.nobody()).await);
+        }
+        assert_eq!(asked(), 0);
+        let push = Push::event("SCAN", &ticket.scene);
+        acknowledged(&Push { nonce: "4", ..push.clone() }.send(&world.nobody()).await);
+        assert_eq!(asked(), 1);
+        // A ticket that has done its work.
+        acknowledged(&Push { nonce: "5", ..push }.send(&world.nobody()).await);
+        acknowledged(&Push { nonce: "6", ..Push::of(event("oOther", NOW.seconds(), "SCAN", &ticket.scene)) }.send(&world.nobody()).await);
+        assert_eq!(asked(), 1);
+        log_in(&world, &ticket).await;
+    }
+
+    async fn while_the_quota_is_out_nobody_becomes_a_second_person(database) {
+        let world = world_with(database, ", welcome = { zh-CN = \"欢迎\", en = \"Welcome\" }").await;
+        let no_quota = |world: &World| {
+            let path = Some(FOLLOWER_INFO.to_owned());
+            world.sandbox.add_fault(Fault { path, errcode: Some(45009), count: 1, ..Fault::default() }).unwrap();
+        };
+        let first = ticket(&world).await;
+        no_quota(&world);
+        let push = Push::event("SCAN", &first.scene);
+        let answer = push.send(&world.nobody()).await;
+        assert_eq!(answer.json()["code"], 1002, "{answer}");
+        assert!(!answer.status.is_success(), "WeChat sends it again");
+        assert_eq!(check(&world.nobody().app(SHOP_TILL), &first).await["status"], 0);
+        acknowledged(&Push { nonce: "2", ..push }.send(&world.nobody()).await);
+        let user = log_in(&world, &first).await;
+
+        // Who is known by their OpenID needs no UnionID, and a greeting needs none either.
+        let second = ticket(&world).await;
+        no_quota(&world);
+        acknowledged(&Push { nonce: "3", ..Push::event("SCAN", &second.scene) }.send(&world.nobody()).await);
+        assert_eq!(log_in(&world, &second).await, user);
+        no_quota(&world);
+        let answer = Push { nonce: "4", ..Push::event("subscribe", "") }.send(&world.nobody()).await;
+        assert_eq!(told(&answer), "欢迎");
     }
 
     async fn a_connection_that_is_switched_off_receives_and_logs_nobody_in(database) {

@@ -93,13 +93,80 @@ on_both_engines! {
         let ticket = ticket(&world).await;
         let forged = plain(event("oSomebodyElse", NOW.seconds(), "SCAN", &ticket.scene));
         refused(&world, &forged, 2605).await;
+
+        // Nor that of a push that WeChat sent again, or of its check of the address.
+        let sent = Push { nonce: "11", ..plain(event(FOLLOWER, NOW.seconds(), "SCAN", "none")) };
+        acknowledged(&sent.send(&world.nobody()).await);
+        refused(&world, &Push { nonce: "11", ..forged.clone() }, 2605).await;
+        for _ in 0..2 {
+            acknowledged(&Push { nonce: "11", ..sent.clone() }.send(&world.nobody()).await);
+            let at = NOW.seconds().to_string();
+            let query = format!("signature={}&timestamp={at}&nonce=12&echostr=1", url_signature(TOKEN, &at, "12"));
+            assert_eq!(world.nobody().get(&format!("{EVENTS}?{query}")).await.status, StatusCode::OK);
+        }
+        refused(&world, &Push { nonce: "12", ..forged.clone() }, 2605).await;
+        // The same text, divided into time and nonce in another way, has the same signature.
+        let at = NOW.seconds().to_string();
+        let twin = format!("{}", NOW.seconds() + 1);
+        let query = |timestamp: &str, nonce: &str| {
+            format!("{EVENTS}?signature={}&timestamp={timestamp}&nonce={nonce}", url_signature(TOKEN, &at, &twin))
+        };
+        acknowledged(&post(&world.nobody(), &query(&at, &twin), sent.body.clone().into_bytes()).await);
+        refused_request(&world, &query(&twin, &at), forged.body.clone().into_bytes(), 2605).await;
+        assert_eq!(check(&world.nobody().app(SHOP_TILL), &ticket).await["status"], 0);
+
+        // Signatures are kept as long as they are timely.
+        let count = "SELECT COUNT(*) FROM wechat_signatures";
+        assert_eq!(raw::number(world.database(), count).await, 4);
+        world.advance(std::time::Duration::from_secs(15 * 60));
+        world.node.app.sweep().await.unwrap();
+        assert_eq!(raw::number(world.database(), count).await, 4);
+        world.advance(std::time::Duration::from_secs(15 * 60 + 1));
+        world.node.app.sweep().await.unwrap();
+        assert_eq!(raw::number(world.database(), count).await, 0);
+        refused(&world, &forged, 2601).await;
+    }
+
+    async fn an_encrypted_push_without_its_better_signature_is_refused(database) {
+        let world = world(database).await;
+        let ticket = ticket(&world).await;
+        let forged = event("oSomebodyElse", NOW.seconds(), "SCAN", &ticket.scene);
+        let mut stripped = Vec::new();
+        for (mode, nonce) in [("safe", "1"), ("compatible", "2")] {
+            world.reconfigure(&file(&format!(", encryption = \"{mode}\""))).await;
+            let push = Push { nonce, ..Push::event("SCAN", "none") };
+            acknowledged(&push.send(&world.nobody()).await);
+            let (path, _) = push.request();
+            stripped.push(path.split_once("&openid").unwrap().0.to_owned());
+            refused_request(&world, stripped.last().unwrap(), forged.clone().into_bytes(), 2602).await;
+        }
+        // Nor does it sign anything once the account takes plain messages.
+        world.reconfigure(&file(", encryption = \"plain\"")).await;
+        for path in &stripped {
+            refused_request(&world, path, forged.clone().into_bytes(), 2605).await;
+        }
+        assert_eq!(check(&world.nobody().app(SHOP_TILL), &ticket).await["status"], 0);
+    }
+
+    async fn the_id_of_a_message_is_good_for_that_message_alone(database) {
+        let world = world_with(database, ", encryption = \"plain\", account = \"subscription\"").await;
+        let ticket = ticket(&world).await;
+        let code = ticket.short_code.clone().unwrap();
+        let plain = |push| Push { encrypted_for: None, ..push };
+        acknowledged(&plain(Push::text("hello", 7)).send(&world.nobody()).await);
+        let id = "<MsgId>7</MsgId>";
+        let scan = event(FOLLOWER, NOW.seconds(), "SCAN", &ticket.scene).replace("</xml>", &format!("{id}</xml>"));
+        let text = format!("<MsgType>text</MsgType><Content>{code}</Content>{id}");
+        for body in [scan, message(FOLLOWER, NOW.seconds(), &text), message("oSomebodyElse", NOW.seconds(), &text)] {
+            refused(&world, &plain(Push::of(body)), 2605).await;
+        }
         assert_eq!(check(&world.nobody().app(SHOP_TILL), &ticket).await["status"], 0);
     }
 
     // Lesson 3.
     async fn every_mode_reads_its_messages_and_safe_mode_no_plain_ones(database) {
         let world = world(database).await;
-        for (mode, accepts_plain) in [("safe", false), ("compatible", true), ("plain", true)] {
+        for (mode, accepts_plain) in [("safe", false), ("compatible", false), ("plain", true)] {
             world.reconfigure(&file(&format!(", encryption = \"{mode}\""))).await;
             let encrypted = ticket(&world).await;
             acknowledged(&Push::event("SCAN", &encrypted.scene).send(&world.nobody()).await);
@@ -108,7 +175,6 @@ on_both_engines! {
             let plain = ticket(&world).await;
             let push = Push { encrypted_for: None, nonce: "2", ..Push::event("SCAN", &plain.scene) };
             if accepts_plain {
-                let push = Push { nonce: if mode == "plain" { "3" } else { "4" }, ..push };
                 acknowledged(&push.send(&world.nobody()).await);
                 log_in(&world, &plain).await;
             } else {
@@ -138,7 +204,7 @@ on_both_engines! {
 
     // Lesson 16.
     async fn entities_and_outside_documents_are_refused(database) {
-        let world = world_with(database, ", encryption = \"compatible\"").await;
+        let world = world_with(database, ", encryption = \"plain\"").await;
         let expansion = "<!DOCTYPE x [<!ENTITY a \"ha\"><!ENTITY b \"&a;&a;&a;&a;\"><!ENTITY c \"&b;&b;&b;&b;\">]>";
         let outside = "<!DOCTYPE x [<!ENTITY f SYSTEM \"file:///etc/passwd\">]>";
         for (before, content) in [(expansion, "&c;"), (outside, "&f;"), ("<!DOCTYPE x SYSTEM \"http://127.0.0.1/\">", "a"), ("", "&c;")] {
@@ -176,6 +242,13 @@ on_both_engines! {
             assert_eq!((answer.status, answer.bytes.as_slice()), (StatusCode::OK, &b"4375120948345356249"[..]));
             assert_eq!(answer.headers["content-type"], "text/plain; charset=utf-8");
         }
+        // One that was signed long ago, or by somebody whose clock is wrong.
+        for off in [-601, 601] {
+            let at = (NOW.seconds() + off).to_string();
+            let query = format!("signature={}&timestamp={at}&nonce=7&echostr=43751209", url_signature(TOKEN, &at, "7"));
+            let answer = world.nobody().get(&format!("{EVENTS}?{query}")).await;
+            assert_eq!((answer.status, answer.json()["code"].as_u64()), (StatusCode::FORBIDDEN, Some(2601)));
+        }
         for wrong in [String::new(), url_signature("", &at, "7"), url_signature("another", &at, "7")] {
             let answer = world.nobody().get(&format!("{EVENTS}{}", query(&wrong))).await;
             assert_eq!((answer.status, answer.json()["code"].as_u64()), (StatusCode::FORBIDDEN, Some(2600)));
@@ -184,7 +257,7 @@ on_both_engines! {
     }
 
     async fn an_owners_server_may_forward_what_is_encrypted(database) {
-        let world = world(database).await;
+        let world = world_with(database, ", forwarded = true").await;
         let ticket = ticket(&world).await;
         let forwarded = |body: &str, app_id: &str| {
             let sealed = encrypt(&key(), &[3; 16], body.as_bytes(), app_id);
@@ -205,6 +278,12 @@ on_both_engines! {
         let half_signed = format!("{EVENTS}?timestamp={}&nonce=1&encrypt_type=aes", NOW.seconds());
         refused_request(&world, &half_signed, forwarded(&scan, ACCOUNT), 2600).await;
         refused_request(&world, EVENTS, plain.to_string().into_bytes(), 2600).await;
+        // Only where the owner says that a server of theirs does.
+        for fields in ["", ", forwarded = false"] {
+            world.reconfigure(&file(fields)).await;
+            refused_request(&world, EVENTS, forwarded(&scan, ACCOUNT), 2600).await;
+        }
+        world.reconfigure(&file(", forwarded = true")).await;
         let answer = world.nobody().send(Method::POST, EVENTS, "application/json", forwarded(&scan, ACCOUNT)).await;
         acknowledged(&answer);
         log_in(&world, &ticket).await;

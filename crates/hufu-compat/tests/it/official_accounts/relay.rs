@@ -45,7 +45,7 @@ impl Owner {
                 msg_signature: of("msg_signature"),
             };
             let encryption = if key.is_some() { Encryption::Safe } else { Encryption::Plain };
-            let receiver = Receiver { app_id, token: RELAY_TOKEN, key, encryption };
+            let receiver = Receiver { app_id, token: RELAY_TOKEN, key, encryption, forwarded: false };
             let opened =
                 open(&receiver, &signed, &body, signed.timestamp.parse().unwrap(), Duration::ZERO).unwrap();
             opened.message.content.unwrap_or_else(|| opened.message.event.unwrap())
@@ -54,13 +54,15 @@ impl Owner {
     }
 }
 
-async fn receive(State(owner): State<Owner>, request: Request) -> StatusCode {
+async fn receive(State(owner): State<Owner>, request: Request) -> (StatusCode, String) {
     let (parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, 1 << 20).await.unwrap().to_vec();
     owner.arrived.lock().unwrap().push((parts.uri.query().unwrap().to_owned(), body));
     let mut answers = owner.answers.lock().unwrap();
     let status = if answers.is_empty() { 200 } else { answers.remove(0) };
-    StatusCode::from_u16(status).unwrap()
+    // A reply, as WeChat would pass it on.
+    let reply = format!("busy {FOLLOWER} <xml><Content>secret words</Content></xml>");
+    (StatusCode::from_u16(status).unwrap(), reply)
 }
 
 async fn log(world: &World, key: &str, query: &str) -> Value {
@@ -97,6 +99,7 @@ on_both_engines! {
         let first = &waiting["messages"][2];
         assert_eq!((&first["event"], &first["attempts"], &first["responseStatus"]), (&json!("text"), &json!(1), &json!(500)));
         assert!(first["nextAttemptAt"].is_string());
+        assert_eq!(first["response"], "busy …", "what went wrong, but no reply");
 
         for _ in 0..4 {
             world.advance(Duration::from_secs(60));
@@ -106,7 +109,10 @@ on_both_engines! {
         let all = log(&world, &admin, "").await;
         let states: Vec<_> = all["messages"].as_array().unwrap().iter().map(|of| of["state"].as_str().unwrap()).collect();
         assert_eq!(states, ["delivered"; 3]);
-        assert!(!all.to_string().contains(FOLLOWER) && !all.to_string().contains("three"));
+        for said in [FOLLOWER, "three", "secret words", "busy"] {
+            assert!(!all.to_string().contains(said), "{said}");
+        }
+        assert_eq!(raw::number(world.database(), "SELECT COUNT(*) FROM wechat_messages WHERE response LIKE '%busy%'").await, 0);
         assert_eq!(raw::number(world.database(), "SELECT COUNT(*) FROM wechat_messages WHERE body IS NOT NULL").await, 0);
         assert_eq!(raw::number(world.database(), "SELECT COUNT(*) FROM jobs WHERE kind = 'wechat_relay'").await, 0);
 
@@ -118,6 +124,55 @@ on_both_engines! {
         let path = format!("/admin/v1/pools/{SHOP}/connections/shop-mini/relay");
         call(&world, Some(&admin), "GET", &path, None).await.is(404);
         call(&world, None, "GET", &path, None).await.is(401);
+    }
+
+    async fn a_burst_of_one_follower_is_passed_on_at_once_in_wechats_order(database) {
+        let owner = Owner::default();
+        let url = owner.start().await;
+        let relay = format!(", relay = {{ url = \"{url}\", token = \"{RELAY_TOKEN}\" }}");
+        let world = world_with(database, &relay).await;
+        let text = |content: &str, id: u32, at: i64| {
+            let rest = format!("<MsgType>text</MsgType><Content>{content}</Content><MsgId>{id}</MsgId>");
+            Push::of(message(FOLLOWER, at, &rest))
+        };
+        // They arrive in another order, within one millisecond of the node: ids tell nothing of it.
+        let at = NOW.seconds();
+        for (content, id, at) in [("six", 6, at + 1), ("two", 2, at), ("three", 3, at), ("four", 4, at), ("five", 5, at), ("one", 1, at - 1)] {
+            acknowledged(&text(content, id, at).send(&world.nobody()).await);
+        }
+        // All at one time: nobody waits for those who found another one under way.
+        world.node.app.run_due_jobs().await;
+        assert_eq!(owner.read(ACCOUNT, None), ["one", "two", "three", "four", "five", "six"]);
+        world.advance(Duration::from_secs(61));
+        world.node.app.run_due_jobs().await;
+        assert!(owner.read(ACCOUNT, None).is_empty());
+        assert_eq!(raw::number(world.database(), "SELECT COUNT(*) FROM jobs WHERE kind = 'wechat_relay'").await, 0);
+    }
+
+    async fn a_message_waits_for_its_turn_however_often_a_job_was_begun(database) {
+        let owner = Owner::default();
+        let url = owner.start().await;
+        let relay = format!(", relay = {{ url = \"{url}\", token = \"{RELAY_TOKEN}\" }}");
+        let world = world_with(database, &relay).await;
+        let admin = access_key(&world, AdminRole::Manager, Some(SHOP)).await;
+        acknowledged(&Push::event("VIEW", "x").send(&world.nobody()).await);
+        owner.answers.lock().unwrap().extend([503; 3]);
+        for _ in 0..3 {
+            world.node.app.run_due_jobs().await;
+            world.advance(Duration::from_secs(2 * 60 * 60));
+        }
+        assert_eq!(owner.read(ACCOUNT, None).len(), 3);
+        // The job has made attempts, and counts none of them: it could pass on others yet.
+        assert_eq!(raw::number(world.database(), "SELECT MAX(attempts) FROM jobs WHERE kind = 'wechat_relay'").await, 0);
+
+        // A message that no node gets through with is given up, and what follows it goes on.
+        raw::execute(world.database(), "UPDATE wechat_messages SET attempts = 8").await;
+        let signed_at = NOW.seconds() + 6 * 60 * 60;
+        acknowledged(&Push { signed_at, ..Push::event("CLICK", "x") }.send(&world.nobody()).await);
+        world.node.app.run_due_jobs().await;
+        assert_eq!(owner.read(ACCOUNT, None), ["CLICK"]);
+        let failed = log(&world, &admin, "?state=failed").await;
+        assert_eq!((&failed["messages"][0]["event"], &failed["messages"][0]["attempts"]), (&json!("VIEW"), &json!(8)));
     }
 
     async fn a_server_that_never_answers_well_is_given_up(database) {

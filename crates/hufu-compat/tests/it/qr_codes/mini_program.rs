@@ -122,7 +122,7 @@ on_both_engines! {
         assert_eq!(exists().await, json!({ "hasBindUser": true, "hasBindPhone": true }));
 
         // What is posted is not believed: the person is who scanned.
-        let posted = json!({ "sub": "somebody", "openid": "o-of-somebody-else", "unionid": "u", "nickname": "Eve" });
+        let posted = json!({ "sub": "somebody", "openid": granted["openid"], "unionid": "u", "nickname": "Eve" });
         redirect(&phone, &code.scene, posted).await.data_or_nothing();
         let confirmed = check(&browser, &code.random).await;
         assert_eq!(confirmed["status"], 2);
@@ -141,6 +141,10 @@ on_both_engines! {
         let granted = grant(&phone, MINI, "mei", &code.scene).await.data();
         redirect(&onlooker, &code.scene, json!({})).await.refused(2573);
         redirect(&onlooker, &code.scene, json!({ "openid": "a-guess" })).await.refused(2573);
+        // Who shows the picture may be in the network of whoever scans it.
+        for body in [json!({}), json!({ "openid": "" }), json!({ "openid": null }), json!({ "openid": "a-guess" })] {
+            redirect(&phone, &code.scene, body).await.refused(2573);
+        }
         grant(&onlooker, MINI, "eve", &code.scene).await.refused(2573);
         assert_eq!(check(&browser, &code.random).await["status"], 1);
         // The phone may have changed its network.
@@ -165,16 +169,16 @@ on_both_engines! {
         let mut users = Vec::new();
         for _ in 0..2 {
             let code = new_code(&browser, "shop-scan-ours").await;
-            grant(&browser, LOGIN, "mei", &code.scene).await.data();
-            redirect(&browser, &code.scene, json!({})).await.data_or_nothing();
+            let granted = grant(&browser, LOGIN, "mei", &code.scene).await.data();
+            redirect(&browser, &code.scene, json!({ "openid": granted["openid"] })).await.data_or_nothing();
             let ticket = check(&browser, &code.random).await["ticket"].clone();
             users.push(take(&browser, &ticket).await.user().id);
         }
         assert_eq!(users[0], users[1]);
         assert_ne!(users[0], in_app.id);
         let code = new_code(&browser, "shop-scan").await;
-        grant(&browser, MINI, "mei", &code.scene).await.data();
-        redirect(&browser, &code.scene, json!({})).await.data_or_nothing();
+        let granted = grant(&browser, MINI, "mei", &code.scene).await.data();
+        redirect(&browser, &code.scene, json!({ "openid": granted["openid"] })).await.data_or_nothing();
         let ticket = check(&browser, &code.random).await["ticket"].clone();
         assert_eq!(take(&browser, &ticket).await.user().id, in_app.id, "the pool's own one does");
     }
@@ -199,8 +203,8 @@ on_both_engines! {
         let world = world_of(Plan::new().file(file("login_only = true")), database).await;
         let browser = website(&world);
         let code = new_code(&browser, "shop-scan").await;
-        grant(&browser, MINI, "eve", &code.scene).await.data();
-        redirect(&browser, &code.scene, json!({})).await.refused(2004);
+        let granted = grant(&browser, MINI, "eve", &code.scene).await.data();
+        redirect(&browser, &code.scene, json!({ "openid": granted["openid"] })).await.refused(2004);
         let failed = check(&browser, &code.random).await;
         assert_eq!((&failed["status"], &failed["scannedResult"]["apiCode"]), (&json!(5), &json!(2004)));
         assert!(failed.get("ticket").is_none() && failed["scannedResult"]["message"].is_string(), "{failed}");

@@ -80,8 +80,9 @@ async fn grant(world: &World, scene: &str) -> Called {
     world.nobody().get(&format!("/oauth/wxapp/grant/?alias=wxapp&code={code}&random={scene}")).await
 }
 
-async fn confirm(world: &World, scene: &str) -> Called {
-    world.nobody().post(&format!("/oauth/wxapp/redirect?random={scene}"), json!({})).await
+async fn confirm(world: &World, scene: &str, granted: &Value) -> Called {
+    let body = json!({ "openid": granted["openid"] });
+    world.nobody().post(&format!("/oauth/wxapp/redirect?random={scene}"), body).await
 }
 
 async fn check(world: &World, secret: &str) -> Value {
@@ -100,10 +101,10 @@ on_both_engines! {
         let again = browser.open(&code.next).await;
         assert_eq!(shown(&again).scene, code.scene, "the same code while it waits");
 
-        grant(&site.world, &code.scene).await.data();
+        let granted = grant(&site.world, &code.scene).await.data();
         let scanned = browser.open(&code.next).await;
         assert_eq!(attribute(&scanned, "data-state"), "scanned");
-        confirm(&site.world, &code.scene).await.data_or_nothing();
+        confirm(&site.world, &code.scene, &granted).await.data_or_nothing();
         let done = browser.follow(&code.next).await;
         has_code(&done);
         assert!(browser.keeps("__Host-hufu"));
@@ -121,8 +122,8 @@ on_both_engines! {
         let code = shown(&open_tab(&mut victim).await);
         thief.begin().await;
         assert_ne!(shown(&thief.open(&code.next).await).scene, code.scene, "it gets a code of its own");
-        grant(&site.world, &code.scene).await.data();
-        confirm(&site.world, &code.scene).await.data_or_nothing();
+        let granted = grant(&site.world, &code.scene).await.data();
+        confirm(&site.world, &code.scene, &granted).await.data_or_nothing();
         assert_ne!(shown(&thief.open(&code.next).await).scene, code.scene);
         assert!(!thief.keeps("__Host-hufu"));
         // Nor by the calls of clients.
@@ -152,8 +153,8 @@ on_both_engines! {
         let site = site(database, BOTH, "login_only = true").await;
         let mut browser = site.browser();
         let code = shown(&open_tab(&mut browser).await);
-        grant(&site.world, &code.scene).await.data();
-        confirm(&site.world, &code.scene).await.refused(2004);
+        let granted = grant(&site.world, &code.scene).await.data();
+        confirm(&site.world, &code.scene, &granted).await.refused(2004);
         let failed = browser.open(&code.next).await;
         assert_eq!(attribute(&failed, "data-state"), "failed");
         assert!(failed.text().contains("banner-bad"), "{}", failed.text());
@@ -164,8 +165,8 @@ on_both_engines! {
         let site = site(database, BOTH, "association = { mode = \"ask\" }").await;
         let mut browser = site.browser();
         let code = shown(&open_tab(&mut browser).await);
-        grant(&site.world, &code.scene).await.data();
-        confirm(&site.world, &code.scene).await.data_or_nothing();
+        let granted = grant(&site.world, &code.scene).await.data();
+        confirm(&site.world, &code.scene, &granted).await.data_or_nothing();
         let question = browser.follow(&code.next).await;
         has(&question, "create");
     }
