@@ -48,6 +48,7 @@ const MIGRATIONS: &[Migration] = migrations![
     19 "0019_qr_tickets",
     20 "0020_app_tokens",
     21 "0021_wechat_messages",
+    24 "0024_qr_pictures",
 ];
 
 const CREATE_LEDGER: &str = "
