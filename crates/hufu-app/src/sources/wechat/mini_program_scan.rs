@@ -21,7 +21,7 @@ pub(crate) const KIND: Kind = Kind {
     }),
     realm: default::realm_of,
     prove: |app, attempt| Box::pin(mini_program::prove(app, attempt)),
-    probe: Probe::AppToken,
+    probe: Probe::MiniProgram,
     has_app_tokens: true,
     checks: mini_program::CHECKS,
 };

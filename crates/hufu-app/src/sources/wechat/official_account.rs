@@ -33,7 +33,7 @@ pub(crate) const KIND: Kind = Kind {
             .with("kind", connection.kind.as_str());
         Box::pin(async move { Err(refusal.into()) })
     },
-    probe: Probe::AppToken,
+    probe: Probe::OfficialAccount,
     has_app_tokens: true,
     checks: &[
         checks::app_token,
