@@ -26,7 +26,7 @@ use crate::sources::wechat::app_tokens::{SharedTokens, TokenParts};
 use crate::sources::wechat::default::DefaultMiniProgram;
 use crate::sources::wechat::exchange::Codes;
 use crate::subjects::{Subjects, SubjectsError};
-use crate::tickets::picture::{Pictures, pictures};
+use crate::tickets::picture::Pictures;
 use crate::tickets::watch::Tickets;
 use crate::tokens::authentication::SessionCache;
 use crate::tokens::keys::{KeyError, Keys};
@@ -108,7 +108,7 @@ pub struct App {
     pub(crate) default_mini_program: Option<DefaultMiniProgram>,
     /// The tickets of the browsers that wait on this node for a QR code.
     pub(crate) tickets: Tickets,
-    /// The pictures of QR codes that WeChat drew.
+    /// The pictures of QR codes that WeChat made.
     pub(crate) pictures: Pictures,
 }
 
@@ -183,7 +183,7 @@ impl App {
             imports: Arc::default(),
             default_mini_program,
             tickets: Tickets::new(&limits),
-            pictures: pictures(&limits),
+            pictures: Pictures::new(&limits),
             client_keys: KeySets::default(),
             request_objects: RequestObjects::default(),
             subjects,
@@ -370,6 +370,7 @@ impl Write for Sweep {
         hufu_store::device_codes::sweep(tx, now.minus(self.limits.device_code)).await?;
         // Kept for a while, so that a browser learns that its code has expired.
         hufu_store::qr_tickets::sweep(tx, now.minus(self.limits.qr_kept)).await?;
+        hufu_store::qr_pictures::sweep(tx, now).await?;
         hufu_store::refresh_tokens::sweep(tx, now).await?;
         hufu_store::sessions::sweep(tx, now).await?;
         hufu_store::browser_sessions::sweep(tx, now).await?;

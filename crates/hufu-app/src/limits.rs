@@ -90,8 +90,17 @@ limits! {
     qr_kept: Duration = MINUTE * 10,
     /// QR codes requested from one address per [`Limits::qr_code_window`].
     qr_codes_per_ip: i64 = 3000,
-    /// The window of the limit above.
+    /// Those of them for which WeChat is asked: codes of mini programs and of official accounts.
+    qr_wechat_codes_per_ip: i64 = 1000,
+    /// The window of the two limits above.
     qr_code_window: Duration = MINUTE * 5,
+    /// QR codes of one connection for which WeChat is asked per [`Limits::qr_connection_window`]. WeChat permits an official
+    /// account so many a day, and a mini program 5,000 a minute.
+    qr_wechat_codes_per_connection: i64 = 20_000,
+    /// The window of the limit above.
+    qr_connection_window: Duration = HOUR,
+    /// How long a node does not ask WeChat for further QR codes of a connection after WeChat made none.
+    qr_failure_pause: Duration = SECOND * 5,
     /// Wrong codes that one follower of an official account sends per [`Limits::guess_window`]. Further ones are not looked
     /// at.
     short_code_tries: i64 = 10,

@@ -40,6 +40,7 @@ mod page;
 mod phone;
 mod picture;
 mod programs;
+mod reach;
 mod reply;
 mod state;
 

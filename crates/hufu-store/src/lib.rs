@@ -57,6 +57,7 @@ pub mod outages;
 pub mod passcodes;
 pub mod passwords;
 pub mod pushed_requests;
+pub mod qr_pictures;
 pub mod qr_tickets;
 pub mod rates;
 pub mod refresh_tokens;
@@ -113,6 +114,7 @@ pub fn all_statements() -> Vec<(&'static str, &'static str)> {
         passcodes::STATEMENTS,
         passwords::STATEMENTS,
         pushed_requests::STATEMENTS,
+        qr_pictures::STATEMENTS,
         qr_tickets::STATEMENTS,
         rates::STATEMENTS,
         refresh_tokens::STATEMENTS,

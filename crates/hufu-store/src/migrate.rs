@@ -49,6 +49,7 @@ const MIGRATIONS: &[Migration] = migrations![
     20 "0020_app_tokens",
     21 "0021_wechat_messages",
     22 "0022_wechat_signatures",
+    23 "0023_qr_pictures",
 ];
 
 const CREATE_LEDGER: &str = "

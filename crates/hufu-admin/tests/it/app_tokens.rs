@@ -105,6 +105,28 @@ on_both_engines! {
         assert_eq!((world.calls(FETCH), world.calls(NUMBER)), (2, 90 + healing));
     }
 
+    async fn an_app_that_nobody_used_for_days_is_served_by_one_fetch_again(database) {
+        let (world, others) = three_nodes(database).await;
+        // All nodes know fences and refused tokens of the row before.
+        for _ in 0..3 {
+            crowd(&world, &others).await;
+            world.sandbox.discard_tokens(MINI).unwrap();
+            crowd(&world, &others).await;
+        }
+        world.advance(Duration::from_secs(3 * 24 * 60 * 60));
+        world.node.app.sweep().await.unwrap();
+        assert_eq!(raw::number(world.database(), "SELECT COUNT(*) FROM app_tokens").await, 0);
+        let before = world.calls(FETCH);
+        for _ in 0..3 {
+            crowd(&world, &others).await;
+        }
+        assert_eq!(world.calls(FETCH), before + 1);
+        // The nodes keep it in memory as well.
+        raw::execute(world.database(), "DELETE FROM app_tokens").await;
+        crowd(&world, &others).await;
+        assert_eq!(world.calls(FETCH), before + 1);
+    }
+
     async fn a_token_that_wechat_keeps_refusing_is_not_fetched_for_every_call(database) {
         let (world, _) = three_nodes(database).await;
         for errcode in [40001, 40014, 42001] {

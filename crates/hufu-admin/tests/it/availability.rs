@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use hufu_sandbox::{AppPatch, AppState};
+use hufu_sandbox::{AppPatch, AppState, Fault};
 use hufu_testkit::administration::{call, key};
 use hufu_testkit::on_both_engines;
 use hufu_types::AdminRole;
@@ -93,6 +93,29 @@ on_both_engines! {
         assert_eq!(availability(&world, "shop-mini").await, json!({ "available": true }));
         world.advance(PROBE);
         assert_eq!(world.node.app.run_due_jobs().await, 0, "nobody asks any more");
+    }
+
+    async fn an_app_whose_logins_are_refused_is_not_restored_because_it_gets_tokens(database) {
+        let world = World::new(database).await;
+        world.person("bob");
+        let owner = key(&world, AdminRole::Owner, None).await;
+        let check = format!("/admin/v1/pools/{SHOP}/connections/shop-mini/check");
+        let path = Some("/sns/jscode2session".to_owned());
+        let fault = Fault { path, errcode: Some(48004), count: 1000, ..Fault::default() };
+        world.sandbox.add_fault(fault).unwrap();
+        refused_three(&world, MINI, 2408).await;
+        for round in 1..=3 {
+            world.advance(PROBE);
+            assert_eq!(world.node.app.run_due_jobs().await, 1);
+            assert_eq!(world.calls(FETCH), 2 * round - 1, "there are app tokens");
+            call(&world, Some(&owner), "POST", &check, None).await.is(200);
+            assert_eq!(availability(&world, "shop-mini").await["errcode"], 48004, "{round}");
+        }
+        assert_eq!((events(&world, "connection.unavailable").await, events(&world, "connection.restored").await), (1, 0));
+        world.sandbox.clear_faults();
+        world.advance(PROBE);
+        assert_eq!(world.node.app.run_due_jobs().await, 1);
+        assert_eq!(availability(&world, "shop-mini").await, json!({ "available": true }));
     }
 
     async fn every_answer_that_the_app_is_gone_counts(database) {

@@ -269,6 +269,61 @@ on_both_engines! {
         assert!(!world.client().log_in(MINI, "bob").await.token.is_empty());
     }
 
+    /// An optional secret is removed by `null`, and by an empty text in a file; what a table has inside, too.
+    async fn an_optional_secret_can_be_removed(database) {
+        let world = World::new(database).await;
+        let owner = Owner::of(&world).await;
+        let (account, aes_key) = ("wx00000000000000d1", "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG");
+        world.secret(aes_key);
+        let new = json!({ "identifier": "shop-oa", "type": "wechatmp-qrcode", "openPlatform": "shop", "fields": {
+            "appId": account, "appSecret": "the-secret-of-it", "originalId": "gh_5h0p", "token": "aToken", "aesKey": aes_key,
+            "relay": { "url": "https://own.example.com/", "token": "another", "aesKey": aes_key },
+        } });
+        owner.call("POST", &at("/connections"), Some(new)).await.is(201);
+        let path = at("/connections/shop-oa");
+        let keys = |shown: &Value| [shown["secrets"]["aesKey"].clone(), shown["secrets"]["relay.aesKey"].clone()];
+        let shown = owner.get(&path).await;
+        assert_eq!(keys(&shown), [json!(true), json!(true)], "{shown}");
+
+        // The key is needed as long as messages are encrypted, and stays where it is left out.
+        assert_eq!(fields(owner.patch(&path, json!({ "fields": { "aesKey": null } })).await), ["fields.aesKey"]);
+        let plain = owner.patch(&path, json!({ "fields": { "encryption": "plain" } })).await.is(200);
+        assert_eq!(keys(&plain), [json!(true), json!(true)]);
+        let own = owner.patch(&path, json!({ "fields": { "aesKey": null, "encryption": "plain" } })).await.is(200);
+        assert_eq!(keys(&own), [json!(false), json!(true)]);
+        assert_eq!(fields(owner.patch(&path, json!({ "fields": { "encryption": "safe" } })).await), ["fields.aesKey"]);
+        let relay = owner.patch(&path, json!({ "fields": { "relay": { "aesKey": null } } })).await.is(200);
+        assert_eq!((keys(&relay), &relay["secrets"]["relay.token"]), ([json!(false), json!(false)], &json!(true)));
+        assert_eq!(fields(owner.patch(&path, json!({ "fields": { "token": null } })).await), ["fields.token"]);
+        assert_eq!(owner.get(&path).await, relay);
+
+        let with = owner.patch(&path, json!({ "fields": { "aesKey": aes_key, "relay": { "aesKey": aes_key } } })).await.is(200);
+        assert_eq!(keys(&with), [json!(true), json!(true)]);
+        let file = |own: &str, relay: &str| {
+            let added = format!(
+                "
+  [[user_pool.connection]]
+  identifier = \"shop-oa\"
+  type = \"wechatmp-qrcode\"
+  open_platform = \"shop\"
+  fields = {{ app_id = \"{account}\", app_secret = \"the-secret-of-it\", original_id = \"gh_5h0p\", token = \"aToken\", encryption = \"plain\"{own}, relay = {{ url = \"https://own.example.com/\", token = \"another\"{relay} }} }}
+  [[user_pool.user]]
+  username = \"alice\""
+            );
+            FILE.replacen("\n  [[user_pool.user]]\n  username = \"alice\"", &added, 1)
+        };
+        world.reconfigure(&file("", "")).await;
+        assert_eq!(keys(&owner.get(&path).await), [json!(true), json!(true)]);
+        world.reconfigure(&file("", ", aes_key = \"\"")).await;
+        assert_eq!(keys(&owner.get(&path).await), [json!(true), json!(false)]);
+        let said = world.reconfigure(&file(", aes_key = \"\"", "")).await;
+        assert!(said.contains("aes_key"), "{said}");
+        let shown = owner.get(&path).await;
+        assert_eq!(keys(&shown), [json!(false), json!(false)]);
+        world.reconfigure(&file(", aes_key = \"\"", ", aes_key = \"\"")).await;
+        assert_eq!(owner.get(&path).await["revision"], shown["revision"], "there is nothing to remove any more");
+    }
+
     /// A connection: its secret is written and never shown, and stays if a patch leaves it out.
     async fn a_connections_life(database) {
         let world = World::new(database).await;

@@ -51,7 +51,7 @@ pub struct WantedConnection {
     pub open_platform: OpenPlatform,
     /// How a first login finds its account.
     pub association: Association,
-    /// The values of the kind's fields. `None` leaves them unchanged; so does an absent secret.
+    /// The values of the kind's fields. `None` leaves them unchanged; so does an absent secret. One that is null is removed.
     pub settings: Option<ConnectionSettings>,
     /// What it has besides the fields of its kind.
     pub extras: ConnectionExtras,
@@ -130,10 +130,10 @@ impl WantedConnection {
     fn settings_over(&self, present: Option<&ConnectionSettings>) -> ConnectionSettings {
         let fields = sources::fields(self.kind);
         let mut settings = self.settings.clone().unwrap_or_default();
-        field::complete(fields, settings.values_mut());
         if let Some(present) = present {
             field::keep_secrets(fields, settings.values_mut(), present.values());
         }
+        field::complete(fields, settings.values_mut());
         settings
     }
 }

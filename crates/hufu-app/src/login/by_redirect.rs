@@ -13,8 +13,8 @@ use hufu_store::{StoreError, Tx, Write};
 use hufu_types::flow::RequestedTokens;
 use hufu_types::refusal::Code;
 use hufu_types::{
-    Application, AuthorizationRequest, Connection, ConnectionId, Language, OpaqueToken, PoolId, SocialReturn,
-    Timestamp, TokenHash, TokenPurpose,
+    Application, AuthorizationRequest, Connection, ConnectionId, Language, LoginTab, OpaqueToken, PoolId,
+    SocialReturn, Timestamp, TokenHash, TokenPurpose,
 };
 
 use super::by_source::SourceLogin;
@@ -61,7 +61,7 @@ pub struct Arrived {
 
 impl App {
     /// The connections of an application through which a login starts by sending this browser to the source, in the
-    /// application's order.
+    /// application's order. Those that are unavailable are not among them.
     pub fn redirecting_connections(
         &self,
         application: &Application,
@@ -69,7 +69,24 @@ impl App {
     ) -> Vec<Arc<Connection>> {
         let config = self.config();
         let all = application.connections.iter().filter_map(|id| config.connection(id));
-        all.filter(|c| c.enabled && redirecting_browsers(c.kind).contains(&browser)).cloned().collect()
+        let is_of_use = |c: &&Arc<Connection>| redirecting_browsers(c.kind).contains(&browser);
+        all.filter(|c| c.enabled && config.is_available(c)).filter(is_of_use).cloned().collect()
+    }
+
+    /// The connections that a login page would offer to this browser, were they not unavailable.
+    pub fn unavailable_connections(
+        &self,
+        application: &Application,
+        browser: BrowserKind,
+    ) -> Vec<Arc<Connection>> {
+        let config = self.config();
+        let all = application.connections.iter().filter_map(|id| config.connection(id));
+        let is_tab = |c: &Connection| {
+            let mut tabs = application.login.methods.iter();
+            tabs.any(|tab| matches!(tab, LoginTab::QrCode(identifier) if *identifier == c.identifier))
+        };
+        let is_of_use = |c: &&Arc<Connection>| redirecting_browsers(c.kind).contains(&browser) || is_tab(c);
+        all.filter(|c| c.enabled && !config.is_available(c)).filter(is_of_use).cloned().collect()
     }
 
     /// The connection of an application that has this identifier, if its logins start by a redirect.

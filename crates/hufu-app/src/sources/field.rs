@@ -267,10 +267,24 @@ pub(crate) fn missing(fields: &[Field], values: &Values) -> Option<String> {
 
 /// Takes out what has no value, and adds the defaults.
 pub(crate) fn complete(fields: &[Field], values: &mut Values) {
+    take_out_nulls(fields, values);
+    add_defaults(fields, values);
+}
+
+fn take_out_nulls(fields: &[Field], values: &mut Values) {
     values.retain(|_, value| !value.is_null());
     for field in fields {
+        if let (Form::Table(fields), Some(Json::Object(inner))) = (field.form, values.get_mut(field.name)) {
+            take_out_nulls(fields, inner);
+        }
+    }
+}
+
+/// Adds the defaults of fields without a value. A secret that is null stays so: it is to be removed.
+pub(crate) fn add_defaults(fields: &[Field], values: &mut Values) {
+    for field in fields {
         match (field.form, values.get_mut(field.name)) {
-            (Form::Table(fields), Some(Json::Object(inner))) => complete(fields, inner),
+            (Form::Table(fields), Some(Json::Object(inner))) => add_defaults(fields, inner),
             (form, None) => {
                 if let Some(default) = form.default() {
                     values.insert(field.name.to_owned(), default);
@@ -281,10 +295,29 @@ pub(crate) fn complete(fields: &[Field], values: &mut Values) {
     }
 }
 
-/// Keeps the secrets that are set where the values that are wanted leave them out. Those of a table that is left out as a
-/// whole go with it.
+/// Marks as null the secrets that are to be removed, so that they are not kept: those whose paths this says.
+pub(crate) fn mark_removed(fields: &[Field], values: &mut Values, is_removed: &dyn Fn(&str) -> bool) {
+    mark_in(fields, values, "", is_removed);
+}
+
+fn mark_in(fields: &[Field], values: &mut Values, path: &str, is_removed: &dyn Fn(&str) -> bool) {
+    for field in fields {
+        let at = joined(path, field.name);
+        match (field.form, values.get_mut(field.name)) {
+            (Form::Table(fields), Some(Json::Object(inner))) => mark_in(fields, inner, &at, is_removed),
+            (_, None) if field.secret && is_removed(&at) => {
+                values.insert(field.name.to_owned(), Json::Null);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Keeps the secrets that are set where the values that are wanted leave them out. One that is null is removed, and those
+/// of a table that is left out as a whole go with it.
 pub(crate) fn keep_secrets(fields: &[Field], wanted: &mut Values, present: &Values) {
-    let keeps_app = fields.iter().any(|field| is_of_own_app(field) && wanted.contains_key(field.name));
+    let has = |field: &Field| wanted.get(field.name).is_some_and(|value| !value.is_null());
+    let keeps_app = fields.iter().any(|field| is_of_own_app(field) && has(field));
     for field in fields {
         match (field.form, wanted.get_mut(field.name), present.get(field.name)) {
             (Form::Table(fields), Some(Json::Object(wanted)), Some(Json::Object(present))) => {
@@ -328,6 +361,11 @@ pub(crate) fn secrets(fields: &[Field], values: &Values) -> Vec<(String, bool)> 
 }
 
 impl Field {
+    /// Whether it is a secret that a connection can do without.
+    pub(crate) fn is_removable_secret(&self) -> bool {
+        self.secret && !self.required && !is_of_own_app(self)
+    }
+
     /// Whether it is a secret or has one inside.
     pub(crate) fn holds_secrets(&self) -> bool {
         match self.form {

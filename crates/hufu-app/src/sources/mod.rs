@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use hufu_store::config::Realms;
+use hufu_store::qr_pictures::StoredPicture;
 use hufu_types::{
     Application, Connection, ConnectionKind, ConnectionSettings, IdentityKey, IdentityKind, Language,
     OpaqueToken, OpenPlatform, Proof, SettingProblem, TicketKind,
@@ -21,7 +22,6 @@ use serde_json::{Value, json};
 use self::wechat::exchange::SpentCode;
 use crate::doctor::checks::{ConnectionCheck, Probe};
 use crate::failures::LoginFailure;
-use crate::tickets::QrPicture;
 use crate::{App, Refusal};
 
 pub(crate) use field::is_wechat_app_id;
@@ -63,9 +63,9 @@ pub(crate) enum Start {
     QrCode(QrCodes),
 }
 
-/// Draws the picture of a connection's scene that holds so long.
-type DrawPicture =
-    for<'a> fn(&'a App, &'a Connection, &'a str, Duration) -> BoxFuture<'a, Result<QrPicture, Refusal>>;
+/// Asks WeChat for the picture of a connection's scene that holds so long.
+type MakePicture =
+    for<'a> fn(&'a App, &'a Connection, &'a str, Duration) -> BoxFuture<'a, Result<StoredPicture, Refusal>>;
 
 /// How a kind shows QR codes.
 pub(crate) struct QrCodes {
@@ -73,8 +73,8 @@ pub(crate) struct QrCodes {
     pub(crate) scanned_by: TicketKind,
     /// Whether there is no picture for one login alone, so that followers send a short code instead.
     pub(crate) has_short_codes: fn(&Connection) -> bool,
-    /// The picture of a scene that holds so long.
-    pub(crate) picture: DrawPicture,
+    /// Asks WeChat for the picture of a scene that holds so long.
+    pub(crate) picture: MakePicture,
 }
 
 /// How connections of this kind show QR codes. `None` if they do not.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_recursion::async_recursion as boxed;
 use hufu_store::qr_tickets::NewTicket;
-use hufu_store::rates::{self, Limit};
+use hufu_store::rates::Limit;
 use hufu_types::refusal::Code;
 use hufu_types::{
     Application, Connection, OpaqueToken, Proof, TicketKind, Timestamp, TokenHash, TokenPurpose,
@@ -112,9 +112,14 @@ impl App {
                 expires_at: now.plus(life),
             });
         }
-        let place = self.store_ticket(&application, tickets, &origin).await?;
-        if let Some(connection) = connection.as_deref().filter(|_| !has_short_code)
-            && let Err(refusal) = self.picture_of(connection, &scene, life).await
+        let made_by_wechat = connection.as_deref().filter(|_| !has_short_code);
+        let mut guards = self.code_guards(&origin);
+        guards.extend(
+            made_by_wechat.into_iter().flat_map(|connection| self.wechat_guards(connection, &origin)),
+        );
+        let place = self.store_ticket(&application, tickets, guards).await?;
+        if let Some(connection) = made_by_wechat
+            && let Err(refusal) = self.make_picture(connection, hash, &scene, life).await
         {
             log_refusal(&application, connection, &refusal);
             return Err(refusal);
@@ -162,7 +167,7 @@ impl App {
             expires_at: now.plus(self.config().settings(pool).qr.ticket),
             hash,
         };
-        self.store_ticket(application, vec![ticket], origin).await?;
+        self.store_ticket(application, vec![ticket], self.code_guards(origin)).await?;
         Ok(ticket_of(secret.expose()))
     }
 
@@ -171,23 +176,43 @@ impl App {
         &self,
         application: &Application,
         tickets: Vec<NewTicket>,
-        origin: &Origin,
+        guards: Vec<Limit>,
     ) -> Result<usize, Refusal> {
-        let (now, window) = (self.now(), self.limits.qr_code_window);
-        let guard = origin.ip.as_deref().map(|ip| Limit {
-            name: format!("qr_code:{}", network_of(ip)),
-            most: self.limits.qr_codes_per_ip,
-            window,
-        });
-        let unit = IssueTicket { pool: application.pool.clone(), tickets, guard, now };
+        let now = self.now();
+        let unit = IssueTicket { pool: application.pool.clone(), tickets, guards, now };
         match self.write(unit).await? {
             TicketIssued::At(place) => Ok(place),
-            TicketIssued::TooOften => {
-                let wait = rates::wait(window, now);
-                Err(Code::TooOften.retry_after(wait).because("QR codes from this network"))
+            TicketIssued::TooOften(full) => {
+                Err(Code::TooOften.retry_after(full.wait(now)).because(format!("QR codes: {}", full.name)))
             }
             TicketIssued::NoneFree => Err(Code::Internal.because("no short code was free")),
         }
+    }
+
+    /// The bucket of the network for all QR codes.
+    fn code_guards(&self, origin: &Origin) -> Vec<Limit> {
+        let of_network = |ip| Limit {
+            name: format!("qr_code:{}", network_of(ip)),
+            most: self.limits.qr_codes_per_ip,
+            window: self.limits.qr_code_window,
+        };
+        origin.ip.as_deref().map(of_network).into_iter().collect()
+    }
+
+    /// The buckets for those that cost a call to WeChat: of the network, and of the connection, whose owner has so many at
+    /// WeChat.
+    fn wechat_guards(&self, connection: &Connection, origin: &Origin) -> Vec<Limit> {
+        let of_network = |ip| Limit {
+            name: format!("qr_code_of_wechat:{}", network_of(ip)),
+            most: self.limits.qr_wechat_codes_per_ip,
+            window: self.limits.qr_code_window,
+        };
+        let of_connection = Limit {
+            name: format!("qr_code_of_connection:{}", connection.id),
+            most: self.limits.qr_wechat_codes_per_connection,
+            window: self.limits.qr_connection_window,
+        };
+        origin.ip.as_deref().map(of_network).into_iter().chain([of_connection]).collect()
     }
 
     /// The keyed hash of a short code, which only followers of this connection send.

@@ -6,19 +6,24 @@ use std::time::Duration;
 
 use async_recursion::async_recursion as boxed;
 use fast_qr::{ECL, QRBuilder};
+use hufu_store::qr_pictures::{GetPicture, PutPicture, StoredPicture};
 use hufu_store::qr_tickets::Ticket;
 use hufu_types::refusal::Code;
-use hufu_types::{Connection, QrRules, TicketKind};
+use hufu_types::{Connection, ConnectionId, QrRules, TicketKind, Timestamp, TokenHash};
+use hufu_wechat::Class;
 use image::{GrayImage, ImageFormat, Luma};
 use moka::sync::Cache;
 use serde_json::json;
 
+use crate::sources::wechat::wechat_error;
 use crate::{App, Limits, Refusal, sources};
 
 /// The quiet zone around the code, in modules (ISO/IEC 18004).
 const QUIET: u32 = 4;
 /// The least width of a picture, in pixels. Published clients show it at 240.
 const WIDTH: u32 = 480;
+/// How many connections are remembered for which WeChat made no code.
+const CONNECTIONS: u64 = 1000;
 
 /// A picture. Its pixels are shared by all who ask for it.
 #[derive(Clone, Debug)]
@@ -29,12 +34,29 @@ pub struct QrPicture {
     pub content_type: &'static str,
 }
 
-/// The pictures that WeChat drew, by their scene.
-pub(crate) type Pictures = Cache<String, QrPicture>;
+/// What this node knows of the pictures that WeChat made.
+pub(crate) struct Pictures {
+    /// The pictures, by their scene.
+    known: Cache<String, QrPicture>,
+    /// The connections for which WeChat made none: until when it is not asked again, and why.
+    failed: Cache<ConnectionId, (Timestamp, Code)>,
+}
 
-/// As many as the limits say, for as long as a code may hold.
-pub(crate) fn pictures(limits: &Limits) -> Pictures {
-    Cache::builder().max_capacity(limits.qr_pictures).time_to_live(QrRules::LONGEST).build()
+impl Pictures {
+    /// As many as the limits say, for as long as a code may hold.
+    pub(crate) fn new(limits: &Limits) -> Self {
+        let known = Cache::builder().max_capacity(limits.qr_pictures);
+        Self {
+            known: known.time_to_live(QrRules::LONGEST).build(),
+            failed: Cache::builder().max_capacity(CONNECTIONS).build(),
+        }
+    }
+}
+
+/// Whether the next QR code of the connection would be refused for the same reason.
+fn is_of_the_connection(refusal: &Refusal) -> bool {
+    let is_plain = refusal.code().arguments().is_empty();
+    is_plain && wechat_error(refusal).is_some_and(|error| error.class() != Class::Retry)
 }
 
 impl App {
@@ -51,30 +73,44 @@ impl App {
         if ticket.kind == TicketKind::App {
             return QrPicture::drawn(self.app_text(&ticket, scene)?.as_bytes());
         }
-        let config = self.config();
-        let connection = ticket.connection.as_ref().and_then(|id| config.connection(id));
-        let connection = connection.ok_or(Code::QrCodeUnknown)?;
-        let left = ticket.progress.expires_at.since(self.now());
-        self.picture_of(connection, scene.trim(), left).await
-    }
-
-    /// The picture of a connection's scene, which WeChat knows. It is asked for once on a node.
-    pub(super) async fn picture_of(
-        &self,
-        connection: &Connection,
-        scene: &str,
-        life: Duration,
-    ) -> Result<QrPicture, Refusal> {
-        if let Some(picture) = self.pictures.get(scene) {
+        if let Some(picture) = self.pictures.known.get(scene.trim()) {
             return Ok(picture);
         }
-        let codes = sources::qr_codes(connection.kind).ok_or(Code::QrCodeUnknown)?;
-        if (codes.has_short_codes)(connection) {
-            return Err(Code::QrCodeUnknown.into());
-        }
-        let picture = (codes.picture)(self, connection, scene, life).await?;
-        self.pictures.insert(scene.to_owned(), picture.clone());
+        let unit = GetPicture { pool: ticket.pool, hash: ticket.hash };
+        // WeChat is never asked here: whoever knows a scene may come as often as they like.
+        let picture = QrPicture::of(self.read(unit).await?.ok_or(Code::QrCodeUnknown)?)?;
+        self.pictures.known.insert(scene.trim().to_owned(), picture.clone());
         Ok(picture)
+    }
+
+    /// Asks WeChat for the picture of a new ticket, once, and stores it for all nodes.
+    pub(super) async fn make_picture(
+        &self,
+        connection: &Connection,
+        hash: TokenHash,
+        scene: &str,
+        life: Duration,
+    ) -> Result<(), Refusal> {
+        let codes = sources::qr_codes(connection.kind).ok_or(Code::QrCodeUnknown)?;
+        if let Some((until, code)) = self.pictures.failed.get(&connection.id)
+            && self.now() < until
+        {
+            let wait = until.since(self.now());
+            return Err(code
+                .retry_after(wait)
+                .because("WeChat has just made no QR code for this connection"));
+        }
+        let picture = (codes.picture)(self, connection, scene, life).await.inspect_err(|refusal| {
+            if is_of_the_connection(refusal) {
+                let until = self.now().plus(self.limits.qr_failure_pause);
+                self.pictures.failed.insert(connection.id.clone(), (until, refusal.code()));
+            }
+        })?;
+        let expires_at = self.now().plus(life);
+        let pool = connection.pool.clone();
+        self.write(PutPicture { pool, hash, picture: picture.clone(), expires_at }).await?;
+        self.pictures.known.insert(scene.to_owned(), QrPicture::of(picture)?);
+        Ok(())
     }
 
     /// What the published mobile SDKs expect in the picture of the pool's own app. Everybody can read it, so what the
@@ -95,6 +131,17 @@ impl App {
 }
 
 impl QrPicture {
+    /// The picture that WeChat made, or the one drawn of what it made.
+    fn of(stored: StoredPicture) -> Result<Self, Refusal> {
+        match stored {
+            StoredPicture::Link(link) => Self::drawn(link.as_bytes()),
+            StoredPicture::Image { bytes, media_type } => {
+                let content_type = if media_type == "image/png" { "image/png" } else { "image/jpeg" };
+                Ok(Self { bytes: bytes.into(), content_type })
+            }
+        }
+    }
+
     /// Draws a text as a QR code.
     pub(crate) fn drawn(text: &[u8]) -> Result<Self, Refusal> {
         let code = QRBuilder::new(text).ecl(ECL::M).build();

@@ -1,7 +1,7 @@
 //! The units of work of tickets: they are stored, found by a short code, advanced by a phone, and taken by a browser.
 
 use hufu_store::qr_tickets::{self, NewTicket, Progress, Ticket};
-use hufu_store::rates::Limit;
+use hufu_store::rates::{self, Limit};
 use hufu_store::{Read, StoreError, Tx, Write, users};
 use hufu_types::{
     ApplicationId, IdentityKey, PoolId, SessionId, TicketKind, TicketState, Timestamp, TokenHash, User,
@@ -14,19 +14,19 @@ pub struct IssueTicket {
     pub pool: PoolId,
     /// The ticket, each time with another short code.
     pub tickets: Vec<NewTicket>,
-    /// The bucket of the network.
-    pub guard: Option<Limit>,
+    /// The buckets that it counts in.
+    pub guards: Vec<Limit>,
     /// The current time.
     pub now: Timestamp,
 }
 
 /// The outcome of [`IssueTicket`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub enum TicketIssued {
     /// The ticket at this place was stored.
     At(usize),
-    /// Too many come from this network.
-    TooOften,
+    /// This bucket is full.
+    TooOften(Limit),
     /// All short codes are taken.
     NoneFree,
 }
@@ -35,10 +35,8 @@ impl Write for IssueTicket {
     type Out = TicketIssued;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<TicketIssued, StoreError> {
-        if let Some(guard) = &self.guard
-            && guard.take(tx, self.now).await?.is_none()
-        {
-            return Ok(TicketIssued::TooOften);
+        if let Some(full) = rates::admit(tx, &self.guards, self.now).await? {
+            return Ok(TicketIssued::TooOften(full.clone()));
         }
         for (place, ticket) in self.tickets.iter().enumerate() {
             if qr_tickets::insert(tx, &self.pool, ticket).await? {
@@ -74,13 +72,13 @@ impl Write for FindShortCode {
     type Out = FoundShortCode;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<FoundShortCode, StoreError> {
-        if hufu_store::rates::admit(tx, &self.guards, self.now).await?.is_some() {
+        if rates::admit(tx, &self.guards, self.now).await?.is_some() {
             return Ok(FoundShortCode::TooOften);
         }
         let Some(ticket) = qr_tickets::by_short_code(tx, &self.code, self.now).await? else {
             return Ok(FoundShortCode::Nothing);
         };
-        hufu_store::rates::refund(tx, &self.guards, self.now).await?;
+        rates::refund(tx, &self.guards, self.now).await?;
         Ok(FoundShortCode::Ticket(Box::new(ticket)))
     }
 }

@@ -19,6 +19,7 @@ mod tokens;
 mod website;
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::{Arc, LazyLock};
 
@@ -26,6 +27,7 @@ use axum::routing::{get, post};
 use hufu_app::connect::Outbox;
 use hufu_types::{Language, Texts};
 use hufu_web::page::{Asset, routes_of};
+use hufu_web::request::Head;
 use hufu_web::server::Routes;
 use secrecy::SecretString;
 
@@ -180,3 +182,12 @@ pub fn routes(demo: Demo) -> Routes {
 }
 
 type Staged = axum::Extension<Arc<Stage>>;
+
+/// Whether a request comes from this machine. What is shown of a login, and who may report one, is of no other machine's
+/// concern.
+fn is_near(head: &Head) -> bool {
+    head.ip
+        .as_deref()
+        .and_then(|ip| ip.parse::<IpAddr>().ok())
+        .is_none_or(|ip| ip.to_canonical().is_loopback())
+}

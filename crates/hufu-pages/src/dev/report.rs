@@ -2,8 +2,6 @@
 //! Hufu answered them, as a real app sends its token to its back end. Whoever calls must know the secret that `hufu dev`
 //! gave both sides, and what is sent must hold before the keys of the server.
 
-use std::net::IpAddr;
-
 use axum::Extension;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -19,7 +17,7 @@ use serde_json::{Map, Value};
 use subtle::ConstantTimeEq as _;
 
 use super::login::{Gotten, Refused, Step, tokens_in};
-use super::{Stage, Staged, modes};
+use super::{Stage, Staged, is_near, modes};
 
 /// The most calls that a report tells of.
 const MAX_STEPS: usize = 16;
@@ -119,11 +117,9 @@ fn steps_named(steps: &[Step]) -> String {
 
 /// A browser never reports, nor does another machine.
 fn may_report(stage: &Stage, head: &Head, headers: &HeaderMap) -> Result<(), Refusing> {
-    let is_near =
-        head.ip.as_deref().and_then(|ip| ip.parse::<IpAddr>().ok()).is_none_or(|ip| ip.is_loopback());
     let secret = stage.demo.report_secret.expose_secret().as_bytes();
     let is_known = head.bearer().is_some_and(|sent| sent.as_bytes().ct_eq(secret).into());
-    if is_near && is_known && !headers.contains_key(header::ORIGIN) {
+    if is_near(head) && is_known && !headers.contains_key(header::ORIGIN) {
         Ok(())
     } else {
         Err(Code::NotLoggedIn.into())

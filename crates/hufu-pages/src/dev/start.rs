@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use hufu_types::Timestamp;
 use hufu_web::page::{Page, Policy, View, Viewer, respond};
-use hufu_web::request::Query;
+use hufu_web::request::{Head, Query};
 use hufu_web::server::{self, Shared};
 use serde::Deserialize;
 
@@ -19,7 +19,7 @@ use super::login::{Login, Refused, Seam};
 use super::memory::Progress;
 use super::modes::{self, Begins, Mode};
 use super::samples::Here;
-use super::{DemoMode, SCRIPT, STYLES, Stage, Staged, TEXTS, WechatCall, json};
+use super::{DemoMode, SCRIPT, STYLES, Stage, Staged, TEXTS, WechatCall, is_near, json};
 use crate::DEV;
 
 /// What the reader asks for.
@@ -39,13 +39,14 @@ pub(super) async fn show(
     Extension(stage): Staged,
     asked: Result<Query<Asked>, hufu_web::surface::Refused>,
     headers: HeaderMap,
+    head: Head,
     viewer: Viewer,
 ) -> Response {
     let asked = asked.map(|Query(asked)| asked).unwrap_or_default();
     if let Some(elsewhere) = elsewhere(&shared, &headers) {
         return elsewhere;
     }
-    match stage.page(&shared, &asked, viewer.view(&TEXTS)) {
+    match stage.page(&shared, &asked, is_near(&head), viewer.view(&TEXTS)) {
         Some(page) => respond(&page),
         None => StatusCode::NOT_FOUND.into_response(),
     }
@@ -170,6 +171,8 @@ struct StartPage {
     window: Window,
     denied: Option<Denied>,
     got: Option<Got>,
+    /// Whether the reader is on this machine.
+    is_near: bool,
     samples: Vec<Tab>,
     code_hint: String,
     next: Option<(&'static str, String)>,
@@ -231,7 +234,7 @@ const NUMBERS: [&str; 8] = [
 ];
 
 impl Stage {
-    fn page(&self, shared: &Shared, asked: &Asked, view: View) -> Option<StartPage> {
+    fn page(&self, shared: &Shared, asked: &Asked, is_near: bool, view: View) -> Option<StartPage> {
         let first_open = || self.modes().find(|(mode, _)| self.memory.progress(mode.slug).login.is_none());
         let chosen = self.mode(&asked.mode).or_else(first_open).or_else(|| self.modes().next());
         let (mode, demo) = chosen?;
@@ -282,7 +285,9 @@ impl Stage {
             behind: behind(&view, mode, &calls, shared.app.now()),
             window: self.window(&view, (mode, demo), &progress, asked.round, &server),
             denied: progress.refused.as_deref().map(denied),
-            got: self.memory.latest().map(|login| got(&view, &login)),
+            // Tokens and phone numbers are for whoever runs this.
+            got: self.memory.latest().filter(|_| is_near).map(|login| got(&view, &login)),
+            is_near,
             code_hint: view.t(mode.texts.code),
             clicks,
             samples,

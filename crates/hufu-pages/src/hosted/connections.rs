@@ -36,7 +36,7 @@ pub(super) fn routes() -> Routes {
 #[derive(Default)]
 pub(super) struct Ways {
     pub(super) links: Vec<Link>,
-    /// What is possible in another browser.
+    /// What is possible in another browser, and what is not at the moment.
     pub(super) notes: Vec<String>,
     /// Whether they stand below a form or a code.
     pub(super) are_beside: bool,
@@ -46,7 +46,12 @@ impl Ways {
     /// The ways in this browser.
     pub(super) fn of(visit: &Visit, are_beside: bool) -> Self {
         let links = links(visit);
-        Self { notes: notes(visit, &links), links, are_beside }
+        let mut notes = notes(visit, &links);
+        let out = visit.app().unavailable_connections(visit.application(), visit.kind);
+        notes.extend(out.iter().map(|connection| {
+            visit.text_with("connection-unavailable", "connection", connection.display_name.clone())
+        }));
+        Self { notes, links, are_beside }
     }
 
     /// The origins that their pictures are loaded from.

@@ -145,14 +145,25 @@ enum Done {
 /// The tab that the query or the form names, whether it is offered or not; otherwise the first one of the page.
 fn chosen(visit: &Visit, words: &Words) -> Option<LoginTab> {
     let login = &visit.application().login;
-    let default = login.default_method.clone().filter(|method| login.methods.contains(method));
     let named = words.get("method").and_then(LoginTab::parse);
-    named.filter(|tab| is_shown(visit, tab)).or(default).or_else(|| login.methods.first().cloned())
+    // A code that was scanned before its connection failed is still seen to its end.
+    let is_open = |tab: &LoginTab| words.has(qr::SECRET) || !is_out(visit, tab);
+    let named = named.filter(|tab| is_shown(visit, tab) && is_open(tab));
+    let default = login.default_method.iter().filter(|method| login.methods.contains(method));
+    named.or_else(|| default.chain(&login.methods).find(|tab| !is_out(visit, tab)).cloned())
 }
 
 /// Whether a tab may be opened. What is wrong with a form that is not offered is said there.
 fn is_shown(visit: &Visit, tab: &LoginTab) -> bool {
     matches!(tab, LoginTab::Form(_)) || visit.application().login.methods.contains(tab)
+}
+
+/// Whether a tab belongs to a connection that is unavailable.
+fn is_out(visit: &Visit, tab: &LoginTab) -> bool {
+    let LoginTab::QrCode(identifier) = tab else { return false };
+    let config = visit.app().config();
+    let found = config.qr_connection_called(visit.application(), identifier.as_str());
+    found.is_ok_and(|connection| !config.is_available(&connection))
 }
 
 /// The form that is meant. A page without it, such as that of a QR code, has the first one behind it.
@@ -171,7 +182,7 @@ fn forms(visit: &Visit) -> impl Iterator<Item = LoginMethod> {
     })
 }
 
-/// The tabs of the page. A connection that shows no QR code any more has none.
+/// The tabs of the page. A connection that shows no QR code any more has none, nor has one that is unavailable.
 pub(super) fn tabs(visit: &Visit, current: &str) -> Vec<Tab> {
     let tab = |one: &LoginTab| {
         let text = match one {
@@ -192,7 +203,8 @@ pub(super) fn tabs(visit: &Visit, current: &str) -> Vec<Tab> {
         let is_current = one.as_str() == current;
         Some(Tab { id: String::new(), address, text, is_current, connection })
     };
-    visit.application().login.methods.iter().filter_map(tab).collect()
+    let methods = visit.application().login.methods.iter();
+    methods.filter(|one| !is_out(visit, one)).filter_map(tab).collect()
 }
 
 /// The title that the application has chosen, or one with its name.

@@ -21,7 +21,7 @@ pub(super) static STYLES: Asset = Asset::css("qr", &[include_str!("../../assets/
 pub(super) static SCRIPT: Asset = Asset::script("qr", &[include_str!("../../assets/qr.js")]);
 
 /// The name in the page's address of the secret of its code.
-const SECRET: &str = "qr";
+pub(super) const SECRET: &str = "qr";
 /// How often the page opens itself again without script, in seconds.
 const REFRESH: u32 = 3;
 

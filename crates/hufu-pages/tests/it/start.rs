@@ -1,10 +1,12 @@
 //! The start page of `hufu dev` and the demonstration application behind it, over HTTP.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
+use axum::extract::ConnectInfo;
 use axum::http::Request;
 use hufu_pages::dev::{
     Answered, Answering, CALLBACK, Call, Demo, DemoMode, REPORTS, Surroundings, WechatCall,
@@ -387,6 +389,29 @@ async fn the_page_is_whole_in_every_language_and_brings_nothing_from_elsewhere()
         let answer = stand.log_in(MINI, "mei").await;
         assert_eq!(stand.report(&report_of(&answer), &[KNOWN]).await.status, 200);
     }
+}
+
+/// With `--allow-remote`, other machines see the page, and not who logged in with which token.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_application_received_is_shown_on_this_machine_alone() {
+    let stand = Stand::new(TestDatabase::sqlite()).await;
+    stand.world.person("mei");
+    let answer = stand.log_in(MINI, "mei").await;
+    assert_eq!(stand.report(&report_of(&answer), &[KNOWN]).await.status, 200);
+    let page = async |peer: [u8; 4]| {
+        let mut request = Request::get("/").header("host", HOST).body(Body::empty()).unwrap();
+        request.extensions_mut().insert(ConnectInfo(SocketAddr::from((peer, 40_000))));
+        let response = stand.router.clone().oneshot(request).await.unwrap();
+        String::from_utf8(to_bytes(response.into_body(), usize::MAX).await.unwrap().to_vec()).unwrap()
+    };
+    let payload = answer["data"]["access_token"].as_str().unwrap().split('.').nth(1).unwrap();
+    let (near, far) = (page([127, 0, 0, 1]).await, page([192, 0, 2, 7]).await);
+    assert!(near.contains(payload) && near.contains("token-raw"));
+    assert!(
+        !far.contains(payload) && !far.contains("token-raw") && !far.contains("class=\"who-got\""),
+        "{far}"
+    );
+    well_formed(&far, "from another machine");
 }
 
 #[tokio::test(flavor = "multi_thread")]

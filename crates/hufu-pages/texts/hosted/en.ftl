@@ -39,6 +39,7 @@ register = Sign up
 no-methods = No way to log in is switched on for this app. Please ask the people who run it.
 other-ways = Other ways
 open-in-wechat = Open this page in WeChat to log in with WeChat.
+connection-unavailable = Logging in with { $connection } is not possible at the moment. Please try again later.
 open-on-computer = Open this page on a computer to log in by scanning a code with WeChat.
 already = You are logged in already.
 go-on-as = Continue as { $name }

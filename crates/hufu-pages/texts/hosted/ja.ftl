@@ -39,6 +39,7 @@ register = 新規登録
 no-methods = このアプリで使えるログイン方法がありません。アプリの管理者にお問い合わせください。
 other-ways = その他の方法
 open-in-wechat = WeChat でこのページを開くと、WeChat でログインできます。
+connection-unavailable = 「{ $connection }」でのログインは現在ご利用いただけません。しばらくしてからお試しください。
 open-on-computer = パソコンでこのページを開くと、WeChat でコードをスキャンしてログインできます。
 already = すでにログインしています。
 go-on-as = { $name } として続ける

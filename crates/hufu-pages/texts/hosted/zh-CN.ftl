@@ -39,6 +39,7 @@ register = 注册
 no-methods = 这个应用还没有打开任何登录方式，请联系应用的管理员。
 other-ways = 其他方式
 open-in-wechat = 在微信中打开本页面，即可用微信登录。
+connection-unavailable = “{ $connection }”暂时无法登录，请稍后再试。
 open-on-computer = 在电脑上打开本页面，即可用微信扫码登录。
 already = 你已经登录。
 go-on-as = 以 { $name } 的身份继续

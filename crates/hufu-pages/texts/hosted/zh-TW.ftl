@@ -39,6 +39,7 @@ register = 註冊
 no-methods = 這個應用程式還沒有開啟任何登入方式，請聯絡應用程式的管理員。
 other-ways = 其他方式
 open-in-wechat = 在微信中開啟本頁面，即可用微信登入。
+connection-unavailable = 「{ $connection }」暫時無法登入，請稍後再試。
 open-on-computer = 在電腦上開啟本頁面，即可用微信掃碼登入。
 already = 你已經登入。
 go-on-as = 以 { $name } 的身分繼續

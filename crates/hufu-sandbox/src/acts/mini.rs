@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::api::param;
 use crate::control::ControlError;
+use crate::reach;
 use crate::state::State;
 use crate::state::apps::App;
 use crate::state::people::Person;
@@ -124,11 +125,7 @@ impl Caller<'_> {
         if let Some(body) = body {
             request = request.header("content-type", "application/json").body(body.to_string());
         }
-        let answer = async {
-            let response = request.send().await?;
-            let status = response.status().as_u16();
-            Ok::<_, reqwest::Error>((status, response.text().await?))
-        };
+        let answer = async { reach::read(request.send().await?).await };
         let (http_status, answer) = match answer.await {
             Ok((status, body)) => (Some(status), serde_json::from_str(&body).unwrap_or(Value::Null)),
             Err(error) => {

@@ -8,11 +8,11 @@ use hufu_wechat::crypto::message::{encrypt, message_signature, url_signature};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use url::{Host, Url};
 
 use super::message::{Message, write_text};
 use super::reply::{Parties, judge};
 use crate::control::ControlError;
+use crate::reach;
 use crate::state::State;
 use crate::state::apps::{App, AppState};
 use crate::state::chats::{Line, Note, Writer};
@@ -128,7 +128,7 @@ async fn send(state: &State, letter: &Letter<'_>) -> Attempt {
         millis: millis_since(began),
     };
     let settings = state.settings();
-    if !settings.push_anywhere && !is_loopback(&letter.settings.url) {
+    if !settings.push_anywhere && !reach::is_on_this_machine(&letter.settings.url) {
         return failed(Verdict::NotAllowed);
     }
     let (address, body) = written(state, letter);
@@ -139,11 +139,7 @@ async fn send(state: &State, letter: &Letter<'_>) -> Attempt {
         .header("content-type", "text/xml")
         .header("user-agent", "Mozilla/4.0")
         .body(body);
-    let answer = async {
-        let response = request.send().await?;
-        let status = response.status().as_u16();
-        Ok::<_, reqwest::Error>((status, response.text().await?))
-    };
+    let answer = async { reach::read(request.send().await?).await };
     match answer.await {
         Err(error) if error.is_timeout() => failed(Verdict::Timeout),
         Err(_) => failed(Verdict::Unreachable),
@@ -205,16 +201,6 @@ fn with_pairs(url: &str, pairs: &[(&str, String)]) -> String {
     address
 }
 
-/// Whether an address is on this machine. A name other than `localhost` could lead anywhere.
-fn is_loopback(url: &str) -> bool {
-    match Url::parse(url).ok().as_ref().and_then(Url::host) {
-        Some(Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(Host::Ipv6(ip)) => ip.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost",
-        None => false,
-    }
-}
-
 fn millis_since(began: Instant) -> u64 {
     u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
@@ -244,8 +230,10 @@ pub(crate) async fn verify_url(state: &State, app: &App) -> Result<Value, Contro
     let app_settings = app.settings();
     let settings = app_settings.messages.as_ref().ok_or(ControlError::NoMessageUrl)?;
     let rules = state.settings();
-    if !rules.push_anywhere && !is_loopback(&settings.url) {
-        return Err(ControlError::Invalid("the URL is not on this machine; set push_anywhere to allow that"));
+    if !rules.push_anywhere && !reach::is_on_this_machine(&settings.url) {
+        return Err(ControlError::Invalid(
+            "the URL is not on this machine; start the sandbox with --push-anywhere to allow that",
+        ));
     }
     let (timestamp, nonce) = ((state.clock.now() / 1000).to_string(), state.ids.digits(9));
     let echo = state.ids.digits(19);
@@ -255,8 +243,7 @@ pub(crate) async fn verify_url(state: &State, app: &App) -> Result<Value, Contro
     let timeout = Duration::from_millis(rules.push_timeout_ms);
     let answer = async {
         let response = state.http().get(with_pairs(&settings.url, &pairs)).timeout(timeout).send().await?;
-        let status = response.status().as_u16();
-        Ok::<_, reqwest::Error>((status, response.text().await?))
+        reach::read(response).await
     };
     Ok(match answer.await {
         Ok((status, body)) => {

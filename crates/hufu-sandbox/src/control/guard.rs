@@ -12,6 +12,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+use crate::caller::caller_of;
 use crate::state::State;
 
 /// Guards the control API.
@@ -36,8 +37,15 @@ pub(crate) async fn guard_page(
     let Some(host) = host(&request) else {
         return refused("the Host header is missing");
     };
-    if !is_allowed(&state.options.control_hosts, host) {
-        return refused("the sandbox can only be controlled at localhost, 127.0.0.1 or [::1]");
+    // `Host` says what a browser was told, and anything else may say what it likes. So under the names of this machine,
+    // the caller has to be on it.
+    if !is_one_of(&state.options.control_hosts, host) {
+        if !is_one_of(&["localhost", "127.0.0.1", "[::1]"], host) {
+            return refused("the sandbox can only be controlled at localhost, 127.0.0.1 or [::1]");
+        }
+        if !caller_of(request.extensions()).to_canonical().is_loopback() {
+            return refused("the sandbox can only be controlled from this machine; see --control-host");
+        }
     }
     if !is_own_origin(request.headers(), host) {
         return refused("web pages of other sites may not control the sandbox");
@@ -50,16 +58,13 @@ fn host(request: &Request) -> Option<&str> {
     request.uri().authority().map(axum::http::uri::Authority::as_str).or(header)
 }
 
-fn is_allowed(more: &[String], host: &str) -> bool {
+fn is_one_of(names: &[impl AsRef<str>], host: &str) -> bool {
     // The port follows the last colon, unless that colon is part of an IPv6 address.
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
         _ => host,
     };
-    ["localhost", "127.0.0.1", "[::1]"]
-        .into_iter()
-        .chain(more.iter().map(String::as_str))
-        .any(|allowed| allowed.eq_ignore_ascii_case(name))
+    names.iter().any(|allowed| allowed.as_ref().eq_ignore_ascii_case(name))
 }
 
 fn is_own_origin(headers: &HeaderMap, host: &str) -> bool {

@@ -87,8 +87,9 @@ impl State {
         &self,
         patch: settings::SettingsPatch,
     ) -> Result<Arc<settings::Settings>, crate::ControlError> {
+        let start = settings::Settings::of(&self.options);
         let mut held = write(&self.settings);
-        *held = Arc::new(settings::Settings::clone(&held).patched(patch)?);
+        *held = Arc::new(settings::Settings::clone(&held).patched(patch, &start)?);
         Ok(Arc::clone(&held))
     }
 

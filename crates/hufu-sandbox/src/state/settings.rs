@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::reach::is_on_this_machine;
 use crate::{ControlError, Options};
 
 /// How the simulated WeChat behaves.
@@ -39,22 +40,38 @@ impl Settings {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SettingsPatch {
-    /// See [`Settings::login_mini_program_host`]. Empty for none.
+    /// See [`Settings::login_mini_program_host`]. Empty for none; on this machine, or the one of the start.
     pub login_mini_program_host: Option<String>,
     /// See [`Settings::push_sends`]: 1 to 10.
     pub push_sends: Option<u32>,
     /// See [`Settings::push_timeout_ms`]: at most a minute.
     pub push_timeout_ms: Option<u64>,
-    /// See [`Settings::push_anywhere`].
+    /// See [`Settings::push_anywhere`]. `true` only if the sandbox was started with it.
     pub push_anywhere: Option<bool>,
     /// See [`Settings::deny_redirects`].
     pub deny_redirects: Option<bool>,
 }
 
 impl Settings {
-    pub(crate) fn patched(mut self, patch: SettingsPatch) -> Result<Settings, ControlError> {
+    /// Whoever may change settings may be on another machine. So they send the sandbox's calls to this machine alone,
+    /// unless it was started otherwise.
+    pub(crate) fn patched(
+        mut self,
+        patch: SettingsPatch,
+        start: &Settings,
+    ) -> Result<Settings, ControlError> {
         if let Some(host) = patch.login_mini_program_host {
-            self.login_mini_program_host = checked_host(&host)?;
+            let host = checked_host(&host)?;
+            let is_safe = host.as_deref().is_none_or(is_on_this_machine);
+            if !is_safe && host != start.login_mini_program_host {
+                return Err(ControlError::Invalid(
+                    "login_mini_program_host must be on this machine; start the sandbox with --login-host for another",
+                ));
+            }
+            self.login_mini_program_host = host;
+        }
+        if patch.push_anywhere == Some(true) && !start.push_anywhere {
+            return Err(ControlError::Invalid("push_anywhere is for the start: --push-anywhere"));
         }
         if patch.push_sends.is_some_and(|sends| !(1..=10).contains(&sends)) {
             return Err(ControlError::Invalid("push_sends must be from 1 to 10"));

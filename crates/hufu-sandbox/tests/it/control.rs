@@ -1,6 +1,9 @@
 //! The control API: who may use it, and what it returns.
 
+use std::net::SocketAddr;
+
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use axum::http::{Method, Request};
 use hufu_sandbox::Options;
 use serde_json::{Value, json};
@@ -41,6 +44,49 @@ async fn only_under_a_name_of_this_machine() {
     }
     assert_eq!(status(&world, "/__sandbox/apps", &[]).await, 403, "no Host at all");
     assert_eq!(status(&world, "/api/sns/jscode2session", &[("host", "api.weixin.qq.com")]).await, 200);
+}
+
+#[tokio::test]
+async fn only_from_this_machine_unless_a_name_was_given() {
+    let world = World::with(Options { control_hosts: vec!["sandbox".to_owned()], ..Options::default() });
+    for (peer, host, expected) in [
+        ("127.0.0.1:4000", "localhost:3100", 200),
+        ("[::1]:4000", "127.0.0.1:3100", 200),
+        ("[::ffff:127.0.0.1]:4000", "127.0.0.1:3100", 200),
+        ("192.0.2.7:4000", "localhost:3100", 403),
+        ("[2001:db8::7]:4000", "[::1]:3100", 403),
+        ("192.0.2.7:4000", "sandbox:3100", 200),
+    ] {
+        for path in ["/__sandbox/apps", "/"] {
+            let peer: SocketAddr = peer.parse().unwrap();
+            let mut request = Request::builder().uri(path).header("host", host).body(Body::empty()).unwrap();
+            request.extensions_mut().insert(ConnectInfo(peer));
+            assert_eq!(world.send(request).await.status.as_u16(), expected, "{peer} {host} {path}");
+        }
+    }
+}
+
+/// What leads away from this machine is chosen when the sandbox starts.
+#[tokio::test]
+async fn only_the_start_lets_the_sandbox_call_other_machines() {
+    let host = Some("http://hufu:3000".to_owned());
+    let options = Options { login_mini_program_host: host, push_anywhere: true, ..Options::default() };
+    let world = World::with(options);
+    let set = async |settings: Value| world.post("/__sandbox/settings", settings).await.status.as_u16();
+    assert_eq!(
+        set(json!({ "login_mini_program_host": "http://[::1]:3000", "push_anywhere": false })).await,
+        200
+    );
+    assert_eq!(set(json!({ "login_mini_program_host": "http://other:3000" })).await, 400);
+    assert_eq!(
+        set(json!({ "login_mini_program_host": "http://hufu:3000/", "push_anywhere": true })).await,
+        200
+    );
+    let shown = world.control(Method::GET, "/settings", json!({})).await;
+    assert_eq!(
+        (&shown["login_mini_program_host"], &shown["push_anywhere"]),
+        (&json!("http://hufu:3000"), &json!(true))
+    );
 }
 
 #[tokio::test]

@@ -367,6 +367,18 @@ async fn nothing_is_pushed_elsewhere_or_for_a_frozen_account() {
     assert_eq!(world.post(&format!("/__sandbox/apps/{SERVICE}/verify-url"), json!({})).await.status, 409);
 }
 
+/// Of an answer no more is read than is worth reading.
+#[tokio::test]
+async fn an_endless_answer_is_not_read_to_its_end() {
+    let (world, receiver) = world().await;
+    receiver.reply(Reply::Endless);
+    let push = world.sandbox.message(SERVICE, "alice", "hello", &plainly()).await.unwrap();
+    assert_eq!((push.attempts[0].http_status, push.verdict()), (Some(200), Some(Verdict::Malformed)));
+    receiver.reply(Reply::Endless);
+    let verified = world.control(Method::POST, &format!("/apps/{SERVICE}/verify-url"), json!({})).await;
+    assert_eq!((&verified["verified"], &verified["http_status"]), (&json!(false), &json!(200)));
+}
+
 #[tokio::test]
 async fn a_message_url_is_verified_by_an_echo() {
     let (world, receiver) = world().await;
@@ -417,6 +429,9 @@ async fn wrong_push_settings_are_refused() {
         json!({ "push_sends": 11 }),
         json!({ "push_timeout_ms": 0 }),
         json!({ "login_mini_program_host": "hufu.example" }),
+        json!({ "login_mini_program_host": "http://169.254.169.254" }),
+        json!({ "login_mini_program_host": "http://localhost.example" }),
+        json!({ "push_anywhere": true }),
         json!({ "unknown": 1 }),
     ] {
         assert_eq!(world.post("/__sandbox/settings", settings.clone()).await.status, 400, "{settings}");

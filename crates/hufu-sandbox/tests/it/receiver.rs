@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::State;
 use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
@@ -33,6 +34,8 @@ impl Received {
 pub(crate) enum Reply {
     Text(u16, String),
     Never,
+    /// A body that does not end.
+    Endless,
 }
 
 #[derive(Clone, Default)]
@@ -86,5 +89,9 @@ async fn answer(State(receiver): State<Receiver>, method: Method, uri: Uri, body
     match reply.unwrap_or(Reply::Text(200, "success".to_owned())) {
         Reply::Text(status, text) => (StatusCode::from_u16(status).unwrap(), text).into_response(),
         Reply::Never => std::future::pending().await,
+        Reply::Endless => {
+            let parts = futures::stream::repeat_with(|| Ok::<_, std::convert::Infallible>("x".repeat(4096)));
+            Body::from_stream(parts).into_response()
+        }
     }
 }

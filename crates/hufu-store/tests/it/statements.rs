@@ -74,6 +74,7 @@ const WITHOUT_POOL: &[(&str, &str)] = &[
     ("flows::SWEEP", "sweeps all pools"),
     ("passcodes::SWEEP", "sweeps all pools"),
     ("pushed_requests::SWEEP", "sweeps all pools"),
+    ("qr_pictures::SWEEP", "sweeps all pools"),
     ("qr_tickets::GET", "a browser brings a secret that names no pool; it asks for the pool"),
     ("qr_tickets::GET_BY_SCENE", "a picture names no pool; it asks for the pool"),
     ("qr_tickets::LOCK", "a browser brings a secret that names no pool; it asks for the pool"),

@@ -25,6 +25,12 @@ pub(crate) struct SandboxCommand {
     /// Additional host names under which the page and the control calls are available.
     #[arg(long, value_name = "NAME")]
     control_host: Vec<String>,
+    /// The server of the login mini program, such as http://hufu:3000. Later only one of this machine can be chosen.
+    #[arg(long, value_name = "URL")]
+    login_host: Option<String>,
+    /// Push messages to other machines too, wherever whoever controls the sandbox wants them.
+    #[arg(long)]
+    push_anywhere: bool,
     /// Remove WeChat's limit of 100 logins per user and minute.
     #[arg(long)]
     no_minute_limit: bool,
@@ -46,6 +52,8 @@ impl SandboxCommand {
         let sandbox = Sandbox::new(Options {
             per_minute_code_limit: defaults.per_minute_code_limit.filter(|_| !self.no_minute_limit),
             control_hosts: self.control_host,
+            login_mini_program_host: self.login_host,
+            push_anywhere: self.push_anywhere,
             phone_owner: demo::sandbox_options(None).phone_owner.filter(|_| !self.empty),
             ..defaults
         });

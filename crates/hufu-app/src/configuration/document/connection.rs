@@ -277,7 +277,7 @@ impl EditConnection {
         association
     }
 
-    /// The values of the kind's fields. A secret that is set stays if it is left out.
+    /// The values of the kind's fields. A secret that is set stays if it is left out, and goes if it is null.
     fn settings(
         &self,
         reading: &mut Reading,
@@ -296,6 +296,7 @@ impl EditConnection {
             reading.refuse_too(joined("fields", &problem.path), problem.reason);
         }
         field::complete(fields, &mut values);
+        field::mark_removed(fields, &mut values, &is_cleared);
         values.into()
     }
 }

@@ -7,7 +7,7 @@ mod official_account;
 use futures::future::BoxFuture;
 use hufu_store::identities::HasIdentities;
 use hufu_types::{Connection, IdentityKind};
-use hufu_wechat::{Budget, Error};
+use hufu_wechat::{AppCredentials, Budget, Error};
 
 use super::finding::{Check, Finding, Severity};
 use crate::{App, Refusal, sources};
@@ -26,12 +26,15 @@ pub(crate) type Checking<'a> = BoxFuture<'a, Result<Vec<Finding>, Refusal>>;
 /// accepts the app.
 const NO_CODE: &str = "hufu-check";
 
-/// How WeChat is asked whether it serves an app at all.
+/// How WeChat is asked whether it serves an app at all: by the call that logins make. WeChat issues app tokens for apps whose
+/// logins it refuses.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Probe {
-    /// By fetching an app token.
-    AppToken,
-    /// By sending an impossible code, where the apps have no app tokens.
+    /// By an app token, and an impossible code of a mini program.
+    MiniProgram,
+    /// By an app token, and a follower that there is not.
+    OfficialAccount,
+    /// By an impossible code, where the apps have no app tokens.
     SnsCode,
 }
 
@@ -41,13 +44,33 @@ impl Probe {
     /// # Errors
     /// What WeChat has against the app.
     pub(crate) async fn ask(self, app: &App, connection: &Connection) -> Result<(), Error> {
-        // Without a mini program of the instance, WeChat cannot be asked.
-        let of = app.mini_program_of(connection).map_err(|_| Error::token_budget_exhausted())?;
+        let of = credentials(app, connection)?;
+        if !matches!(self, Self::SnsCode) {
+            app.app_tokens.fetched(&of, false, budget(app)).await?;
+        }
+        self.ask_as_a_login(app, connection).await
+    }
+
+    /// The same, where there is an app token.
+    async fn ask_as_a_login(self, app: &App, connection: &Connection) -> Result<(), Error> {
+        let of = credentials(app, connection)?;
         match self {
-            Self::AppToken => app.app_tokens.fetched(&of, false, budget(app)).await.map(drop),
+            Self::MiniProgram => accepted(app.wechat.code_to_session(&of, NO_CODE, budget(app)).await),
             Self::SnsCode => accepted(app.wechat.user_authorization(&of, NO_CODE, budget(app)).await),
+            Self::OfficialAccount => {
+                match accepted(app.wechat.follower(&of, NO_CODE, budget(app)).await) {
+                    // Its logins do without what WeChat does not permit it to ask.
+                    Err(error) if error.errcode() == Some(official_account::NOT_PERMITTED) => Ok(()),
+                    outcome => outcome,
+                }
+            }
         }
     }
+}
+
+/// Without a mini program of the instance, WeChat cannot be asked.
+fn credentials(app: &App, connection: &Connection) -> Result<AppCredentials, Error> {
+    app.mini_program_of(connection).map_err(|_| Error::token_budget_exhausted())
 }
 
 fn budget(app: &App) -> Budget {
@@ -96,8 +119,11 @@ pub(crate) fn app_token<'a>(app: &'a App, connection: &'a Connection) -> Checkin
             Ok(held) => held,
             Err(error) => return Ok(vec![Finding::failed(app, Check::Credentials, &error)]),
         };
-        // WeChat serves the app, so an outage is over.
-        app.mark_available(connection).await?;
+        let probe = sources::kind(connection.kind).probe;
+        let is_out = app.config().outage(connection).is_some();
+        if is_out && probe.ask_as_a_login(app, connection).await.is_ok() {
+            app.mark_available(connection).await?;
+        }
         let minutes = held.expires_at.since(app.now()).as_secs() / 60;
         Ok(vec![
             Finding::ok(Check::Credentials, "credentials-fine"),

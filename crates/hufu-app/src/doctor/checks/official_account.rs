@@ -9,7 +9,7 @@ use crate::doctor::finding::{Check, Finding, Severity};
 use crate::sources::wechat::official_account::ACCOUNT;
 
 /// WeChat's answer to an account that is not verified, or of a kind without this permission.
-const NOT_PERMITTED: i64 = 48001;
+pub(super) const NOT_PERMITTED: i64 = 48001;
 
 /// Whether the account may ask about its followers, as a verified service account may. It is asked about an OpenID that
 /// there is not.

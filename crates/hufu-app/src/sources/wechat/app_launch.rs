@@ -11,7 +11,7 @@ pub(crate) const KIND: Kind = Kind {
     start: Start::Code { client_names: &["wechat_mini_program_code", "wechat_mini_program_code_and_phone"] },
     realm: default::realm_of,
     prove: |app, attempt| Box::pin(mini_program::prove(app, attempt)),
-    probe: Probe::AppToken,
+    probe: Probe::MiniProgram,
     has_app_tokens: true,
     checks: mini_program::CHECKS,
 };

@@ -25,7 +25,7 @@ pub(crate) const KIND: Kind = Kind {
     },
     realm: super::realm,
     prove: |app, attempt| Box::pin(prove(app, attempt)),
-    probe: Probe::AppToken,
+    probe: Probe::MiniProgram,
     has_app_tokens: true,
     checks: CHECKS,
 };

@@ -1,6 +1,7 @@
 //! `wechat:miniprogram:qrconnect`: login on a website by scanning the code of a mini program. The mini program learns from
 //! `wx.login` who opened it, and its person confirms there. It is the pool's own one, or the instance's.
 
+use hufu_store::qr_pictures::StoredPicture;
 use hufu_types::{Connection, TicketKind};
 use hufu_wechat::{Budget, CodeImage, EnvVersion};
 
@@ -8,7 +9,6 @@ use super::exchange::wechat_refusal;
 use super::{APP_ID, app_id_field, app_secret_field, default, mini_program};
 use crate::doctor::checks::Probe;
 use crate::sources::{Field, Form, Kind, QrCodes, Start, Text};
-use crate::tickets::QrPicture;
 use crate::{App, Refusal};
 
 /// The definition of this kind.
@@ -21,7 +21,7 @@ pub(crate) const KIND: Kind = Kind {
     }),
     realm: default::realm_of,
     prove: |app, attempt| Box::pin(mini_program::prove(app, attempt)),
-    probe: Probe::AppToken,
+    probe: Probe::MiniProgram,
     has_app_tokens: true,
     checks: mini_program::CHECKS,
 };
@@ -76,7 +76,7 @@ const FIELDS: &[Field] = &[
 /// The width of the picture in pixels. Published clients show it at 240.
 const WIDTH: u32 = 480;
 
-async fn picture(app: &App, connection: &Connection, scene: &str) -> Result<QrPicture, Refusal> {
+async fn picture(app: &App, connection: &Connection, scene: &str) -> Result<StoredPicture, Refusal> {
     let program = app.mini_program_of(connection)?;
     let is_own = connection.settings.text(APP_ID).is_some();
     let env_version = match connection.settings.text(ENV_VERSION).filter(|_| is_own) {
@@ -88,7 +88,7 @@ async fn picture(app: &App, connection: &Connection, scene: &str) -> Result<QrPi
     let code = CodeImage { scene, page, env_version, width: WIDTH };
     let image = app.wechat.code_image(&program, &code, Budget::of(app.limits.request_budget)).await;
     let image = image.map_err(wechat_refusal)?;
-    Ok(QrPicture { content_type: image.format.media_type(), bytes: image.bytes.into() })
+    Ok(StoredPicture::Image { bytes: image.bytes, media_type: image.format.media_type().to_owned() })
 }
 
 /// The picture in the middle of the code, for clients that show one.

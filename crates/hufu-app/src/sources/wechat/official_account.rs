@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use hufu_store::qr_pictures::StoredPicture;
 use hufu_types::refusal::Code;
 use hufu_types::{Connection, Proof, SettingProblem, TicketKind};
 use hufu_wechat::{Budget, Class};
@@ -13,7 +14,6 @@ use super::{app_id_field, app_secret_field, credentials, identity};
 use crate::doctor::checks::{self, Probe};
 use crate::sources::field::Stays;
 use crate::sources::{Field, Form, Kind, QrCodes, Start, Text};
-use crate::tickets::QrPicture;
 use crate::{App, Refusal};
 
 /// The definition of this kind.
@@ -33,7 +33,7 @@ pub(crate) const KIND: Kind = Kind {
             .with("kind", connection.kind.as_str());
         Box::pin(async move { Err(refusal.into()) })
     },
-    probe: Probe::AppToken,
+    probe: Probe::OfficialAccount,
     has_app_tokens: true,
     checks: &[
         checks::app_token,
@@ -179,16 +179,16 @@ pub(crate) fn problem(values: &Map<String, Json>, stays: &Stays<'_>) -> Option<S
     })
 }
 
-/// The picture of a scene. WeChat makes the code, and it is drawn here: no browser asks WeChat for it.
+/// What the picture of a scene is drawn from. WeChat makes the code, and it is drawn here: no browser asks WeChat for it.
 async fn picture(
     app: &App,
     connection: &Connection,
     scene: &str,
     life: Duration,
-) -> Result<QrPicture, Refusal> {
+) -> Result<StoredPicture, Refusal> {
     let budget = Budget::of(app.limits.request_budget);
     let code = app.wechat.create_qr_code(&credentials(connection), scene, life, budget).await;
-    QrPicture::drawn(code.map_err(wechat_refusal)?.url.as_bytes())
+    Ok(StoredPicture::Link(code.map_err(wechat_refusal)?.url))
 }
 
 /// A proof of a follower's ids.

@@ -227,6 +227,23 @@ on_both_engines! {
         assert_eq!(check(&world.nobody().app(SHOP_TILL), &third).await["status"], 0);
     }
 
+    async fn wechat_makes_a_code_once_for_all_who_look_at_it(database) {
+        let world = world(database).await;
+        let node = world.another_node().await;
+        let code = ticket(&world).await;
+        let look = async |client: Client<'_>| client.get(&format!("/api/v2/qrcode/{}.png", code.scene)).await;
+        let first = look(world.client()).await;
+        for _ in 0..5 {
+            let seen = look(world.client_of(&node)).await;
+            assert_eq!((seen.status, &seen.bytes), (StatusCode::OK, &first.bytes));
+        }
+        assert_eq!(world.calls("/cgi-bin/qrcode/create"), 1);
+        // Without what WeChat made there is nothing to see, and WeChat is not asked again.
+        raw::execute(world.database(), "DELETE FROM qr_pictures").await;
+        look(world.client_of(&world.another_node().await)).await.refused(2241);
+        assert_eq!(world.calls("/cgi-bin/qrcode/create"), 1);
+    }
+
     // Lesson 5.
     async fn one_node_issues_another_hears_a_third_serves(database) {
         let world = world(database).await;

@@ -1,9 +1,10 @@
 //! The code of a mini program: whoever scans it confirms in the login mini program, and the browser logs in.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use hufu_sandbox::{Fault, NewApp};
-use hufu_testkit::{TestDatabase, on_both_engines};
+use hufu_testkit::{TestDatabase, on_both_engines, raw};
 use serde_json::{Value, json};
 
 use super::{Code, GENE, bob, check, phone as phone_of_app, take};
@@ -219,5 +220,62 @@ on_both_engines! {
         let fault = Fault { path: Some(CODE_IMAGE.to_owned()), errcode: Some(45009), count: 1, ..Fault::default() };
         world.sandbox.add_fault(fault).unwrap();
         browser.post(GENE, json!({ "scene": "WXAPP_AUTH" })).await.refused(1002);
+        // For some seconds, the others are refused without a call.
+        browser.post(GENE, json!({ "scene": "WXAPP_AUTH" })).await.refused(1002);
+        assert_eq!(world.calls(CODE_IMAGE), 3);
+        world.advance(Duration::from_secs(600));
+        browser.post(GENE, json!({ "scene": "WXAPP_AUTH" })).await.data();
+        assert_eq!(world.calls(CODE_IMAGE), 4);
+    }
+
+    async fn a_picture_costs_one_call_however_often_it_is_looked_at(database) {
+        let plan = Plan::new().file(file("")).default_mini_program(LOGIN).limits(|limits| limits.qr_pictures = 1);
+        let world = world_of(plan, database).await;
+        let nodes = [world.another_node().await, world.another_node().await];
+        let mut codes = Vec::new();
+        for _ in 0..5 {
+            codes.push(new_code(&website(&world), "shop-scan").await);
+        }
+        let looked = async |client: &Client<'_>, code: &Code| client.get(&format!("/api/v2/qrcode/{}.png", code.scene)).await;
+        let first = looked(&website(&world), &codes[0]).await.bytes;
+        for node in &nodes {
+            let stranger = world.client_of(node).from([198, 51, 100, 7]);
+            for _ in 0..4 {
+                for code in &codes {
+                    assert_eq!(looked(&stranger, code).await.headers["content-type"], "image/jpeg");
+                }
+            }
+            assert_eq!(looked(&stranger, &codes[0]).await.bytes, first);
+        }
+        assert_eq!((world.calls(CODE_IMAGE), world.calls("/cgi-bin/stable_token")), (5, 1));
+        assert_eq!(raw::number(world.database(), "SELECT COUNT(*) FROM qr_pictures").await, 5);
+        world.advance(Duration::from_secs(121));
+        looked(&website(&world), &codes[0]).await.refused(2570);
+        world.node.app.sweep().await.unwrap();
+        assert_eq!(raw::number(world.database(), "SELECT COUNT(*) FROM qr_pictures").await, 0);
+    }
+
+    async fn codes_that_cost_a_call_are_counted_for_networks_and_connections(database) {
+        let plan = Plan::new().file(file("")).default_mini_program(LOGIN).limits(|limits| {
+            (limits.qr_wechat_codes_per_ip, limits.qr_wechat_codes_per_connection) = (3, 5);
+        });
+        let world = world_of(plan, database).await;
+        let (browser, another) = (website(&world), website(&world).from([198, 51, 100, 7]));
+        let order = json!({ "scene": "WXAPP_AUTH" });
+        for _ in 0..3 {
+            browser.post(GENE, order.clone()).await.data();
+        }
+        browser.post(GENE, order.clone()).await.refused(1002);
+        for _ in 0..2 {
+            another.post(GENE, order.clone()).await.data();
+        }
+        another.post(GENE, order.clone()).await.refused(1002);
+        assert_eq!(world.calls(CODE_IMAGE), 5);
+        browser.post(GENE, json!({ "scene": "APP_AUTH" })).await.data();
+        world.advance(Duration::from_secs(5 * 60));
+        browser.post(GENE, order.clone()).await.refused(1002);
+        world.advance(Duration::from_secs(60 * 60));
+        browser.post(GENE, order.clone()).await.data();
+        assert_eq!(world.calls(CODE_IMAGE), 6);
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hufu_sandbox::{AppKind, Fault, NewApp, NewUser};
 use hufu_testkit::world::{CAFE, FILE, SHOP, SHOP_WEB, World, secret_of};
-use hufu_testkit::{TestDatabase, on_both_engines};
+use hufu_testkit::{TestDatabase, on_both_engines, raw};
 
 use super::{BACK, Browser, Site, authorization, has, has_code};
 use crate::server::Answer;
@@ -172,6 +172,24 @@ on_both_engines! {
             states.dedup();
             assert_eq!(states.len(), 4, "each start has its own");
         }
+    }
+
+    async fn a_connection_that_is_unavailable_has_no_link_and_starts_nothing(database) {
+        let site = site(database).await;
+        link(&site.browser().begin().await, "shop-pc");
+        let out = "INSERT INTO unavailable_connections (pool_id, connection_id, since, errcode) \
+                   SELECT pool_id, id, 1750000000000, 50002 FROM connections WHERE identifier IN ('shop-pc', 'shop-h5')";
+        raw::execute(site.world.database(), out).await;
+        site.world.reconfigure(&file("logo = \"https://img.example.com/wechat.png\"")).await;
+        for (agent, name) in [("Mozilla/5.0 (X11; Linux x86_64)", "shop-pc here"), (IN_WECHAT, "shop-h5 here")] {
+            let mut browser = site.browser();
+            browser.user_agent = agent;
+            let page = browser.follow(&authorization("")).await;
+            let text = page.text();
+            assert!(page.status == 200 && !text.contains("data-connection=\"shop-"), "{text}");
+            assert!(text.contains(&format!("Logging in with {name} is not possible at the moment")), "{text}");
+        }
+        assert_eq!(site.world.calls(ACCESS_TOKEN), 0);
     }
 
     /// Lesson 9: WeChat's browser calls the callback twice.

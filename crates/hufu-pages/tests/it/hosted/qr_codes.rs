@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use hufu_sandbox::Fault;
 use hufu_testkit::client::Answer as Called;
 use hufu_testkit::world::{FILE, MINI, SHOP_WEB, World};
 use hufu_testkit::{TestDatabase, on_both_engines};
@@ -169,6 +170,35 @@ on_both_engines! {
         confirm(&site.world, &code.scene, &granted).await.data_or_nothing();
         let question = browser.follow(&code.next).await;
         has(&question, "create");
+    }
+
+    async fn a_connection_that_wechat_does_not_serve_is_not_offered(database) {
+        let site = site(database, "\"shop-scan\", \"password\"", "").await;
+        let mut browser = site.browser();
+        let code = shown(&browser.begin().await);
+        let fault = Fault { path: Some("/sns/jscode2session".to_owned()), errcode: Some(48004), count: 100, ..Fault::default() };
+        site.world.sandbox.add_fault(fault).unwrap();
+        for network in 1..=3 {
+            let id = site.world.code(MINI, "mei");
+            let path = format!("/oauth/wxapp/grant/?alias=wxapp&code={id}&random={}", code.scene);
+            site.world.nobody().from([198, 51, network, 7]).get(&path).await.refused(2408);
+        }
+        // The form of the password comes first, and a sentence says what is missing.
+        let mut later = site.browser();
+        let page = later.begin().await;
+        let text = page.text();
+        assert!(text.contains("name=\"method\" value=\"password\"") && !text.contains("data-connection=\"shop-scan\""), "{text}");
+        assert!(text.contains("Logging in with Scan with WeChat is not possible at the moment"), "{text}");
+        // By its address there is the form as well.
+        let named = later.open(&code.next.split("&qr=").next().unwrap().to_owned()).await;
+        assert!(!named.text().contains("id=\"qr\""), "{}", named.text());
+
+        site.world.sandbox.clear_faults();
+        site.world.advance(Duration::from_secs(600));
+        site.world.node.app.run_due_jobs().await;
+        let page = site.browser().begin().await;
+        shown(&page);
+        assert!(!page.text().contains("not possible at the moment"));
     }
 
     async fn the_code_may_come_first_and_alone(database) {

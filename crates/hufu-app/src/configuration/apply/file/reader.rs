@@ -220,6 +220,12 @@ fn read_value(item: Item<'_>, field: &Field) -> Option<Json> {
             texts.into_iter().collect::<Option<_>>().map(Json::Object)
         }
         Form::Table(fields) => read_fields(item, "this table", fields).map(Json::Object),
+        _ if field.is_removable_secret() => {
+            // A file has no null: a secret that is left out stays, and an empty one goes.
+            let secret = item.secret(|text| if text.is_empty() { Ok(()) } else { check(text) })?;
+            let text = secret.expose_secret();
+            Some(if text.is_empty() { Json::Null } else { text.into() })
+        }
         _ if field.secret => item.secret(check).map(|secret| secret.expose_secret().into()),
         _ => item.parse(|text| check(text).map(|()| text.into())),
     }
@@ -263,7 +269,7 @@ fn read_fields(item: Item<'_>, what: &'static str, fields: &[Field]) -> Option<f
             None => is_sound = false,
         }
     }
-    field::complete(fields, &mut values);
+    field::add_defaults(fields, &mut values);
     is_sound.then_some(values)
 }
 

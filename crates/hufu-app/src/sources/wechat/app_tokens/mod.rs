@@ -303,8 +303,15 @@ impl Slot {
                 if state.refused.as_ref().is_some_and(is_same) {
                     state.in_vain_until = Some(now.plus(RENEW_PAUSE));
                 }
-                let is_older = |other: &HeldToken| other.token.fetch > held.token.fetch;
+                // What has ended is not newer, whatever its fence.
+                let is_older =
+                    |other: &HeldToken| other.token.fetch > held.token.fetch && now < other.expires_at;
                 if !state.held.as_ref().is_some_and(is_older) {
+                    let is_overtaken =
+                        |refused: &AppToken| refused.fetch >= held.token.fetch && !is_same(refused);
+                    if state.refused.as_ref().is_some_and(is_overtaken) {
+                        state.refused = None;
+                    }
                     state.held = Some(held.clone());
                 }
             }

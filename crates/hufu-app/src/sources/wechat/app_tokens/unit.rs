@@ -76,7 +76,8 @@ fn decide(row: StoredAppToken, ask: Ask, now: Timestamp) -> Answer {
         old if row.retry_at > now && !ask.insist => {
             Answer::Paused { errcode: row.errcode, rid: row.rid, old }
         }
-        old => Answer::Fetch { fence: row.fence + 1, failures: row.failures, old },
+        // A row that was swept begins anew, and nodes may hold a token of the one before. So a fence is a time at least.
+        old => Answer::Fetch { fence: (row.fence + 1).max(now.0), failures: row.failures, old },
     }
 }
 
@@ -122,13 +123,14 @@ mod tests {
     use super::*;
 
     const NOW: Timestamp = Timestamp(1_750_000_000_000);
+    const NEXT: i64 = NOW.0 + 1;
 
     fn row(seconds_left: u64) -> StoredAppToken {
         StoredAppToken {
             token: Some(b"sealed".to_vec()),
             expires_at: NOW.plus(Duration::from_secs(seconds_left)),
             fetch: 3,
-            fence: 3,
+            fence: NOW.0,
             holder: None,
             held_until: Timestamp(0),
             retry_at: Timestamp(0),
@@ -141,8 +143,8 @@ mod tests {
     fn asked(row: StoredAppToken, ask: Ask) -> &'static str {
         match decide(row, ask, NOW) {
             Answer::Token(_) => "token",
-            Answer::Fetch { fence: 4, old: Some(_), .. } => "fetch, with an old one",
-            Answer::Fetch { fence: 4, old: None, .. } => "fetch",
+            Answer::Fetch { fence: NEXT, old: Some(_), .. } => "fetch, with an old one",
+            Answer::Fetch { fence: NEXT, old: None, .. } => "fetch",
             Answer::Fetch { .. } => "fetch with a wrong fence",
             Answer::Busy(Some(_)) => "busy, with an old one",
             Answer::Busy(None) => "busy",
@@ -169,6 +171,16 @@ mod tests {
         assert_eq!(asked(row(7200), insist), "fetch, with an old one");
         assert_eq!(asked(row(7200), Ask { refused: 3, ..plain }), "fetch");
         assert_eq!(asked(row(7200), Ask { refused: 2, ..plain }), "token");
+    }
+
+    #[test]
+    fn a_row_that_begins_anew_goes_on_with_higher_fences() {
+        let fence = |row| match decide(row, Ask::default(), NOW) {
+            Answer::Fetch { fence, .. } => fence,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(fence(StoredAppToken { token: None, fetch: 0, fence: 0, ..row(0) }), NOW.0);
+        assert_eq!(fence(StoredAppToken { fence: NOW.0 + 7, ..row(0) }), NOW.0 + 8, "a clock that is behind");
     }
 
     #[test]
