@@ -122,7 +122,7 @@ impl Message {
             text(&self.content),
         ];
         // With their lengths, so that nothing can stand in two parts.
-        parts.iter().map(|part| format!("{}:{part}", part.len())).collect()
+        parts.iter().fold(String::new(), |key, part| key + &format!("{}:{part}", part.len()))
     }
 
     fn from_fields(fields: &fields::Fields) -> Result<Self, MessageError> {
