@@ -80,7 +80,9 @@ pub(super) async fn begin(
         ("prompt", "login"),
     ];
     let query = serde_urlencoded::to_string(parameters).unwrap_or_default();
-    stage.memory.begin(attempt, stage.last_call());
+    // Where the phone opens the page, that is the last call, and belongs to the login.
+    let opened = u64::from(mode.begins == Begins::InWechat);
+    stage.memory.begin(attempt, stage.last_call().saturating_sub(opened));
     let entrance = stage.entrance(mode, demo, &format!("/oidc/auth?{query}")).await;
     let mut response = go(&format!("{public_url}{entrance}"));
     let cookie = format!("{COOKIE}={browser}; Path=/dev; SameSite=Lax; HttpOnly");
