@@ -100,7 +100,9 @@ for (const screen of ENGINE === "sqlite" ? SCREENS : []) {
         assert.equal(await page.locator("#tally strong").innerText(), String(done.length));
         assert.equal(await page.locator("#steps .two li.done").count(), 2);
         const behind = await page.locator(".behind li").evaluateAll((all) => all.map((one) => [one.innerText, one.querySelector(".is-ok") !== null]));
-        assert.ok(behind.length >= 2 && behind.every(([, isOk]) => isOk), `WeChat's calls: ${JSON.stringify(behind)}`);
+        // A number that is known already is not asked for.
+        const isKnown = (call) => mode === "mini-program-scan" && call.startsWith("/wxa/business/getuserphonenumber");
+        assert.ok(behind.length >= 2 && behind.every(([call, isOk]) => isOk || isKnown(call)), `WeChat's calls: ${JSON.stringify(behind)}`);
 
         // The user, and the tokens, decoded.
         const got = page.locator("#got");

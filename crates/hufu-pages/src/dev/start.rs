@@ -312,12 +312,14 @@ impl Stage {
 
     /// The calls of WeChat that belong to the current login of a mode, or to its last one: the newest of each kind.
     fn calls_of(&self, mode: &Mode, demo: &DemoMode, progress: &Progress) -> Vec<WechatCall> {
-        let own = |call: &WechatCall| {
-            mode.calls.contains(&call.path)
-                && call.app_id.as_deref().is_none_or(|app_id| app_id == demo.app_id)
-        };
+        let is_of_it = |call: &WechatCall| call.app_id.as_deref().is_none_or(|app_id| app_id == demo.app_id);
         let since = |number: u64| -> Vec<WechatCall> {
-            self.demo.surroundings.wechat_calls(number).into_iter().filter(own).collect()
+            let mut calls = self.demo.surroundings.wechat_calls(number);
+            calls.retain(is_of_it);
+            // The person refused: what came before leads nowhere any more.
+            let refused = calls.iter().rposition(|call| call.path == "phone refuse");
+            let ended = refused.map_or(0, |place| place + 1);
+            calls.into_iter().skip(ended).filter(|call| mode.calls.contains(&call.path)).collect()
         };
         let current = since(progress.calls_after);
         let began_anew = current.iter().any(|call| mode.calls.first() == Some(&call.path));
@@ -380,7 +382,7 @@ fn done_by(view: &View, login: &Login) -> String {
 fn clicks(view: &View, mode: &Mode, progress: &Progress, calls: &[WechatCall]) -> [Click; 2] {
     let seen: BTreeSet<_> = calls.iter().filter(|call| call.is_ok).map(|call| call.path).collect();
     let is_seen = |path: Option<&&str>| path.is_some_and(|path| seen.contains(path));
-    let is_over = progress.login.is_some() || progress.refused.is_some();
+    let is_over = progress.login.is_some();
     let before = mode.calls.get(..mode.before_the_second).unwrap_or_default();
     let after = mode.calls.get(mode.before_the_second..).unwrap_or_default();
     let first = is_over || (!before.is_empty() && is_seen(before.last()));

@@ -24,7 +24,7 @@ use axum::extract::{FromRequestParts, State as Extract};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::get;
 use axum::{Router, middleware};
 use hufu_html::styles;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -45,7 +45,8 @@ pub(crate) fn router(state: &Arc<State>) -> Router<Arc<State>> {
     Router::new()
         .route("/phone", get(home::show))
         .route("/phone/scan", get(scan::show).post(scan::pasted))
-        .route("/phone/ticket", post(scan::ticket))
+        // The script asks for what it shows; a reload without its form leads back.
+        .route("/phone/ticket", get(async || go("/phone/scan")).post(scan::ticket))
         .route("/phone/web/{uuid}", get(web::show).post(web::decide))
         .route("/phone/chat/{app_id}", get(accounts::show).post(accounts::act))
         .route("/phone/minis", get(minis::list))
