@@ -325,7 +325,7 @@ on_both_engines! {
         // In plain text where the message was.
         world.reconfigure(&file(&format!("{welcome}, encryption = \"plain\""))).await;
         let again = event(FOLLOWER, NOW.seconds() + 1, "subscribe", "");
-        let answer = Push { encrypted_for: None, ..Push::of(again) }.send(&world.nobody()).await;
+        let answer = Push { encrypted_for: None, nonce: "2", ..Push::of(again) }.send(&world.nobody()).await;
         assert_eq!(read_reply(&answer.bytes), "欢迎 ]]> 光临");
     }
 

@@ -309,7 +309,7 @@ connection-without-qr-code = The connection { $connection } shows no QR code: na
 
 push-unsigned = The signature of the message is missing or wrong: check that the token in WeChat's settings is the connection's.
 push-stale = The message was signed more than ten minutes ago, or in the future: check the clock of this server.
-push-not-encrypted = The message is not encrypted, and the connection has encryption = "safe": set the same in WeChat's settings.
+push-not-encrypted = The message is not encrypted, and the connection does not have encryption = "plain": set the same in WeChat's settings.
 push-undecryptable = The message cannot be decrypted: check that the AppID and the EncodingAESKey in WeChat's settings are the connection's.
 push-malformed = The message is neither XML nor JSON as WeChat writes it, or declares entities: send it as WeChat does.
 push-replayed = The message arrived before, or its signature belongs to another one: nothing is done with it.

@@ -309,7 +309,7 @@ connection-without-qr-code = 连接 { $connection } 不提供二维码：请指�
 
 push-unsigned = 消息没有签名或签名错误：请检查微信后台的令牌 (Token) 与该连接的是否一致。
 push-stale = 消息的签名时间与现在相差超过十分钟：请检查本服务器的时钟。
-push-not-encrypted = 消息没有加密，而该连接设为 encryption = "safe"：请在微信后台选择相同的方式。
+push-not-encrypted = 消息没有加密，而该连接未设为 encryption = "plain"：请在微信后台选择相同的方式。
 push-undecryptable = 消息无法解密：请检查微信后台的 AppID 和消息加解密密钥 (EncodingAESKey) 与该连接的是否一致。
 push-malformed = 消息不是微信格式的 XML 或 JSON，或者声明了实体：请按微信的格式发送。
 push-replayed = 消息以前收到过，或其签名属于另一条消息：不作处理。
