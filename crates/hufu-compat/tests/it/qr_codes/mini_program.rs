@@ -121,6 +121,17 @@ on_both_engines! {
         let tokens = app.post(SIGNIN, body).await.tokens();
         assert_eq!(exists().await, json!({ "hasBindUser": true, "hasBindPhone": true }));
 
+        let helper = async |path: &str, body: Value| {
+            let mut body = body;
+            body["extIdpConnidentifier"] = "shop-scan".into();
+            app.post(&format!("/api/v3/{path}"), body).await
+        };
+        let shown = helper("get-wechat-miniprogram-phone", json!({ "code": world.phone_code(MINI, "mei") })).await.data();
+        assert!(shown["phone_info"]["purePhoneNumber"].is_string(), "{shown}");
+        let (code_of, sealed) = (world.code(MINI, "mei"), json!({ "iv": "AAAA", "encryptedData": "AAAA" }));
+        let body = json!({ "code": code_of, "iv": sealed["iv"], "encryptedData": sealed["encryptedData"] });
+        assert_ne!(helper("decrypt-wechat-miniprogram-data", body).await.code(), 2405, "the connection is found");
+
         // What is posted is not believed: the person is who scanned.
         let posted = json!({ "sub": "somebody", "openid": "o-of-somebody-else", "unionid": "u", "nickname": "Eve" });
         redirect(&phone, &code.scene, posted).await.data_or_nothing();
