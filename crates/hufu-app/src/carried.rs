@@ -65,6 +65,17 @@ impl App {
         Ok(is_first.then_some((carried.application, carried.value)))
     }
 
+    /// The application of a text that is still good in this pool, without using it up.
+    pub(crate) fn application_carried<T: DeserializeOwned>(
+        &self,
+        what: &str,
+        pool: &PoolId,
+        text: &str,
+    ) -> Option<ApplicationId> {
+        let carried = self.open_carried::<T>(what, text)?;
+        (carried.pool == *pool && carried.until > self.now()).then_some(carried.application)
+    }
+
     fn open_carried<T: DeserializeOwned>(&self, what: &str, text: &str) -> Option<Carried<T>> {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
         let json = self.sealing.open(what, &bytes).ok()?;

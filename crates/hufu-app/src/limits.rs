@@ -114,6 +114,14 @@ limits! {
     qr_watched: usize = 200_000,
     /// How often a browser that waits for an event is told that the server is still there.
     qr_keep_alive: Duration = SECOND * 15,
+    /// Bytes of custom data that a browser sends along when it asks for a QR code, as JSON.
+    qr_custom_data: usize = 4 * 1024,
+    /// Keys of that data.
+    qr_custom_keys: usize = 20,
+    /// Streams of events that a node keeps open for one network.
+    qr_streams_per_ip: u32 = 200,
+    /// Streams of events that a node keeps open for one QR code.
+    qr_streams_per_code: u32 = 4,
     /// Pictures of QR codes from WeChat that a node keeps in memory.
     qr_pictures: u64 = 500,
     /// How long a login page can be used that an authorization request led to.

@@ -90,6 +90,7 @@ async fn log_in(
             user_info: if phone.is_none() { request.sealed() } else { None },
             raw_data: given(request.raw_data.as_ref()),
             phone: phone.map(PhoneEvidence::Sealed),
+            is_of_pool: false,
         },
         phone_use: PhoneUse::LogIn,
         options: RequestedTokens::UserToken.into(),

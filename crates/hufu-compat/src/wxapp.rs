@@ -3,8 +3,8 @@
 
 use axum::extract::State;
 use hufu_app::Refusal;
+use hufu_types::TicketKind;
 use hufu_types::refusal::{Code, Reason};
-use hufu_types::{ConnectionKind, TicketKind};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -127,13 +127,8 @@ pub(crate) async fn check_exists_user(
     let application = config.serving(head.named())?;
     let code = given(request.code.as_ref());
     let code = code.ok_or_else(|| Refusal::invalid("code", Reason::MissingFromWechat))?;
-    let connection = match given(request.connection.as_ref()) {
-        Some(name) if config.scans(application, name) => {
-            let kind = ConnectionKind::WechatMiniProgramScan;
-            config.connection_for(application, kind, Some(name), None)?
-        }
-        name => config.mini_program(application, name, head.referer.as_deref())?,
-    };
+    let identifier = given(request.connection.as_ref());
+    let connection = config.opened_mini_program(application, identifier, head.referer.as_deref())?;
     let (has_bind_user, has_bind_phone) =
         shared.app.account_of_code(application, &connection, code, &head.origin()).await?;
     Ok(Success::new(Exists { has_bind_user, has_bind_phone }))

@@ -144,6 +144,9 @@ pub struct UserTokenClaims<'a> {
     pub auth_time: Option<i64>,
 }
 
+/// The `token_use` of an ID token that stands for no access token.
+pub const ID_TOKEN_ONLY: &str = "id";
+
 /// The claims of an ID token (OpenID Connect Core 2), plus the claims about the user that the scopes request
 /// (5.1, 5.4).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -177,6 +180,10 @@ pub struct IdTokenClaims<'a> {
     /// The authentication context, if the client asked for one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub acr: Option<Cow<'a, str>>,
+    /// [`ID_TOKEN_ONLY`] where the access token of the same login is bound to a key or for resources: this one says nothing
+    /// of either, and stands for no access token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_use: Option<Cow<'a, str>>,
     /// Claims about the user. Names that have a meaning in the protocol are not serialized, so that a profile
     /// can never overwrite them.
     #[serde(flatten, serialize_with = "without_protocol_claims")]

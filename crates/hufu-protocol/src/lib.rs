@@ -18,8 +18,8 @@ mod secret;
 mod token;
 
 pub use claims::{
-    AccessTokenClaims, Audience, ClientTokenClaims, Confirmation, IdTokenClaims, LogoutTokenClaims,
-    UserTokenClaims, half_hash,
+    AccessTokenClaims, Audience, ClientTokenClaims, Confirmation, ID_TOKEN_ONLY, IdTokenClaims,
+    LogoutTokenClaims, UserTokenClaims, half_hash,
 };
 pub use client_keys::{ClientKeys, ClientKeysError, ClientSignatureError, Signed, unverified_subject};
 pub use jwk::{Jwk, KeySet, PublicParameters, VerifyingKey};

@@ -13,9 +13,9 @@ statements! {
     // A short code that is alive is not given out again: no row is the answer.
     INSERT = "
         INSERT INTO qr_tickets
-            (pool_id, hash, scene, short_code, kind, application_id, connection_id, state, cookie, details, proof,
+            (pool_id, hash, scene, short_code, kind, application_id, connection_id, state, cookie, details,
              shard, change_number, created_at, expires_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0, $13, $14)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0, $12, $13)
         ON CONFLICT (short_code) DO NOTHING";
     GET = "
         SELECT pool_id, hash, scene, kind, application_id, connection_id, state, cookie, details, proof, shown, user_id,
@@ -73,8 +73,6 @@ pub struct NewTicket {
     pub cookie: Option<TokenHash>,
     /// What the browser sent along, sealed.
     pub details: Vec<u8>,
-    /// What was proved already, sealed: the ticket is confirmed from the beginning.
-    pub proof: Option<Vec<u8>>,
     /// The current time.
     pub created_at: Timestamp,
     /// When it expires.
@@ -153,7 +151,6 @@ pub struct ChangedTicket {
 
 /// Inserts a ticket. Returns whether its short code was free.
 pub async fn insert(tx: &mut Tx<'_>, pool: &PoolId, new: &NewTicket) -> Result<bool, StoreError> {
-    let state = if new.proof.is_some() { TicketState::Confirmed } else { TicketState::Created };
     let values = [
         pool.into(),
         (&new.hash).into(),
@@ -162,10 +159,9 @@ pub async fn insert(tx: &mut Tx<'_>, pool: &PoolId, new: &NewTicket) -> Result<b
         new.kind.as_str().into(),
         (&new.application).into(),
         new.connection.as_ref().map(ConnectionId::as_str).into(),
-        state.as_str().into(),
+        TicketState::Created.as_str().into(),
         new.cookie.as_ref().map(TokenHash::as_bytes).into(),
         (&new.details).into(),
-        new.proof.as_deref().into(),
         shard_of(&new.hash).into(),
         new.created_at.into(),
         new.expires_at.into(),

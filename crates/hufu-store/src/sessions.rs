@@ -36,7 +36,11 @@ statements! {
         WHERE pool_id = $1 AND id = $2";
     PROLONG = "
         UPDATE sessions
-        SET last_used_at = $3, expires_at = CASE WHEN expires_at < $4 THEN $4 ELSE expires_at END
+        SET last_used_at = $3,
+            expires_at = CASE
+                WHEN is_device AND browser_session_id IS NULL THEN expires_at
+                WHEN expires_at < $4 THEN $4
+                ELSE expires_at END
         WHERE pool_id = $1 AND id = $2";
     LOCK = "UPDATE sessions SET expires_at = expires_at WHERE pool_id = $1 AND id = $2";
     LIST = "
@@ -110,6 +114,11 @@ pub struct Session {
 }
 
 impl Session {
+    /// Whether its user logged in elsewhere, and only let it happen here: a device, or a QR code that an app confirmed.
+    pub fn is_lent(&self) -> bool {
+        self.is_device || self.facts.as_ref().is_some_and(|facts| facts.lent_at().is_some())
+    }
+
     /// When the user authenticated.
     pub fn auth_time(&self) -> Timestamp {
         self.facts.as_ref().and_then(Facts::auth_time).unwrap_or(self.created_at)
@@ -228,6 +237,18 @@ pub async fn insert(
     tx.execute(INSERT, &values).await.map(drop)
 }
 
+/// Inserts a session that somebody confirmed by a QR code in an app where they are logged in. It is marked like that of a
+/// device, and is never extended.
+pub async fn insert_lent(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    user: &UserId,
+    new: &NewSession,
+    facts: &Facts,
+) -> Result<(), StoreError> {
+    insert_with(tx, pool, user, new, (None, facts, &Map::new(), true)).await
+}
+
 /// What a session that begins beneath a browser session knows.
 #[derive(Clone, Copy, Debug)]
 pub struct Beneath<'a> {
@@ -249,8 +270,19 @@ pub async fn insert_beneath(
     new: &NewSession,
     beneath: Beneath<'_>,
 ) -> Result<(), StoreError> {
-    let facts = serde_json::to_string(beneath.facts)?;
-    let claims = if beneath.claims.is_empty() { None } else { Some(serde_json::to_string(beneath.claims)?) };
+    let Beneath { browser, facts, claims, is_device } = beneath;
+    insert_with(tx, pool, user, new, (Some(browser), facts, claims, is_device)).await
+}
+
+async fn insert_with(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    user: &UserId,
+    new: &NewSession,
+    (browser, facts, claims, is_device): (Option<&BrowserSessionId>, &Facts, &Map<String, Value>, bool),
+) -> Result<(), StoreError> {
+    let facts = serde_json::to_string(facts)?;
+    let claims = if claims.is_empty() { None } else { Some(serde_json::to_string(claims)?) };
     let values = [
         pool.into(),
         (&new.id).into(),
@@ -261,10 +293,10 @@ pub async fn insert_beneath(
         new.expires_at.into(),
         (&new.ip).into(),
         (&new.user_agent).into(),
-        beneath.browser.as_str().into(),
+        browser.map(BrowserSessionId::as_str).into(),
         (&facts).into(),
         (&claims).into(),
-        beneath.is_device.into(),
+        is_device.into(),
     ];
     tx.execute(INSERT_IN_BROWSER, &values).await.map(drop)
 }

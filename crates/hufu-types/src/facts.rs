@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ConnectionKind, Timestamp};
+use crate::{ConnectionKind, ScopeSet, Timestamp};
 
 /// An authentication method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -67,12 +67,16 @@ impl From<Method> for String {
 }
 
 /// One completed authentication.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fact {
     /// The method used.
     pub method: Method,
     /// When it was completed.
     pub at: Timestamp,
+    /// What the token granted that somebody confirmed a QR code with. The login grants no more. None for a token that
+    /// grants everything, and for all other methods.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<ScopeSet>,
 }
 
 /// The authentications of one login, in the order in which they were added. They become the claims `amr` and
@@ -84,19 +88,36 @@ pub struct Facts(Vec<Fact>);
 impl Facts {
     /// A single authentication.
     pub fn of(method: Method, at: Timestamp) -> Self {
-        Self(vec![Fact { method, at }])
+        Self(vec![Fact { method, at, scope: None }])
+    }
+
+    /// A login that somebody confirmed in the pool's own app, where they had authenticated at this time, with a token that
+    /// grants this.
+    pub fn lent(at: Timestamp, scope: Option<ScopeSet>) -> Self {
+        Self(vec![Fact { method: Method::AppQrCode, at, scope }])
     }
 
     /// Adds one more authentication.
     #[must_use]
     pub fn and(mut self, method: Method, at: Timestamp) -> Self {
-        self.0.push(Fact { method, at });
+        self.0.push(Fact { method, at, scope: None });
         self
     }
 
     /// The authentications, in the order in which they were added.
     pub fn iter(&self) -> impl Iterator<Item = &Fact> {
         self.0.iter()
+    }
+
+    /// When somebody had authenticated in the app that confirmed this login; none if it was another login. Whoever shows a
+    /// QR code may have talked them into it, so that such a login may do what that of a device may.
+    pub fn lent_at(&self) -> Option<Timestamp> {
+        self.0.iter().find(|fact| fact.method == Method::AppQrCode).map(|fact| fact.at)
+    }
+
+    /// What the login may grant at most; none if there is no bound.
+    pub fn most(&self) -> Option<&ScopeSet> {
+        self.0.iter().find_map(|fact| fact.scope.as_ref())
     }
 
     /// The distinct methods, in the order of first use.
@@ -147,5 +168,17 @@ mod tests {
         assert_eq!(Facts::default().auth_time(), None);
         let json = serde_json::to_string(&facts).unwrap();
         assert_eq!(serde_json::from_str::<Facts>(&json).unwrap(), facts);
+        assert_eq!((facts.lent_at(), facts.most()), (None, None));
+    }
+
+    #[test]
+    fn what_an_app_confirmed_stays_bounded() {
+        let scope = ScopeSet::default_login();
+        let facts =
+            Facts::lent(Timestamp(1_000), Some(scope.clone())).and(Method::PhoneCode, Timestamp(2_000));
+        let json = serde_json::to_string(&facts).unwrap();
+        let read = serde_json::from_str::<Facts>(&json).unwrap();
+        assert_eq!((read.lent_at(), read.most()), (Some(Timestamp(1_000)), Some(&scope)));
+        assert_eq!(read, facts);
     }
 }

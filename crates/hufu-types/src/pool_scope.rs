@@ -10,7 +10,7 @@ use crate::{CustomField, Language, Scope, SettingProblem};
 
 /// Claims that only the issuer may set: those of the protocol (RFC 7519 4.1, OpenID Connect Core 2 and 3.3.2.11,
 /// Front-Channel Logout 3, RFC 8693 4.2 and 4.3, RFC 7800 3.1, RFC 8417 2.2).
-pub const PROTOCOL_CLAIMS: [&str; 19] = [
+pub const PROTOCOL_CLAIMS: [&str; 20] = [
     "iss",
     "sub",
     "aud",
@@ -30,6 +30,7 @@ pub const PROTOCOL_CLAIMS: [&str; 19] = [
     "scope",
     "cnf",
     "events",
+    "token_use",
 ];
 
 /// The claims about users that Hufu makes of profiles and login names (OpenID Connect Core 5.1, and those of the

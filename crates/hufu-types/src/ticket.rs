@@ -19,8 +19,6 @@ text_enum! {
         MiniProgram = "mini-program",
         /// WeChat, which opens an official account.
         OfficialAccount = "official-account",
-        /// Nobody: a login that went through a redirect is handed over to the page that waits for it.
-        HandedOver = "handed-over",
     }
 }
 

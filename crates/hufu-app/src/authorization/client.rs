@@ -123,6 +123,11 @@ impl App {
         if !refusal.is(Code::ClientUnauthorized) {
             return Err(refusal);
         }
+        Err(self.count_client_failure(refusal, origin).await)
+    }
+
+    /// Counts what did not prove a client. Returns what to answer: this, or that too many came from the network.
+    pub(crate) async fn count_client_failure(&self, refusal: Refusal, origin: &Origin) -> Refusal {
         let network = origin.ip.as_deref().map(network_of).unwrap_or_default();
         let guesses = Limit {
             name: format!("client_failures:{network}"),
@@ -130,11 +135,14 @@ impl App {
             window: self.limits.failure_window,
         };
         let (now, wait) = (self.now(), guesses.wait(self.now()));
-        if self.write(CountGuess { guesses, now }).await? {
-            return Err(refusal);
+        match self.write(CountGuess { guesses, now }).await {
+            Ok(true) => refusal,
+            Ok(false) => {
+                let why = "wrong secrets or assertions of clients from this network";
+                Code::TooOften.retry_after(wait).because(why)
+            }
+            Err(failed) => failed,
         }
-        let why = "wrong secrets or assertions of clients from this network";
-        Err(Code::TooOften.retry_after(wait).because(why))
     }
 
     /// Checks what proves that the client is who it says. A public client proves nothing.

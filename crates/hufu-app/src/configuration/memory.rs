@@ -316,6 +316,20 @@ impl Config {
         self.connection_for(application, ConnectionKind::WechatMiniProgram, identifier, referer)
     }
 
+    /// The mini program that the person is in, for calls that the login mini program makes too: it names the connection
+    /// whose code it scanned.
+    pub fn opened_mini_program(
+        &self,
+        application: &Application,
+        identifier: Option<&str>,
+        referer: Option<&str>,
+    ) -> Result<Arc<Connection>, Refusal> {
+        if identifier.is_some_and(|identifier| self.scans(application, identifier)) {
+            return self.connection_for(application, ConnectionKind::WechatMiniProgramScan, identifier, None);
+        }
+        self.mini_program(application, identifier, referer)
+    }
+
     /// The connection of a kind that serves an application: the one the client names; otherwise the one whose
     /// AppID is in the `Referer` that real mini programs send; otherwise the application's first.
     pub fn connection_for(

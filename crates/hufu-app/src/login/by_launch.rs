@@ -4,15 +4,13 @@
 use std::sync::Arc;
 
 use async_recursion::async_recursion as boxed;
-use hufu_store::rates::{self, Hit};
 use hufu_types::flow::RequestedTokens;
 use hufu_types::refusal::Code;
-use hufu_types::{Application, Connection, ConnectionId, ConnectionKind, PoolId};
+use hufu_types::{Application, ApplicationId, Connection, ConnectionId, ConnectionKind, PoolId};
 use serde::{Deserialize, Serialize};
 
 use super::by_source::SourceLogin;
 use super::entry::LoginAnswer;
-use crate::address::network_of;
 use crate::digest::hash_token;
 use crate::sources::wechat::exchange::check_code;
 use crate::sources::{Evidence, PhoneEvidence};
@@ -83,7 +81,8 @@ impl App {
         Ok(LaunchTicket { ticket, expires_in: life.as_secs() })
     }
 
-    /// Logs the person of a ticket in, for a back end that proves itself by a client secret of the pool.
+    /// Logs the person of a ticket in, for a back end that proves itself by the client secret of the application, or of another
+    /// one of the pool if it has none.
     ///
     /// # Errors
     /// [`Code::ClientUnauthorized`], [`Code::TooOften`], [`Code::LaunchTicketInvalid`], and those of every login.
@@ -95,7 +94,9 @@ impl App {
         secret: &str,
         origin: &Origin,
     ) -> Result<LoginAnswer, Refusal> {
-        self.check_secret_of_pool(pool, secret, origin).await?;
+        // Looked at before it is used: a wrong secret uses no ticket up.
+        let of_ticket = self.application_carried::<Launched>(TICKET, pool, ticket);
+        self.check_back_end(pool, of_ticket.as_ref(), secret, origin).await?;
         let taken = self.take_carried::<Launched>(TICKET, pool, ticket).await?;
         let (application, launched) = taken.ok_or(Code::LaunchTicketInvalid)?;
         let config = self.config();
@@ -106,6 +107,7 @@ impl App {
             connection: config.connection_by_id(application, kind, id)?,
             evidence: Evidence {
                 phone: launched.phone_code.as_deref().map(PhoneEvidence::Code),
+                is_of_pool: true,
                 ..Evidence::code(&launched.code)
             },
             phone_use: PhoneUse::Fill,
@@ -115,30 +117,33 @@ impl App {
         self.log_in(&login).await
     }
 
-    /// Whether a text is a client secret of an application of the pool.
-    async fn check_secret_of_pool(
+    /// Refuses whoever has no client secret of the application. Where it has none, as an app that people install has none,
+    /// that of another application of the pool will do, if it is the owner's own: one that asks its users for consent, as
+    /// those that registered themselves do, logs nobody in this way.
+    async fn check_back_end(
         &self,
         pool: &PoolId,
+        application: Option<&ApplicationId>,
         secret: &str,
         origin: &Origin,
     ) -> Result<(), Refusal> {
         let config = self.config();
         let sent = hash_token(secret);
         let applications = config.of_pool(pool).ok_or(Code::PoolUnknown)?.applications();
-        let known = applications.iter().filter(|a| a.enabled && a.has_secret()).flat_map(|a| &a.secrets);
+        let mut own = applications.iter().filter(|of| Some(&of.id) == application);
+        let has_own = own.any(|of| of.has_secret() && !of.secrets.is_empty());
+        let may_speak = |of: &&Arc<Application>| {
+            let is_meant = if has_own { Some(&of.id) == application } else { !of.login.consent };
+            of.enabled && of.has_secret() && is_meant
+        };
+        let known = applications.iter().filter(may_speak).flat_map(|of| &of.secrets);
         // Each is compared, so that the time tells nothing.
         let matching = known.filter(|known| sent.matches(known.hash.as_bytes())).count();
         if matching > 0 {
             return Ok(());
         }
-        let network = origin.ip.as_deref().map(network_of).unwrap_or_default();
-        let name = format!("client_secret:{pool}:{network}");
-        let window = self.limits.failure_window;
-        let hits = self.write(Hit { name, amount: 1, window, now: self.now() }).await?;
-        if hits > self.limits.login_failures_per_ip {
-            let wait = rates::wait(window, self.now());
-            return Err(Code::TooOften.retry_after(wait).because("wrong secrets from this network"));
-        }
-        Err(Code::ClientUnauthorized.because("the secret is none of the pool's applications"))
+        let refusal =
+            Code::ClientUnauthorized.because("the secret is none of the pool's back ends for this app");
+        Err(self.count_client_failure(refusal, origin).await)
     }
 }

@@ -130,7 +130,7 @@ pub struct LoggedIn {
     pub newly_created: bool,
     /// The session.
     pub session: SessionId,
-    /// When the session started.
+    /// When the session started, or the one whose user lent it.
     pub session_created_at: Timestamp,
     /// Ids that lead to different accounts, for the log.
     pub conflict: Option<Conflict>,
@@ -243,12 +243,12 @@ async fn log_in(
             // The answer to the request begins the session of the application.
             details.insert("browser_session".to_owned(), browser.as_str().into());
         } else {
-            sessions::insert(tx, &pool, &user.id, &plan.session, browser).await?;
+            begin_session(tx, plan, &user, browser, facts).await?;
             details.insert("session".to_owned(), plan.session.id.as_str().into());
         }
         let event = Event::of(Action::Login, &user.id).with(details.into());
         events.record(tx, &pool, event).await?;
-        (plan.session.id.clone(), now)
+        (plan.session.id.clone(), facts.lent_at().unwrap_or(now))
     };
     let changed = changed_names((&user.profile, &before), (&user.profile, &user.custom_data));
     if !changed.is_empty() {
@@ -268,6 +268,23 @@ async fn log_in(
         session_created_at,
         conflict,
     })))
+}
+
+/// Begins the session of a login. One that an app confirmed counts from the login there, and ends when that must.
+async fn begin_session(
+    tx: &mut Tx<'_>,
+    plan: &LoginPlan,
+    user: &User,
+    browser: Option<&BrowserSessionId>,
+    facts: &Facts,
+) -> Result<(), StoreError> {
+    let (pool, id) = (&user.pool, &user.id);
+    let Some(lent_at) = facts.lent_at() else {
+        return sessions::insert(tx, pool, id, &plan.session, browser).await;
+    };
+    let expires_at = plan.session.expires_at.min(plan.settings.session.latest_end(lent_at));
+    let session = NewSession { expires_at, ..plan.session.clone() };
+    sessions::insert_lent(tx, pool, id, &session, facts).await
 }
 
 /// Whether a browser session belongs to this account and has not expired. If so, it is locked until the unit

@@ -32,7 +32,7 @@ mod tests {
     fn one_in_a_while_is_told_of_each_connection() {
         let (told, pause) = (RefusedMessages::default(), Duration::from_secs(60));
         let [one, other] = ["one", "other"].map(|id| ConnectionId::parse(id).unwrap());
-        let at = |seconds| Timestamp(seconds * 1000);
+        let at = |seconds: i64| Timestamp(seconds * 1000);
         assert_eq!(told.note(&one, at(0), pause), Some(0));
         for second in 0..60 {
             assert_eq!(told.note(&one, at(second), pause), None);

@@ -145,12 +145,14 @@ pub struct Evidence<'a> {
     pub raw_data: Option<&'a str>,
     /// Mini programs: a phone number.
     pub phone: Option<PhoneEvidence<'a>>,
+    /// Mini programs: whether the code came in a ticket that belongs to the pool, and not from an app.
+    pub is_of_pool: bool,
 }
 
 impl<'a> Evidence<'a> {
     /// A code without other evidence.
     pub const fn code(code: &'a str) -> Self {
-        Self { code, user_info: None, raw_data: None, phone: None }
+        Self { code, user_info: None, raw_data: None, phone: None, is_of_pool: false }
     }
 }
 

@@ -1,4 +1,4 @@
-//! A browser asks for a QR code; a redirect hands a login over.
+//! A browser asks for a QR code.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,16 +7,14 @@ use async_recursion::async_recursion as boxed;
 use hufu_store::qr_tickets::NewTicket;
 use hufu_store::rates::Limit;
 use hufu_types::refusal::Code;
-use hufu_types::{
-    Application, Connection, OpaqueToken, Proof, TicketKind, Timestamp, TokenHash, TokenPurpose,
-};
+use hufu_types::{Application, Connection, OpaqueToken, TicketKind, Timestamp, TokenHash, TokenPurpose};
 use serde_json::{Map, Value};
 
-use super::secrets::{hash_of_secret, new_scene, new_short_code, ticket_of};
+use super::secrets::{hash_of_secret, new_scene, new_short_code};
 use super::unit::{IssueTicket, TicketIssued};
-use super::{DETAILS, Details, PROOF, Proven};
+use super::{DETAILS, Details};
 use crate::address::network_of;
-use crate::login::AccountResolver;
+use crate::people::profile::Excess;
 use crate::sources::wechat::{log_refusal, mini_program_scan};
 use crate::{App, Origin, Refusal, sources};
 
@@ -81,6 +79,7 @@ impl App {
         if let Some(connection) = &connection {
             self.require_available(connection)?;
         }
+        self.check_ticket_data(&custom_data)?;
         self.custom_data_patch(pool, custom_data.clone())?;
         let (now, life) = (self.now(), self.config().settings(pool).qr.life);
         let secret = OpaqueToken::generate(TokenPurpose::QrCode, &*self.random);
@@ -107,7 +106,6 @@ impl App {
                 connection: connection.as_ref().map(|connection| connection.id.clone()),
                 cookie: origin.browser.clone(),
                 details: self.seal_for(&hash, DETAILS, &details)?,
-                proof: None,
                 created_at: now,
                 expires_at: now.plus(life),
             });
@@ -129,46 +127,14 @@ impl App {
         Ok(IssuedTicket { secret, scene, short_code, life, created_at: now, logo })
     }
 
-    /// Hands over a login that went through a redirect: whoever gets the ticket, once, logs in with it. Somebody who may
-    /// not log in is refused now, where there is somebody to be told.
-    ///
-    /// # Errors
-    /// As [`App::log_in_proved`] for somebody who may not log in; [`Code::TooOften`].
-    #[boxed]
-    pub async fn hand_over(
-        &self,
-        application: &Arc<Application>,
-        connection: &Arc<Connection>,
-        proof: Proof,
-        custom_data: Map<String, Value>,
-        origin: &Origin,
-    ) -> Result<OpaqueToken, Refusal> {
-        let pool = &application.pool;
-        self.custom_data_patch(pool, custom_data.clone())?;
-        let rules = self.rules(application, connection);
-        let resolver = AccountResolver { pool: pool.clone(), proof: proof.clone(), rules };
-        if let Err(failure) = self.check_login_permitted(resolver).await {
-            return Err(self.refuse_source_login(application, connection, origin, failure).await);
+    /// Anybody may ask for a QR code, and what comes with it is stored: it is less than an account may have.
+    fn check_ticket_data(&self, data: &Map<String, Value>) -> Result<(), Refusal> {
+        let (keys, bytes) = (self.limits.qr_custom_keys, self.limits.qr_custom_data);
+        if data.len() > keys {
+            return Err(Excess::Keys(keys).into());
         }
-        let secret = OpaqueToken::generate(TokenPurpose::QrCode, &*self.random);
-        let (now, hash) = (self.now(), hash_of_secret(secret.expose()));
-        let details = Details { custom_data, short_code: None, created_at: now };
-        let proven = Proven { proof };
-        let ticket = NewTicket {
-            scene: None,
-            short_code: None,
-            kind: TicketKind::HandedOver,
-            application: application.id.clone(),
-            connection: Some(connection.id.clone()),
-            cookie: None,
-            details: self.seal_for(&hash, DETAILS, &details)?,
-            proof: Some(self.seal_for(&hash, PROOF, &proven)?),
-            created_at: now,
-            expires_at: now.plus(self.config().settings(pool).qr.ticket),
-            hash,
-        };
-        self.store_ticket(application, vec![ticket], self.code_guards(origin)).await?;
-        Ok(ticket_of(secret.expose()))
+        let size = serde_json::to_vec(data).map_err(Refusal::internal)?.len();
+        if size > bytes { Err(Excess::Bytes(bytes).into()) } else { Ok(()) }
     }
 
     /// Stores the first of these whose short code is free. Returns its place.

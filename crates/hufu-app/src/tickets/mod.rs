@@ -11,7 +11,8 @@
 //!
 //! Reading order: `issue`, `phone` (what a phone does; `mini_program` is the login
 //! mini program's part), `picture`, `take` (the browser logs in), `unit` (the units of work of all
-//! three), `watch` (how the browsers that wait on a node learn what happened elsewhere).
+//! three), `watch` (how the browsers that wait on a node learn what happened elsewhere; `streams`:
+//! how many of them may).
 
 mod issue;
 mod mini_program;
@@ -19,12 +20,13 @@ mod page;
 mod phone;
 pub(crate) mod picture;
 mod secrets;
+mod streams;
 mod take;
 pub(crate) mod unit;
 pub(crate) mod watch;
 
 use hufu_store::qr_tickets::Ticket;
-use hufu_types::{OpaqueToken, Proof, TicketState, Timestamp, TokenHash};
+use hufu_types::{OpaqueToken, Proof, ScopeSet, TicketState, Timestamp, TokenHash};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -62,6 +64,13 @@ pub(crate) struct Details {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Proven {
     pub(crate) proof: Proof,
+}
+
+/// What the token grants that somebody confirms with in the pool's own app. It is stored sealed, in the place of a proof.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Lent {
+    /// `None` for a user token, which grants everything.
+    pub(crate) scope: Option<ScopeSet>,
 }
 
 /// Who scanned a QR code, as the browser shows them. It is stored sealed.

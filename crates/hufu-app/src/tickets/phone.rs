@@ -11,11 +11,11 @@ use hufu_store::rates::Limit;
 use hufu_store::users::GetUser;
 use hufu_types::flow::RequestedTokens;
 use hufu_types::refusal::Code;
-use hufu_types::{Connection, Profile, Proof, ScopeSet, TicketKind, TicketState, User};
+use hufu_types::{Connection, Profile, Proof, Scope, ScopeSet, TicketKind, TicketState, User};
 
 use super::secrets::{is_scene, read_short_code};
 use super::unit::{Advance, Advanced, FindShortCode, FoundShortCode};
-use super::{PROOF, Proven, SHOWN, ScannedBy};
+use super::{Lent, PROOF, Proven, SHOWN, ScannedBy};
 use crate::authorization::dpop::BEARER;
 use crate::login::AccountResolver;
 use crate::tokens::authentication::Authenticated;
@@ -45,11 +45,12 @@ impl TicketOrder {
 }
 
 impl App {
-    /// Scans, confirms or cancels the ticket of a scene, for somebody who is logged in to an app of the same pool.
+    /// Scans, confirms or cancels the ticket of a scene, for somebody who is logged in to an app of the same pool. The login
+    /// of the browser grants no more than the token of the app, and counts as one at the time of the app's.
     ///
     /// # Errors
     /// [`Code::QrCodeUnknown`], [`Code::QrCodeExpired`], [`Code::QrCodeNotScanned`], [`Code::QrCodeDecided`],
-    /// [`Code::QrCodeOfAnother`], [`Code::QrCodeByDevice`].
+    /// [`Code::QrCodeOfAnother`], [`Code::QrCodeByDevice`]; [`Code::InsufficientScope`] without `profile`.
     #[boxed]
     pub async fn order_ticket(
         &self,
@@ -60,6 +61,9 @@ impl App {
         if who.is_device {
             return Err(Code::QrCodeByDevice.into());
         }
+        if who.scope.as_ref().is_some_and(|scope| !scope.has(Scope::Profile)) {
+            return Err(Code::InsufficientScope.with("scope", Scope::Profile.as_str()));
+        }
         let ticket = self.ticket_of_scene(scene).await?;
         if ticket.kind != TicketKind::App || ticket.pool != *who.pool() {
             return Err(Code::QrCodeUnknown.into());
@@ -68,7 +72,9 @@ impl App {
         let user = self.read(unit).await?.ok_or(Code::NotLoggedIn)?;
         let shown = self.seal_for(&ticket.hash, SHOWN, &ScannedBy::of(user.profile))?;
         let by = Some((who.user.clone(), who.session.clone()));
-        let advance = Advance { shown: Some(shown), by, ..self.advance(&ticket, order.leads_to()) };
+        let lent = self.seal_for(&ticket.hash, PROOF, &Lent { scope: who.scope.clone() })?;
+        let (shown, proof) = (Some(shown), Some(lent));
+        let advance = Advance { shown, proof, by, ..self.advance(&ticket, order.leads_to()) };
         self.advance_ticket(advance).await
     }
 
@@ -109,17 +115,34 @@ impl App {
         scene: &str,
         proof: Option<Proof>,
     ) -> Result<(), Refusal> {
+        let scanned = self.scan_once(connection, scene, proof.as_ref(), origin).await;
+        match scanned {
+            // Somebody was faster, who may be the same person: the second look tells.
+            Err(refusal) if refusal.is(Code::QrCodeOfAnother) => {
+                self.scan_once(connection, scene, proof.as_ref(), origin).await
+            }
+            scanned => scanned,
+        }
+    }
+
+    async fn scan_once(
+        &self,
+        connection: &Connection,
+        scene: &str,
+        proof: Option<&Proof>,
+        origin: &Origin,
+    ) -> Result<(), Refusal> {
         let ticket = self.ticket_of(connection, scene).await?;
         // Whoever scans second does not become the one who logs in.
         if ticket.progress.state == TicketState::Scanned
             && let Some(before) = self.proven_of(&ticket)?
-            && proof.as_ref().is_none_or(|proof| proof.own != before.proof.own)
+            && proof.is_none_or(|proof| proof.own != before.proof.own)
         {
             return Err(Code::QrCodeOfAnother.into());
         }
         let advance = self.advance(&ticket, TicketState::Scanned);
         let advance = match proof {
-            Some(proof) => self.with_proof(advance, &ticket, proof).await?,
+            Some(proof) => self.with_proof(advance, &ticket, proof.clone()).await?,
             None => advance,
         };
         self.advance_ticket(advance).await.map(drop)
@@ -189,21 +212,6 @@ impl App {
             FoundShortCode::Ticket(_) | FoundShortCode::Nothing => Err(Code::ShortCodeUnknown.into()),
             FoundShortCode::TooOften => Err(self.too_many_codes()),
         }
-    }
-
-    /// A phone could not prove who its person is: the browser is told why.
-    ///
-    /// # Errors
-    /// As [`Self::ticket_proved`].
-    #[boxed]
-    pub async fn ticket_failed(
-        &self,
-        connection: &Connection,
-        scene: &str,
-        why: Code,
-    ) -> Result<(), Refusal> {
-        let ticket = self.ticket_of(connection, scene).await?;
-        self.fail_ticket(&ticket, why).await
     }
 
     async fn fail_ticket(&self, ticket: &Ticket, why: Code) -> Result<(), Refusal> {
@@ -279,6 +287,7 @@ impl App {
             hash: ticket.hash.clone(),
             to,
             proof: None,
+            over: ticket.progress.proof.clone(),
             shown: None,
             by: None,
             failure: None,

@@ -6,14 +6,15 @@ use async_recursion::async_recursion as boxed;
 use hufu_store::qr_tickets::Ticket;
 use hufu_types::flow::RequestedTokens;
 use hufu_types::refusal::Code;
-use hufu_types::{Application, ApplicationId, Method, TicketKind};
+use hufu_types::{Application, ApplicationId, Facts, Method, TicketKind};
 
 use super::secrets::hash_of_secret;
 use super::unit::{TakeTicket, Took};
+use super::{Lent, PROOF};
 use crate::authorization::HandedTicket;
 use crate::configuration::ApplicationHint;
 use crate::digest::hash_token;
-use crate::login::{LogInByTicket, TicketLogin};
+use crate::login::{BrowserBinding, LogInByTicket, TicketLogin};
 use crate::{App, LoginAnswer, LoginOptions, Origin, Refusal};
 
 impl App {
@@ -99,7 +100,8 @@ impl App {
         self.log_in_proved(application, connection, proven.proof, options, origin).await
     }
 
-    /// Logs in whoever confirmed in the pool's own app, if they are still logged in there.
+    /// Logs in whoever confirmed in the pool's own app, if they are still logged in there. It is no new proof of who they
+    /// are: the login keeps the time of theirs, ends no later, and grants no more than the token that confirmed it.
     async fn log_in_scanned(
         &self,
         application: &Arc<Application>,
@@ -112,10 +114,28 @@ impl App {
         let session = ticket.progress.session.as_ref().ok_or(Code::LoginTicketInvalid)?;
         let session = self.living_session(&ticket.pool, session).await;
         let session = session.map_err(|_| Code::LoginTicketInvalid)?;
+        let sealed = ticket.progress.proof.as_deref().ok_or(Code::LoginTicketInvalid)?;
+        let Lent { scope: most } = self.open_of(&ticket.hash, PROOF, sealed)?;
+        let requested = match (requested, &most) {
+            (RequestedTokens::TokenSet(scope), Some(most)) => {
+                RequestedTokens::TokenSet(scope.intersect(most))
+            }
+            (requested, _) => requested,
+        };
         let patch = self.custom_data_patch(&ticket.pool, custom_data)?;
         let method = Method::AppQrCode;
-        let prepared =
+        let mut prepared =
             self.prepare_own_login(application, method.as_str(), method, (requested, patch), origin);
+        let auth_time = session.auth_time();
+        let latest = self.config().settings(&ticket.pool).session.latest_end(auth_time);
+        let latest = session.expires_at.min(latest);
+        let plan = &mut prepared.plan;
+        plan.facts = Facts::lent(auth_time, most);
+        plan.session.expires_at = plan.session.expires_at.min(latest);
+        if let Some(BrowserBinding::New(new)) = &mut plan.browser {
+            // Its life counts from the login in the app.
+            (new.created_at, new.expires_at) = (auth_time, new.expires_at.min(latest));
+        }
         // The account that the session leads to: that of whoever confirmed, or what it has been merged into since.
         let unit = LogInByTicket {
             user: session.account.clone(),

@@ -111,6 +111,8 @@ pub struct Advance {
     pub to: TicketState,
     /// What the phone proved, sealed. What was proved before stays where there is nothing.
     pub proof: Option<Vec<u8>>,
+    /// What had been proved when this was decided, as it is stored. Nothing else is replaced by a scan.
+    pub over: Option<Vec<u8>>,
     /// Who it was, for the browser, sealed. The same.
     pub shown: Option<Vec<u8>>,
     /// Who does it, in the pool's own app: the one who scans, and nobody else after that.
@@ -174,6 +176,11 @@ impl Write for Advance {
         }
         let by = self.by.as_ref().map(|(user, _)| user);
         if before.user.is_some() && before.user.as_ref() != by {
+            return Ok(Advanced::OfAnother);
+        }
+        // Whoever scans second does not become the one who logs in.
+        let is_again = before.state == TicketState::Scanned && self.to == TicketState::Scanned;
+        if is_again && self.by.is_none() && before.proof != self.over {
             return Ok(Advanced::OfAnother);
         }
         let (user, session) = self.by.clone().unzip();

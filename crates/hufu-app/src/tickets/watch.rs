@@ -15,6 +15,7 @@ use moka::sync::Cache;
 use tokio::sync::Notify;
 
 use super::secrets::hash_of_secret;
+use super::streams::{Place, Streams};
 use super::{SHOWN, ScannedBy, TicketView};
 use crate::address::network_of;
 use crate::{App, Limits, Origin, Refusal};
@@ -37,6 +38,7 @@ pub(crate) struct Tickets {
     begun: Notify,
     /// Questions about tickets that are not known, by network.
     unknown: Cache<String, Arc<std::sync::atomic::AtomicI64>>,
+    streams: Arc<Streams>,
 }
 
 /// A ticket, and whoever waits for it.
@@ -146,6 +148,7 @@ impl Tickets {
             asked: Mutex::default(),
             begun: Notify::new(),
             unknown: unknown.build(),
+            streams: Arc::default(),
         }
     }
 
@@ -213,7 +216,8 @@ impl App {
     /// Waits for changes of the ticket of this secret.
     ///
     /// # Errors
-    /// As [`Self::ticket_view`]; [`Code::Overloaded`] if as many wait on this node as may.
+    /// As [`Self::ticket_view`], also for more streams of one network or one QR code than may be open;
+    /// [`Code::Overloaded`] if as many wait on this node as may.
     #[boxed]
     pub async fn watch_ticket(
         self: Arc<Self>,
@@ -222,10 +226,18 @@ impl App {
     ) -> Result<TicketWatch, Refusal> {
         let hash = hash_of_secret(secret);
         let waiting = self.read_ticket(&hash, self.tickets.get(&hash), origin).await?;
+        if let Some(wait) = waiting.count(&self.limits) {
+            return Err(Code::TooOften.retry_after(wait).because("questions about one QR code"));
+        }
+        let network = origin.ip.as_deref().map(network_of).unwrap_or_default();
+        let place = self.tickets.streams.take(network, &hash, &self.limits).ok_or_else(|| {
+            let wait = self.limits.qr_check_window;
+            Code::TooOften.retry_after(wait).because("streams of one network or one QR code")
+        })?;
         if self.tickets.get(&hash).is_none() {
             return Err(Code::Overloaded.because("browsers that wait for a QR code"));
         }
-        Ok(TicketWatch { app: self, waiting, told: None })
+        Ok(TicketWatch { app: self, waiting, told: None, _place: place })
     }
 
     /// Reads a ticket, and remembers it if there is room.
@@ -235,13 +247,6 @@ impl App {
         waiting: Option<Arc<Waiting>>,
         origin: &Origin,
     ) -> Result<Arc<Waiting>, Refusal> {
-        let network = origin.ip.as_deref().map(network_of).unwrap_or_default();
-        let misses = self.tickets.unknown.get(&network);
-        let count = |misses: &std::sync::atomic::AtomicI64| misses.load(std::sync::atomic::Ordering::Relaxed);
-        if waiting.is_none() && misses.is_some_and(|misses| count(&misses) >= self.limits.qr_unknown_per_ip) {
-            let wait = self.limits.qr_check_window;
-            return Err(Code::TooOften.retry_after(wait).because("questions about unknown QR codes"));
-        }
         let waiting = waiting.unwrap_or_else(|| {
             let mut entries = lock(&self.tickets.entries);
             let has_room = entries.len() < self.limits.qr_watched;
@@ -270,11 +275,22 @@ impl App {
                     lock(&self.tickets.entries).remove(hash);
                 }
                 read?;
-                let misses = self.tickets.unknown.get_with(network, Arc::default);
-                misses.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                Err(Code::QrCodeUnknown.into())
+                Err(self.missed(origin))
             }
         }
+    }
+
+    /// Counts a question about a code that there is not. It was looked up before: neighbours who guess keep nobody from
+    /// their own.
+    fn missed(&self, origin: &Origin) -> Refusal {
+        let network = origin.ip.as_deref().map(network_of).unwrap_or_default();
+        let misses = self.tickets.unknown.get_with(network, Arc::default);
+        let before = misses.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        if before < self.limits.qr_unknown_per_ip {
+            return Code::QrCodeUnknown.into();
+        }
+        let wait = self.limits.qr_check_window;
+        Code::TooOften.retry_after(wait).because("questions about unknown QR codes")
     }
 
     fn change_to(&self, hash: &TokenHash, progress: &Progress) -> Change {
@@ -346,6 +362,7 @@ pub struct TicketWatch {
     app: Arc<App>,
     waiting: Arc<Waiting>,
     told: Option<TicketView>,
+    _place: Place,
 }
 
 impl std::fmt::Debug for TicketWatch {

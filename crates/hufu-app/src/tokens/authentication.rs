@@ -10,8 +10,8 @@ use hufu_store::sessions::{self, Session, Touch};
 use hufu_store::{Read, StoreError, Tx, application_users};
 use hufu_types::refusal::Code;
 use hufu_types::{
-    Access, Action, Application, ApplicationId, Grant, PoolId, Scope, ScopeSet, SessionId, Thumbprint,
-    Timestamp, UserId,
+    Access, Action, Application, ApplicationId, ApplicationKind, Facts, Grant, PoolId, Scope, ScopeSet,
+    SessionId, Thumbprint, Timestamp, UserId,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -102,7 +102,7 @@ pub struct Authenticated {
     pub session: SessionId,
     /// When the user logged in.
     pub auth_time: Timestamp,
-    /// Whether the token is a device's: its user logged in elsewhere, and may have been talked into approving it.
+    /// Whether the token is a device's, or of a login by a QR code that an app confirmed: its user logged in elsewhere, and may have been talked into approving it.
     pub is_device: bool,
     /// Where the request comes from.
     pub origin: Origin,
@@ -162,6 +162,8 @@ struct IdTokenBearer {
     iat: i64,
     exp: i64,
     updated_at: Option<i64>,
+    /// Present if the access token of the login is bound to a key, or for resources.
+    token_use: Option<String>,
 }
 
 /// A token with a valid signature that has not expired. Its session is not checked.
@@ -306,9 +308,11 @@ impl App {
         let claims = verified.map_err(|_| Code::NotLoggedIn)?.claims;
         let config = self.config();
         let application = config.application(claims.aud.as_str()).ok_or(Code::NotLoggedIn)?;
-        // Id tokens of such applications are in addresses, and say nothing of a key.
+        // Only the mobile SDKs send theirs. Those of others go to back ends and into addresses, and are no secrets.
+        let is_native = application.kind == ApplicationKind::Native;
         let travels = [Grant::Implicit, Grant::Hybrid].into_iter().any(|grant| application.has_grant(grant));
-        if travels || application.client.dpop_bound_access_tokens {
+        if !is_native || travels || claims.token_use.is_some() || application.client.dpop_bound_access_tokens
+        {
             return Err(Code::NotLoggedIn.because("id tokens of this application are no bearers"));
         }
         let scope = if claims.updated_at.is_some() { "openid profile" } else { "openid" };
@@ -349,7 +353,13 @@ impl App {
         if named != bearer.user || session.application != application.id {
             return Err(Code::NotLoggedIn.into());
         }
-        if let Some(granted) = &bearer.scope {
+        // A login that an app confirmed grants no more than the token that confirmed it, whatever its own says.
+        let most = session.facts.as_ref().and_then(Facts::most);
+        let granted = match (&bearer.scope, most) {
+            (Some(scope), Some(most)) => Some(scope.intersect(most)),
+            (scope, most) => scope.as_ref().or(most).cloned(),
+        };
+        if let Some(granted) = &granted {
             let needed = match needs {
                 Needs::Login => None,
                 Needs::Scope(scope) => Some(scope),
@@ -370,9 +380,9 @@ impl App {
             subject: bearer.user.clone(),
             session: bearer.session.clone(),
             auth_time: session.auth_time(),
-            is_device: session.is_device,
+            is_device: session.is_lent(),
             origin,
-            scope: bearer.scope.clone(),
+            scope: granted,
             issued_at: bearer.issued_at,
             expires_at: bearer.expires_at,
         })

@@ -12,8 +12,8 @@ use std::sync::Arc;
 
 use async_recursion::async_recursion as boxed;
 use hufu_protocol::{
-    AccessTokenClaims, Audience, ClientTokenClaims, IdTokenClaims, SigningKey, TokenType, UserTokenClaims,
-    half_hash,
+    AccessTokenClaims, Audience, ClientTokenClaims, ID_TOKEN_ONLY, IdTokenClaims, SigningKey, TokenType,
+    UserTokenClaims, half_hash,
 };
 use hufu_store::refresh_tokens::NewRefreshToken;
 use hufu_store::users::GetUser;
@@ -146,7 +146,10 @@ impl App {
         let lifetimes = application.lifetimes;
         let rules = self.config().settings(&application.pool).session;
         // Whole seconds, like the token's `exp`.
-        let ends = now.plus(lifetimes.user_token).min(auth_time.plus(lifetimes.session));
+        let ends = now.plus(lifetimes.user_token);
+        // A session that went on for longer, or began with the login of another one, ends by its own row.
+        let session_ends = Some(auth_time.plus(lifetimes.session)).filter(|ends| *ends > now);
+        let ends = session_ends.map_or(ends, |session_ends| ends.min(session_ends));
         let ends = ends.min(rules.latest_end(auth_time));
         let expires_at = Timestamp(ends.seconds().saturating_mul(1000));
         let claims = UserTokenClaims {
@@ -260,6 +263,7 @@ impl App {
         let mut profile = claims_of(issue.user, scope, &settings);
         let asked = parts.claims.and_then(|claims| claims.get("id_token")).and_then(Value::as_object);
         profile.extend(asked.map(|asked| claims_asked(issue.user, asked, &settings)).unwrap_or_default());
+        let is_bounded = issue.binding.key().is_some() || !issue.resources.is_empty();
         let asks_for_acr = parts.acr || asked.is_some_and(|asked| asked.contains_key("acr"));
         let claims = IdTokenClaims {
             iss: Cow::Borrowed(&self.issuer),
@@ -274,6 +278,7 @@ impl App {
             c_hash: parts.code.map(hash),
             amr: parts.facts.map(Facts::amr).unwrap_or_default().into_iter().map(Cow::Borrowed).collect(),
             acr: asks_for_acr.then_some(Cow::Borrowed(ACR_ONE_FACTOR)),
+            token_use: is_bounded.then_some(Cow::Borrowed(ID_TOKEN_ONLY)),
             profile,
         };
         key.sign(TokenType::IdToken, &claims).map_err(Refusal::internal)

@@ -21,6 +21,7 @@ mod races;
 mod refresh_tokens;
 mod sessions;
 mod support;
+mod tickets;
 mod transfer;
 mod upgrades;
 mod webhooks;

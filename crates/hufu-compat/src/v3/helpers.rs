@@ -60,7 +60,7 @@ pub(crate) async fn phone(
     let config = shared.app.config();
     let identifier = given(request.identifier.as_ref());
     let application = config.serving_connection(head.named(), identifier)?;
-    let connection = config.mini_program(application, identifier, head.referer.as_deref())?;
+    let connection = config.opened_mini_program(application, identifier, head.referer.as_deref())?;
     let phone =
         shared.app.phone_by_code(application, &connection, request.code()?, head.ip.as_deref()).await?;
     let info = PhoneInfo {
@@ -81,7 +81,7 @@ pub(crate) async fn decrypt(
     let config = shared.app.config();
     let identifier = given(request.identifier.as_ref());
     let application = config.serving_connection(head.named(), identifier)?;
-    let connection = config.mini_program(application, identifier, head.referer.as_deref())?;
+    let connection = config.opened_mini_program(application, identifier, head.referer.as_deref())?;
     let missing = || Refusal::invalid("iv, encryptedData", Reason::MissingFromWechat);
     let iv = given(request.iv.as_ref()).ok_or_else(missing)?;
     let encrypted_data = given(request.encrypted_data.as_ref()).ok_or_else(missing)?;

@@ -37,7 +37,7 @@ pub(crate) async fn update_phone(
     let named = given(request.phone.as_ref()).map(|phone| fields::phone(phone, country)).transpose()?;
     let config = shared.app.config();
     let identifier = given(request.connection.as_ref());
-    let connection = config.mini_program(&who.application, identifier, head.referer.as_deref())?;
+    let connection = config.opened_mini_program(&who.application, identifier, head.referer.as_deref())?;
     shared.app.set_phone_by_wechat(&who, &connection, code, named.as_ref()).await?;
     Ok(Success::empty())
 }

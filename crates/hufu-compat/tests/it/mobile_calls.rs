@@ -6,6 +6,7 @@ use std::time::Duration;
 use axum::http::Method;
 use hufu_testkit::on_both_engines;
 use hufu_testkit::routes::ROUTES;
+use hufu_types::ApplicationKind;
 use serde_json::{Value, json};
 
 use crate::client::{Answer, Client, GET_PROFILE, LOGOUT, SIGNIN, claims, signin};
@@ -234,6 +235,7 @@ on_both_engines! {
 
     async fn an_id_token_is_a_bearer_of_the_mobile_calls_and_of_no_others(database) {
         let world = World::new(database).await;
+        world.change_application(SHOP_APP, |application| application.kind = ApplicationKind::Native).await;
         world.person("bob");
         for (method, path) in ROUTES {
             let path = path.replace("{name}", "x").replace("{id}", SHOP_APP);
@@ -265,6 +267,7 @@ on_both_engines! {
 
     async fn an_id_token_grants_no_more_than_its_login(database) {
         let world = World::new(database).await;
+        world.change_application(SHOP_APP, |application| application.kind = ApplicationKind::Native).await;
         world.person("bob");
         let client = world.client();
         let log_in = async |scope: &str| {
@@ -282,6 +285,12 @@ on_both_engines! {
         world.cafe().bearer(&wide).get("/api/v2/users/me").await.refused(2020);
         let (head, _) = wide.rsplit_once('.').unwrap();
         client.clone().bearer(&format!("{head}.AAAA")).get("/api/v2/users/me").await.refused(2020);
+        // Those of other programs are shown to back ends.
+        for kind in [ApplicationKind::Web, ApplicationKind::Spa, ApplicationKind::MiniProgram] {
+            world.change_application(SHOP_APP, |application| application.kind = kind).await;
+            own.get("/api/v2/users/me").await.refused(2020);
+        }
+        world.change_application(SHOP_APP, |application| application.kind = ApplicationKind::Native).await;
         // Where id tokens travel in addresses.
         world.change_application(SHOP_APP, |application| {
             application.client.grants = Some(vec![hufu_types::Grant::Implicit]);

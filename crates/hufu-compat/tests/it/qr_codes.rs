@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use axum::body::{Body, BodyDataStream};
 use axum::extract::ConnectInfo;
-use axum::http::{Request, StatusCode, header};
+use axum::http::{Method, Request, StatusCode, header};
 use futures::StreamExt as _;
 use hufu_testkit::{TestDatabase, on_both_engines};
 use hufu_types::UserStatus;
@@ -17,7 +17,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tower::ServiceExt as _;
 
-use crate::client::{Answer, Client, User};
+use crate::client::{Answer, Client, SIGNIN, User, claims, signin};
 use crate::world::{MINI, Node, Plan, SHOP, SHOP_APP, SHOP_WEB, World};
 
 const GENE: &str = "/api/v2/qrcode/gene";
@@ -184,6 +184,105 @@ on_both_engines! {
         assert!(tokens["access_token"].is_string() && tokens["refresh_token"].is_null(), "{tokens}");
         let status = client.get(&format!("/api/v3/get-qrcode-status?qrcodeId={id}")).await.data();
         assert_eq!(status["status"], "AUTHORIZED");
+    }
+
+    async fn a_confirmed_login_is_no_newer_and_lasts_no_longer_than_the_one_that_confirmed_it(database) {
+        let world = World::new(database).await;
+        let hour = Duration::from_secs(60 * 60);
+        world.change_application(SHOP_APP, |application| {
+            (application.lifetimes.session, application.lifetimes.user_token) = (hour, hour);
+        }).await;
+        let bob = bob(&world).await;
+        let client = world.client();
+        world.advance(hour * 2 / 3);
+        let code = new_code(&client).await;
+        confirm(&client, &bob, &code.scene).await;
+        let done = take(&client, &check(&client, &code.random).await["ticket"]).await.user();
+        assert_eq!(claims(&done.token)["auth_time"], claims(&bob.token)["auth_time"]);
+        let browser = client.clone().bearer(&done.token);
+        browser.get("/api/v2/users/me").await.data();
+        let code = new_code(&client).await;
+        phone(&client, &done, "scanned", &code.scene).await.refused(2576);
+        world.advance(hour / 3 + Duration::from_secs(6));
+        browser.get("/api/v2/users/me").await.refused(2020);
+
+        // However new it is, it deletes no account.
+        let bob = world.client().referer(MINI).log_in(MINI, "bob").await;
+        let code = new_code(&client).await;
+        confirm(&client, &bob, &code.scene).await;
+        let done = take(&client, &check(&client, &code.random).await["ticket"]).await.user();
+        let deleting = client.clone().bearer(&done.token);
+        deleting.send(Method::DELETE, "/api/v2/users/delete", "application/json", Vec::new()).await.refused(2460);
+    }
+
+    async fn a_confirmed_login_grants_no_more_than_the_token_that_confirmed_it(database) {
+        let world = World::new(database).await;
+        world.person("bob");
+        let client = world.client();
+        let log_in = async |scope: &str| {
+            let payload = json!({ "code": world.code(MINI, "bob") });
+            let mut body = signin("wechat_mini_program_code", "wechatMiniProgramCodePayload", &payload);
+            body["options"]["scope"] = scope.into();
+            client.post(SIGNIN, body).await.data()["access_token"].as_str().unwrap().to_owned()
+        };
+        let order = async |token: &str, scene: &str, action: &str| {
+            let body = json!({ "qrcodeId": scene, "action": action });
+            client.clone().bearer(token).post("/api/v3/set-qrcode-status", body).await
+        };
+        let (narrow, wide) = (log_in("openid").await, log_in("openid profile").await);
+        let code = new_code(&client).await;
+        order(&narrow, &code.scene, "SCAN").await.refused(2470);
+        let body = json!({ "qrcodeId": code.scene, "action": "APP_LOGIN" });
+        client.clone().bearer(&narrow).post("/api/v3/qrcode-app-login", body).await.refused(2470);
+        assert_eq!(check(&client, &code.random).await["status"], 0);
+        for action in ["SCAN", "CONFIRM"] {
+            order(&wide, &code.scene, action).await.data_or_nothing();
+        }
+        let done = take(&client, &check(&client, &code.random).await["ticket"]).await.user();
+        let browser = client.clone().bearer(&done.token);
+        browser.get("/api/v2/users/me").await.data();
+        // As an access token, it never becomes one that grants everything.
+        browser.post("/api/v2/users/refresh-token", json!({})).await.refused(2231);
+        let me = browser.get("/oidc/me").await.json();
+        assert!(me.get("sub").is_some() && me.get("phone_number").is_none() && me.get("email").is_none(), "{me}");
+    }
+
+    async fn custom_data_of_a_code_is_bounded(database) {
+        let world = World::new(database).await;
+        let client = world.client();
+        let ask = async |params: Value| client.post(GENE, json!({ "scene": "APP_AUTH", "params": params })).await;
+        ask(json!({ "a": "x".repeat(4000) })).await.data();
+        world.stores_nothing(ask(json!({ "a": "x".repeat(4096) }))).await.refused(2231);
+        let many: serde_json::Map<_, _> = (0..21).map(|n| (format!("k{n}"), json!(1))).collect();
+        world.stores_nothing(ask(many.into())).await.refused(2231);
+    }
+
+    async fn streams_are_counted_by_code_and_by_network(database) {
+        let world = Plan::new().limits(|limits| limits.qr_streams_per_ip = 6).build(database).await;
+        let client = world.client();
+        let codes = [new_code(&client).await, new_code(&client).await];
+        let path = |code: &Code| format!("/api/v2/qrcode/events?random={}", code.random);
+        let mut open = Vec::new();
+        for _ in 0..4 {
+            open.push(Events::open(&world.node, &codes[0].random).await);
+        }
+        client.clone().from([203, 0, 113, 9]).get(&path(&codes[0])).await.refused(1002);
+        for _ in 0..2 {
+            open.push(Events::open(&world.node, &codes[1].random).await);
+        }
+        client.clone().from([203, 0, 113, 9]).get(&path(&codes[1])).await.refused(1002);
+        // A stream that ended has given its place back.
+        drop(open.remove(0));
+        open.push(Events::open(&world.node, &codes[1].random).await);
+    }
+
+    async fn streams_count_as_questions(database) {
+        let world = Plan::new().limits(|limits| limits.qr_checks_per_code = 2).build(database).await;
+        let code = new_code(&world.client()).await;
+        for _ in 0..2 {
+            drop(Events::open(&world.node, &code.random).await);
+        }
+        world.client().get(&format!("/api/v2/qrcode/events?random={}", code.random)).await.refused(1002);
     }
 
     async fn a_scene_opens_nothing(database) {
@@ -367,6 +466,14 @@ on_both_engines! {
         }
         client.get("/api/v2/qrcode/check?random=guess").await.refused(1002);
         client.get(&path(&codes[1])).await.data();
+        // Nor does a neighbour who guesses keep anybody from a code that this node has not seen yet.
+        let other = world.another_node().await;
+        let elsewhere = world.client_of(&other);
+        for _ in 0..3 {
+            elsewhere.get("/api/v2/qrcode/check?random=guess").await.refused(2241);
+        }
+        elsewhere.get("/api/v2/qrcode/check?random=guess").await.refused(1002);
+        elsewhere.get(&path(&codes[1])).await.data();
         client.post(GENE, json!({ "scene": "APP_AUTH" })).await.data();
         client.post(GENE, json!({ "scene": "APP_AUTH" })).await.data();
         client.post(GENE, json!({ "scene": "APP_AUTH" })).await.refused(1002);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use hufu_app::authorization::{Browser, Given, OpenRequest};
 use hufu_app::sources::BrowserKind;
@@ -80,6 +80,14 @@ pub(super) struct Caller {
     kind: BrowserKind,
     /// Whether no login starts by itself for now.
     is_paused: bool,
+    /// Whether the browser asked for something else than a page: a picture or a script of somebody's site.
+    is_embedded: bool,
+}
+
+/// Whether a browser that says what it wants the answer for wants no page to show.
+fn is_embedded(headers: &HeaderMap) -> bool {
+    let dest = headers.get("sec-fetch-dest").map(HeaderValue::as_bytes);
+    dest.is_some_and(|dest| dest != b"document" && dest != b"iframe")
 }
 
 impl FromRequestParts<Arc<Shared>> for Caller {
@@ -91,7 +99,9 @@ impl FromRequestParts<Arc<Shared>> for Caller {
         let user_agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
         let kind = BrowserKind::of(user_agent.unwrap_or_default());
         let is_paused = pause::is_on(&parts.headers);
-        Ok(Self { shared: shared.clone(), browser, origin: head.origin(), kind, is_paused })
+        let is_embedded = is_embedded(&parts.headers);
+        let (shared, origin) = (shared.clone(), head.origin());
+        Ok(Self { shared, browser, origin, kind, is_paused, is_embedded })
     }
 }
 
@@ -106,6 +116,9 @@ pub(super) struct Visit {
     pub(super) kind: BrowserKind,
     /// Whether no login starts by itself for now.
     pub(super) is_paused: bool,
+    /// Whether nobody sees the answer. Then nothing starts that is counted: the pages of others would use up what a network
+    /// may do.
+    pub(super) is_embedded: bool,
     /// The request, sealed for the next page.
     sealed: String,
 }
@@ -131,11 +144,11 @@ impl Visit {
     }
 
     fn sealed(caller: Caller, viewer: &Viewer, open: OpenRequest, sealed: String) -> Self {
-        let Caller { shared, browser, origin, kind, is_paused } = caller;
+        let Caller { shared, browser, origin, kind, is_paused, is_embedded } = caller;
         let looks = Looks::of(&shared.app, &open.application);
         let viewer = looks.on(viewer.clone(), open.request.ui_locales.as_deref());
         let origin = Origin { browser: Some(viewer.browser_mark()), ..origin };
-        Self { shared, viewer, open, browser, origin, kind, is_paused, sealed }
+        Self { shared, viewer, open, browser, origin, kind, is_paused, is_embedded, sealed }
     }
 
     pub(super) fn app(&self) -> &App {

@@ -51,7 +51,7 @@ impl Ways {
         notes.extend(out.iter().map(|connection| {
             visit.text_with("connection-unavailable", "connection", connection.display_name.clone())
         }));
-        Self { notes, links, are_beside }
+        Self { links, notes, are_beside }
     }
 
     /// The origins that their pictures are loaded from.
@@ -155,6 +155,9 @@ async fn begin(
         Ok(visit) => visit,
         Err(refusal) => return refused_page(&refusal, viewer),
     };
+    if visit.is_embedded {
+        return unseen();
+    }
     match depart(&visit, identifier).await {
         Ok(response) => response,
         Err(refusal) => refuse(&visit, refusal),
@@ -244,6 +247,11 @@ async fn callback(
         }
         Err(refusal) => refused_page(&refusal, &visit.viewer),
     }
+}
+
+/// The answer to a browser that shows it to nobody.
+pub(super) fn unseen() -> Response {
+    (StatusCode::FORBIDDEN, [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))]).into_response()
 }
 
 /// The answer to somebody who does not read it.

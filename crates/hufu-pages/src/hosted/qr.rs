@@ -77,6 +77,9 @@ impl Page for QrPage {
 
 /// Opens the page: with a new code, or with the one that its address names.
 pub(super) async fn open(visit: &Visit, identifier: &Identifier, words: &Words) -> Response {
+    if visit.is_embedded {
+        return super::connections::unseen();
+    }
     match shown(visit, identifier, words).await {
         Ok(response) => response,
         Err(refusal) => login::refused(visit, &refusal),

@@ -85,6 +85,7 @@ impl Site {
             cookies: BTreeMap::new(),
             language: "en",
             user_agent: "Mozilla/5.0 (X11; Linux x86_64)",
+            destination: None,
         }
     }
 }
@@ -95,13 +96,19 @@ pub(crate) struct Browser<'s> {
     cookies: BTreeMap<String, String>,
     pub(crate) language: &'static str,
     pub(crate) user_agent: &'static str,
+    /// What it wants the answer for, if it says.
+    pub(crate) destination: Option<&'static str>,
 }
 
 impl Browser<'_> {
     async fn send(&mut self, method: &str, address: &str, body: String) -> Answer {
         let path = address.strip_prefix("https://id.example.com").unwrap_or(address);
         let cookies: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let request = Request::builder()
+        let mut request = Request::builder();
+        if let Some(destination) = self.destination {
+            request = request.header("sec-fetch-dest", destination);
+        }
+        let request = request
             .method(method)
             .uri(path)
             .header("host", HOST)

@@ -19,6 +19,7 @@ fn id_claims(profile: Value) -> IdTokenClaims<'static> {
         c_hash: None,
         amr: Vec::new(),
         acr: None,
+        token_use: None,
         profile,
     }
 }

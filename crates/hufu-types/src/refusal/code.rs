@@ -429,6 +429,9 @@ codes! {
     /// The connection shows no QR code.
     ConnectionWithoutQrCode(connection) => 2579, 400, "connection-without-qr-code", "not-set-up";
 
+    /// A code of the instance's own mini program belongs to no pool, and the instance has several.
+    LaunchCodeUnbound => 2580, 403, "launch-code-unbound", "not-set-up";
+
     // Messages of official accounts.
     /// The signature of a message is missing or wrong.
     PushUnsigned => 2600, 403, "push-unsigned", "not-set-up";

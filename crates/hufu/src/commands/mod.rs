@@ -73,7 +73,7 @@ impl Cli {
     pub(crate) async fn run(self) -> anyhow::Result<ExitCode> {
         match self.command {
             Command::Dev(command) => command.run().await,
-            Command::Serve(command) => command.run().await,
+            Command::Serve(command) => Box::pin(command.run()).await,
             Command::Apply(command) => command.run().await,
             Command::Migrate(command) => command.run().await,
             Command::Import(command) => command.run().await,

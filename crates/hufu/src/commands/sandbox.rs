@@ -14,6 +14,7 @@ use crate::{demo, listen};
 
 /// Run only the WeChat sandbox: a simulated WeChat for development and tests, in memory.
 #[derive(Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub(crate) struct SandboxCommand {
     /// The address to listen on.
     #[arg(long, default_value = "127.0.0.1:3100")]

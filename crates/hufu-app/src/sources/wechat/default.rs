@@ -3,12 +3,12 @@
 use std::fmt;
 
 use hufu_types::refusal::Code;
-use hufu_types::{Connection, ConnectionSettings, IdentityKind, OpenPlatform, realm};
+use hufu_types::{Connection, ConnectionKind, ConnectionSettings, IdentityKind, OpenPlatform, realm};
 use hufu_wechat::AppCredentials;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{APP_ID, credentials};
-use crate::sources::Form;
+use crate::sources::{Evidence, Form};
 use crate::{App, Refusal};
 
 /// The instance's own mini program. Connections that may have a mini program of their own use this one if they have not.
@@ -77,6 +77,25 @@ impl App {
     /// The instance's own mini program, if it has one.
     pub const fn default_mini_program(&self) -> Option<&DefaultMiniProgram> {
         self.default_mini_program.as_ref()
+    }
+
+    /// Refuses a code of the instance's own mini program that an app sends, if there are several pools: the app of one
+    /// tenant could send the codes of its users to the connection of another. A ticket belongs to one pool, and only a
+    /// back end of that pool can use it.
+    ///
+    /// # Errors
+    /// [`Code::LaunchCodeUnbound`], [`Code::NoLoginMiniProgram`].
+    pub(super) fn require_bound_code(
+        &self,
+        connection: &Connection,
+        evidence: &Evidence<'_>,
+    ) -> Result<(), Refusal> {
+        let is_shared = connection.settings.text(APP_ID).is_none();
+        if connection.kind != ConnectionKind::WechatAppLaunch || !is_shared || evidence.is_of_pool {
+            return Ok(());
+        }
+        self.mini_program_of(connection)?;
+        if self.config().pools().nth(1).is_some() { Err(Code::LaunchCodeUnbound.into()) } else { Ok(()) }
     }
 
     /// The credentials of a connection's mini program: its own, otherwise the instance's.

@@ -81,6 +81,7 @@ pub(super) async fn prove<'a>(app: &'a App, attempt: Attempt<'a>) -> Result<Prov
     if let Some(PhoneEvidence::Code(code)) = evidence.phone {
         check_code(code)?;
     }
+    app.require_bound_code(connection, &evidence)?;
     let (session, code) =
         app.mini_program_session(application, connection, evidence.code, ip, budget).await?;
     let mut proof = identity(connection, &session.openid, session.unionid.as_deref());

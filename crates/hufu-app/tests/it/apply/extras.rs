@@ -34,7 +34,7 @@ on_both_engines! {
         assert!(world.apply(&website(extras)).await.is_empty());
         let plan = world.apply(&website("")).await.to_string();
         assert!(plan.contains("connection pc: logo, callback, return_user changed"), "{plan}");
-        assert_eq!(world.config().await.connections[0].extras, Default::default());
+        assert_eq!(world.config().await.connections[0].extras, hufu_types::ConnectionExtras::default());
     }
 
     async fn a_verification_file_is_one_connections(database) {

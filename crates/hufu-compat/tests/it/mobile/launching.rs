@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::SHOP_PHONE;
 use crate::client::{Answer, SIGNIN, signin};
-use crate::world::{EXCHANGE, FILE, MINI, PHONE_NUMBER, Plan, SHOP, World, secret_of};
+use crate::world::{EXCHANGE, FILE, MINI, PHONE_NUMBER, Plan, SHOP, World, only_the_shop, secret_of};
 
 /// The mobile app at WeChat, which launches the mini program.
 const LAUNCHER: &str = "wx00000000000000c2";
@@ -43,11 +43,18 @@ fn file(fields: &str) -> String {
     FILE.replacen("\n  [[user_pool.user]]\n  username = \"alice\"", &added, 1)
 }
 
+/// The same with the shop's pool alone.
+fn shop_alone(fields: &str) -> String {
+    let file = file(fields);
+    let (shop, _) = file.split_once("\n[[user_pool]]\nid = \"6560c0ffee00000000000011\"").unwrap();
+    shop.to_owned()
+}
+
 /// A shop whose native app launches a mini program. The instance has one if `has_default`.
 async fn world(database: TestDatabase, fields: &str, has_default: bool) -> World {
     let mut plan = Plan::new();
     if has_default {
-        plan = plan.default_mini_program(DEFAULT);
+        plan = plan.default_mini_program(DEFAULT).file(only_the_shop());
     }
     let world = plan.build(database).await;
     // The operator of the instance has put its mini program into an account that happens to have the name of the shop's.
@@ -61,7 +68,7 @@ async fn world(database: TestDatabase, fields: &str, has_default: bool) -> World
         };
         world.sandbox.add_app(app).unwrap();
     }
-    world.reconfigure(&file(fields)).await;
+    world.reconfigure(&if has_default { shop_alone(fields) } else { file(fields) }).await;
     let bob = NewUser { name: Some("bob".to_owned()), phone: Some(NUMBER.to_owned()), ..NewUser::default() };
     world.person_with(bob);
     world.person("stranger");
@@ -130,11 +137,40 @@ on_both_engines! {
         assert_eq!(returned(&world, &world.code(DEFAULT, "bob"), None).await.user().id, user.id);
     }
 
+    async fn among_several_pools_only_a_ticket_brings_a_code_of_the_instances_mini_program(database) {
+        let world = world(database, "", true).await;
+        let of_web = "type = \"web\"\n  connections = [\"shop-two\", \"shop-mini\"]";
+        let back_end = format!("type = \"web\"\n  secret = \"{BACK_END_SECRET}\"\n  connections = [\"shop-two\", \"shop-mini\"]");
+        world.secret(BACK_END_SECRET);
+        world.reconfigure(&file("").replacen(of_web, &back_end, 1)).await;
+        let known = world.client().log_in(MINI, "stranger").await;
+        let exchanges = world.exchanges();
+        // Another tenant's app may have got it from the mini program that all share.
+        let code = world.code(DEFAULT, "bob");
+        let message = returned(&world, &code, None).await.refused(2580);
+        assert!(message.contains("app2wxapp"), "{message}");
+        let phone = world.nobody().app(SHOP_PHONE);
+        let payload = json!({ "wxLoginInfo": { "code": code }, "wxPhoneInfo": { "code": world.phone_code(DEFAULT, "bob") } });
+        let body = signin("wechat_mini_program_code_and_phone", "wechatMiniProgramCodeAndPhonePayload", &payload);
+        phone.post(SIGNIN, body).await.refused(2580);
+        let body = json!({ "connId": connection(&world), "code": code });
+        phone.post("/api/v2/ecConn/wechatminiprogramapplaunch/authByCodeIdentity", body).await.refused(2580);
+        assert_eq!(world.exchanges(), exchanges, "nothing was asked of WeChat");
+        assert_eq!(world.client().log_in(MINI, "stranger").await.id, known.id, "a pool's own go on");
+
+        let path = format!("/oauth/app2wxapp/grant/?code={code}&userPoolId={SHOP}");
+        let ticket = world.nobody().get(&path).await.data()["ticket"].clone();
+        let body = json!({ "ticket": ticket, "secret": BACK_END_SECRET });
+        let auth = async |pool: &str| world.nobody().post(&format!("/oauth/app2wxapp/auth/{pool}"), body.clone()).await;
+        auth(crate::world::CAFE).await.refused(2480);
+        auth(SHOP).await.user();
+    }
+
     async fn an_app_of_its_own_goes_as_a_whole(database) {
         let world = world(database, &own_fields(), true).await;
         returned(&world, &world.code(DEFAULT, "bob"), None).await.refused(2207);
         // Nobody has used it. Its secret, which files may leave out, does not stay behind.
-        world.reconfigure(&file("")).await;
+        world.reconfigure(&shop_alone("")).await;
         returned(&world, &world.code(OWN, "bob"), None).await.refused(2207);
         returned(&world, &world.code(DEFAULT, "bob"), None).await.user();
     }
@@ -161,7 +197,7 @@ on_both_engines! {
         assert_eq!(of_instance["type"], "wechat:miniprogram:app-launch");
         let fields = json!({ "mobileAppID": LAUNCHER, "originalID": "gh_a781a791e29e" });
         assert_eq!((&of_instance["fields"], &of_instance["id"]), (&fields, &json!(connection(&world))));
-        world.reconfigure(&file(&own_fields())).await;
+        world.reconfigure(&shop_alone(&own_fields())).await;
         assert_eq!(launched().await["fields"], json!({ "mobileAppID": LAUNCHER, "originalID": "gh_0123456789ab" }));
     }
 
@@ -212,8 +248,38 @@ on_both_engines! {
         assert_eq!(codes, [200, 2621]);
     }
 
+    async fn only_a_back_end_of_the_owner_uses_a_ticket(database) {
+        let world = world(database, &own_fields(), false).await;
+        world.secret(BACK_END_SECRET);
+        let back_end = format!("type = \"web\"\n  secret = \"{BACK_END_SECRET}\"\n  connections = [\"shop-two\", \"shop-mini\"]");
+        let of_web = "type = \"web\"\n  connections = [\"shop-two\", \"shop-mini\"]";
+        world.reconfigure(&file(&own_fields()).replacen(of_web, &back_end, 1)).await;
+        let ticket = async || {
+            let path = format!("/oauth/app2wxapp/grant/?code={}&userPoolId={SHOP}", world.code(OWN, "bob"));
+            world.nobody().get(&path).await.data()["ticket"].clone()
+        };
+        let auth = async |ticket: &Value| {
+            let body = json!({ "ticket": ticket, "secret": BACK_END_SECRET });
+            world.nobody().post(&format!("/oauth/app2wxapp/auth/{SHOP}"), body).await
+        };
+        let waiting = ticket().await;
+        // As every client that registered itself, a third party.
+        world.change_application(crate::world::SHOP_WEB, |application| application.login.consent = true).await;
+        auth(&waiting).await.refused(2480);
+        world.change_application(crate::world::SHOP_WEB, |application| application.login.consent = false).await;
+        auth(&waiting).await.user();
+        // An app that has a secret of its own takes no other.
+        let secrets = world.node.app.config().application(crate::world::SHOP_WEB).unwrap().secrets.clone();
+        let another = hufu_types::TokenHash([7; 32]);
+        world.change_application(SHOP_PHONE, |application| {
+            application.client.token_auth = Some(hufu_types::TokenAuth::Post);
+            application.secrets = secrets.iter().cloned().map(|of| hufu_types::ClientSecret { hash: another.clone(), ..of }).collect();
+        }).await;
+        auth(&ticket().await).await.refused(2480);
+    }
+
     async fn secrets_are_not_guessed_at_the_older_call(database) {
-        let plan = Plan::new().limits(|limits| limits.login_failures_per_ip = 3);
+        let plan = Plan::new().limits(|limits| limits.client_failures_per_ip = 3);
         let world = plan.build(database).await;
         let body = |nth: usize| json!({ "ticket": "x", "secret": format!("a secret that is guessed {nth}") });
         let path = format!("/oauth/app2wxapp/auth/{SHOP}");

@@ -12,10 +12,13 @@ use super::*;
 const RELAY_TOKEN: &str = "tokenOfTheOwner";
 const RELAY_KEY: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789abcdefg";
 
+/// The address and the body of a message.
+type Arrived = (String, Vec<u8>);
+
 /// The owner's server: it writes down what arrives, and answers with the statuses that it is told, then with 200.
 #[derive(Clone, Default)]
 struct Owner {
-    arrived: Arc<Mutex<Vec<(String, Vec<u8>)>>>,
+    arrived: Arc<Mutex<Vec<Arrived>>>,
     answers: Arc<Mutex<Vec<u16>>>,
 }
 

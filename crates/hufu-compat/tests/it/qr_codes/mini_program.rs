@@ -39,7 +39,7 @@ fn file(more: &str) -> &'static str {
 }
 
 async fn world_of(plan: Plan, database: TestDatabase) -> World {
-    let world = plan.build(database).await;
+    let world = Box::pin(plan.build(database)).await;
     let app = NewApp {
         app_id: Some(LOGIN.to_owned()),
         secret: Some(secret_of(LOGIN).as_str().into()),
@@ -121,6 +121,17 @@ on_both_engines! {
         body["extIdpConnidentifier"] = "shop-scan".into();
         let tokens = app.post(SIGNIN, body).await.tokens();
         assert_eq!(exists().await, json!({ "hasBindUser": true, "hasBindPhone": true }));
+
+        let helper = async |path: &str, body: Value| {
+            let mut body = body;
+            body["extIdpConnidentifier"] = "shop-scan".into();
+            app.post(&format!("/api/v3/{path}"), body).await
+        };
+        let shown = helper("get-wechat-miniprogram-phone", json!({ "code": world.phone_code(MINI, "mei") })).await.data();
+        assert!(shown["phone_info"]["purePhoneNumber"].is_string(), "{shown}");
+        let (code_of, sealed) = (world.code(MINI, "mei"), json!({ "iv": "AAAA", "encryptedData": "AAAA" }));
+        let body = json!({ "code": code_of, "iv": sealed["iv"], "encryptedData": sealed["encryptedData"] });
+        assert_ne!(helper("decrypt-wechat-miniprogram-data", body).await.code(), 2405, "the connection is found");
 
         // What is posted is not believed: the person is who scanned.
         let posted = json!({ "sub": "somebody", "openid": granted["openid"], "unionid": "u", "nickname": "Eve" });

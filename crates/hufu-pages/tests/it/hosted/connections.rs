@@ -287,8 +287,8 @@ on_both_engines! {
     }
 
     async fn the_verification_file_is_served_to_the_letter_and_moves(database) {
-        let site = site(database).await;
         const NAME: &str = "MP_verify_0123456789abcdef.txt";
+        let site = site(database).await;
         let with = |identifier: &str| {
             let line = format!("identifier = \"{identifier}\"");
             let more = format!("{line}\n  verification_file = {{ name = \"{NAME}\", content = \"0123456789abcdef\" }}");
@@ -431,7 +431,18 @@ on_both_engines! {
         let address = link(&page, "shop-pc");
         assert_eq!(browser.head(&address).await.status, 200);
         assert_eq!(hufu_testkit::raw::texts(site.world.database(), "SELECT connection_id FROM source_logins").await.len(), 0, "nobody reads the answer to HEAD");
-        browser.open(&address).await;
-        assert_eq!(hufu_testkit::raw::texts(site.world.database(), "SELECT connection_id FROM source_logins").await.len(), 1);
+        // As a picture or a script on somebody's page, which any visitor of that page would ask for.
+        for destination in ["image", "script", "empty", "style"] {
+            browser.destination = Some(destination);
+            assert_eq!(browser.open(&address).await.status, 403, "{destination}");
+        }
+        let counted = "SELECT name FROM rate_buckets WHERE name LIKE 'source_login:%'";
+        assert_eq!(hufu_testkit::raw::texts(site.world.database(), counted).await.len(), 0, "nothing is counted");
+        for destination in ["document", "iframe"] {
+            browser.destination = Some(destination);
+            assert_eq!(browser.open(&address).await.status, 303, "{destination}");
+        }
+        assert_eq!(hufu_testkit::raw::texts(site.world.database(), "SELECT connection_id FROM source_logins").await.len(), 2);
+        assert_eq!(hufu_testkit::raw::texts(site.world.database(), counted).await.len(), 1);
     }
 }

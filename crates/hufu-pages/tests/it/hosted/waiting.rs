@@ -131,7 +131,7 @@ async fn from_wechat(site: &Site, browser: &mut Browser<'_>, name: &str) -> Answ
     let login = SourceLogin {
         application: open.application.clone(),
         connection: app.config().connection(&connection).unwrap().clone(),
-        evidence: Evidence { code: &code, user_info: None, raw_data: None, phone: None },
+        evidence: Evidence::code(&code),
         phone_use: PhoneUse::LogIn,
         options: RequestedTokens::Authorization(Box::new(open.request.clone())).into(),
         origin: Origin { browser: Some(browser.mark().await), ..Origin::default() },

@@ -300,8 +300,9 @@ qr-code-decided = The login of this QR code was confirmed, cancelled or used bef
 qr-code-of-another = Somebody else has scanned this QR code: only they confirm or cancel its login.
 login-ticket-invalid = The ticket is not valid (unknown, used, expired, not confirmed, or of another application): request a new QR code. A ticket is used once.
 login-ticket-elsewhere = The ticket belongs to another browser, or to a hosted login page: it logs in there and nowhere else.
-qr-code-by-device = The token is a device's, whose login was approved elsewhere: confirm with the login of an app.
+qr-code-by-device = The token is of a login that was approved elsewhere, on a device or by a QR code: confirm with the login of an app.
 no-login-mini-program = The connection has no mini program of its own, and the instance has none either: set app_id and app_secret of the connection, or [wechat.default_mini_program] of the server.
+launch-code-unbound = The code is of the mini program of the whole instance, which serves several user pools: log in with the ticket of /oauth/app2wxapp/grant/, which belongs to one pool, or give the connection a mini program of its own.
 short-code-unknown = The code is not one of this official account's, or has expired: send the one that the page shows now.
 connection-without-qr-code = The connection { $connection } shows no QR code: name one that does.
 

@@ -300,8 +300,9 @@ qr-code-decided = 该二维码的登录已确认、已取消、已使用或已�
 qr-code-of-another = 该二维码已被他人扫描：只有扫码的人可以确认或取消登录。
 login-ticket-invalid = ticket 无效（不存在、已使用、已过期、尚未确认，或属于其他应用）：请重新获取二维码。每个 ticket 只能使用一次。
 login-ticket-elsewhere = 该 ticket 属于其他浏览器，或属于托管登录页：只能在那里登录。
-qr-code-by-device = 该 token 属于在别处获得批准的设备：请使用 App 中的登录来确认。
+qr-code-by-device = 该 token 来自在别处获得批准的登录（设备或扫码）：请使用 App 中的登录来确认。
 no-login-mini-program = 该连接没有配置小程序，服务器也没有默认小程序：请设置连接的 app_id 和 app_secret，或服务器的 [wechat.default_mini_program]。
+launch-code-unbound = 该 code 来自整个服务器共用的小程序，而服务器上有多个用户池：请使用 /oauth/app2wxapp/grant/ 返回的 ticket（只属于一个用户池）登录，或为连接配置自己的小程序。
 short-code-unknown = 该数字码不属于此公众号，或已过期：请发送页面当前显示的数字码。
 connection-without-qr-code = 连接 { $connection } 不提供二维码：请指定提供二维码的连接。
 
