@@ -115,11 +115,11 @@ impl App {
         scene: &str,
         proof: Option<Proof>,
     ) -> Result<(), Refusal> {
-        let scanned = self.scan_once(connection, scene, proof.as_ref(), origin).await;
+        let scanned = self.scan_once(connection, scene, proof.as_ref()).await;
         match scanned {
             // Somebody was faster, who may be the same person: the second look tells.
             Err(refusal) if refusal.is(Code::QrCodeOfAnother) => {
-                self.scan_once(connection, scene, proof.as_ref(), origin).await
+                self.scan_once(connection, scene, proof.as_ref()).await
             }
             scanned => scanned,
         }
@@ -130,7 +130,6 @@ impl App {
         connection: &Connection,
         scene: &str,
         proof: Option<&Proof>,
-        origin: &Origin,
     ) -> Result<(), Refusal> {
         let ticket = self.ticket_of(connection, scene).await?;
         // Whoever scans second does not become the one who logs in.

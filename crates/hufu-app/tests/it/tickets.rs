@@ -21,7 +21,7 @@ async fn issue(store: &Store) {
         created_at: NOW,
         expires_at: NOW.plus(seconds(120)),
     };
-    let unit = IssueTicket { pool: pool(), tickets: vec![ticket], guard: None, now: NOW };
+    let unit = IssueTicket { pool: pool(), tickets: vec![ticket], guards: Vec::new(), now: NOW };
     assert!(matches!(store.write(unit).await.unwrap(), TicketIssued::At(0)));
 }
 
