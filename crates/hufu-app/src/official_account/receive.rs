@@ -260,7 +260,7 @@ impl App {
                 %pool, %connection, code, error, others, "a message of an official account was refused"
             ),
             None => {
-                tracing::debug!(%pool, %connection, code, error, "a message of an official account was refused")
+                tracing::debug!(%pool, %connection, code, error, "a message of an official account was refused");
             }
         }
         refusal
