@@ -189,7 +189,7 @@ on_both_engines! {
         assert!(text.contains("name=\"method\" value=\"password\"") && !text.contains("data-connection=\"shop-scan\""), "{text}");
         assert!(text.contains("Logging in with Scan with WeChat is not possible at the moment"), "{text}");
         // By its address there is the form as well.
-        let named = later.open(&code.next.split("&qr=").next().unwrap().to_owned()).await;
+        let named = later.open(code.next.split("&qr=").next().unwrap()).await;
         assert!(!named.text().contains("id=\"qr\""), "{}", named.text());
 
         site.world.sandbox.clear_faults();
