@@ -55,7 +55,9 @@ impl Pictures {
 
 /// Whether the next QR code of the connection would be refused for the same reason.
 fn is_of_the_connection(refusal: &Refusal) -> bool {
-    let is_plain = refusal.code().arguments().is_empty();
+    // A wait is told anew; what else a sentence says is not remembered.
+    let is_plain =
+        refusal.code().arguments().iter().all(|argument| ["seconds", "minutes"].contains(argument));
     is_plain && wechat_error(refusal).is_some_and(|error| error.class() != Class::Retry)
 }
 

@@ -372,7 +372,7 @@ async fn nothing_is_pushed_elsewhere_or_for_a_frozen_account() {
 async fn an_endless_answer_is_not_read_to_its_end() {
     let (world, receiver) = world().await;
     receiver.reply(Reply::Endless);
-    let push = world.sandbox.message(SERVICE, "alice", "hello", &plainly()).await.unwrap();
+    let push = world.sandbox.follow(SERVICE, "alice", &plainly()).await.unwrap().unwrap();
     assert_eq!((push.attempts[0].http_status, push.verdict()), (Some(200), Some(Verdict::Malformed)));
     receiver.reply(Reply::Endless);
     let verified = world.control(Method::POST, &format!("/apps/{SERVICE}/verify-url"), json!({})).await;
