@@ -295,7 +295,7 @@ impl Config {
     }
 
     /// The pool of an instance that has a single one. The administrators' pool does not count.
-    fn only_pool(&self) -> Option<&Arc<PoolConfig>> {
+    pub(crate) fn only_pool(&self) -> Option<&Arc<PoolConfig>> {
         let system = PoolId::system();
         let mut ids = self.pools.keys().filter(|id| **id != system);
         let only = ids.next()?;

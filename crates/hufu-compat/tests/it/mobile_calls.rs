@@ -157,6 +157,7 @@ on_both_engines! {
 
     async fn ones_own_account(database) {
         let world = World::new(database).await;
+        world.change_application(SHOP_APP, |application| application.kind = ApplicationKind::Native).await;
         world.person("bob");
         let tokens = world.client().log_in_v3(MINI, "bob").await;
         let client = world.client().bearer(&tokens.id);

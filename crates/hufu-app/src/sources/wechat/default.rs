@@ -95,7 +95,7 @@ impl App {
             return Ok(());
         }
         self.mini_program_of(connection)?;
-        if self.config().pools().nth(1).is_some() { Err(Code::LaunchCodeUnbound.into()) } else { Ok(()) }
+        if self.config().only_pool().is_some() { Ok(()) } else { Err(Code::LaunchCodeUnbound.into()) }
     }
 
     /// The credentials of a connection's mini program: its own, otherwise the instance's.
