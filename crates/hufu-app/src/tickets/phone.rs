@@ -74,7 +74,7 @@ impl App {
         let by = Some((who.user.clone(), who.session.clone()));
         let lent = self.seal_for(&ticket.hash, PROOF, &Lent { scope: who.scope.clone() })?;
         let (shown, proof) = (Some(shown), Some(lent));
-        let advance = Advance { shown, proof, by, ..self.advance(&ticket, order.leads_to()) };
+        let advance = Advance { proof, shown, by, ..self.advance(&ticket, order.leads_to()) };
         self.advance_ticket(advance).await
     }
 

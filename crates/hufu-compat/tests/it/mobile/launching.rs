@@ -273,7 +273,7 @@ on_both_engines! {
         let another = hufu_types::TokenHash([7; 32]);
         world.change_application(SHOP_PHONE, |application| {
             application.client.token_auth = Some(hufu_types::TokenAuth::Post);
-            application.secrets = secrets.iter().cloned().map(|of| hufu_types::ClientSecret { hash: another.clone(), ..of }).collect();
+            application.secrets = secrets.iter().map(|of| hufu_types::ClientSecret { hash: another.clone(), ..of.clone() }).collect();
         }).await;
         auth(&ticket().await).await.refused(2480);
     }
