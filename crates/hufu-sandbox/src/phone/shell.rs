@@ -12,7 +12,7 @@ use crate::open::view::phone_html;
 use crate::page::text::Language;
 use crate::page::theme;
 use crate::state::State;
-use crate::state::people::Person;
+use crate::state::people::{PLACEHOLDER_NICKNAME, Person};
 
 /// How a page of the phone looks: language and theme, of this reader.
 pub(crate) struct Look<'s> {
@@ -264,5 +264,6 @@ impl<'s> Look<'s> {
 
 /// What a person is called: the nickname, or the name in the sandbox.
 fn known_as(person: &Person) -> &str {
-    if person.nickname.is_empty() { &person.name } else { &person.nickname }
+    let is_own = !person.nickname.is_empty() && person.nickname != PLACEHOLDER_NICKNAME;
+    if is_own { &person.nickname } else { &person.name }
 }
