@@ -23,7 +23,7 @@ const MODES = {
   "mini-program-scan": { en: [/Mini program code/, "Allow"], "zh-CN": [/小程序码/, "允许"] },
   "web-page": { en: ["Open the page", "Allow"], "zh-CN": ["打开网页", "允许"] },
   "native-app": { en: ["Log in with WeChat", "Allow"], "zh-CN": ["微信登录", "允许"] },
-  "app-launch": { en: [/Log in with the mini program/, "Allow"], "zh-CN": [/用小程序.*登录$/, "允许"] },
+  "app-launch": { en: [/Log in with 青禾/, "Allow"], "zh-CN": [/用「.*」登录$/, "允许"] },
 };
 
 const shots = shotsFolder();
