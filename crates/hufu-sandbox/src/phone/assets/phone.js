@@ -24,9 +24,19 @@
       const field = document.activeElement?.closest("#screen input:not([type=hidden]), #screen [open] input");
       return Boolean(field?.value);
     };
+    // What is being tapped must not be replaced under the finger: the tap would be lost.
+    let tappedAt = -Infinity;
+    for (const kind of ["pointerdown", "pointerup", "submit"]) {
+      document.addEventListener(kind, () => (tappedAt = performance.now()), true);
+    }
+    const tapping = () => performance.now() - tappedAt < 800;
     const redraw = async () => {
       const answer = await fetch(location.href, { headers: { accept: "text/html" } });
       const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+      if (tapping()) {
+        shown = "";
+        return;
+      }
       const parts = live === "true" && !typing() ? ["screen", "beside"] : ["beside"];
       for (const id of parts) {
         const [held, given] = [document.getElementById(id), fresh.getElementById(id)];
