@@ -13,9 +13,11 @@ mod waiting;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::net::SocketAddr;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
+use axum::extract::ConnectInfo;
 use axum::http::Request;
 use axum::routing::get;
 use hufu_app::{Origin, Registration};
@@ -106,7 +108,9 @@ impl Browser<'_> {
         let cookies: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let mut request = Request::builder();
         if let Some(destination) = self.destination {
-            request = request.header("sec-fetch-dest", destination);
+            // From an address, as limits are counted by it.
+            let peer = SocketAddr::from(([203, 0, 113, 7], 40_000));
+            request = request.header("sec-fetch-dest", destination).extension(ConnectInfo(peer));
         }
         let request = request
             .method(method)

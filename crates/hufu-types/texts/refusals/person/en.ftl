@@ -152,6 +152,7 @@ last-way-in = This is the only way you can log in.
 login-too-old = To keep your account safe, this requires a login within the last { $minutes } minutes.
     .action = Log in again, then try once more.
 session-unknown = This device is already logged out.
+    .action = Reload the page to see the current list.
 consent-unknown = This app no longer has access to your account.
     .action = Reload the page to see the current list.
 merge-already-undone = This merge has already been undone.

@@ -152,6 +152,7 @@ last-way-in = 这是你唯一的登录方式。
 login-too-old = 为了账号安全，该操作要求 { $minutes } 分钟内登录过。
     .action = 请重新登录后再试。
 session-unknown = 该设备已退出登录。
+    .action = 请刷新页面查看最新列表。
 consent-unknown = 该应用已无权访问你的账号。
     .action = 请刷新页面查看最新列表。
 merge-already-undone = 该合并已被撤销。

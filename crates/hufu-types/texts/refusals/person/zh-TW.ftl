@@ -152,6 +152,7 @@ last-way-in = 這是你唯一的登入方式。
 login-too-old = 為了帳號安全，此操作需要在 { $minutes } 分鐘內登入過。
     .action = 請重新登入後再試一次。
 session-unknown = 此裝置已登出。
+    .action = 請重新整理頁面以查看最新清單。
 consent-unknown = 此應用程式已無法存取你的帳號。
     .action = 請重新整理頁面以查看最新清單。
 merge-already-undone = 此合併已經復原。
