@@ -158,7 +158,7 @@ impl App {
         self.continue_for(step, FlowClient::Current).await
     }
 
-    /// The same for the published mobile SDKs: see [`FlowClient::Mobile`].
+    /// The same for the published mobile SDKs, which try again with the handle that they had.
     ///
     /// # Errors
     /// As for [`Self::continue_flow`].

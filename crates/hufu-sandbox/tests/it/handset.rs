@@ -46,7 +46,7 @@ async fn somebody_takes_the_phone() {
     assert_eq!(taken.location(), "/phone");
     let cookie = taken.headers["set-cookie"].to_str().unwrap();
     assert!(cookie.starts_with("hufu-sandbox-person=alice;") && cookie.contains("HttpOnly"), "{cookie}");
-    assert!(world.screen("/phone", "alice").await.text.contains("<strong>alice</strong>’s phone"));
+    assert!(world.screen("/phone", "alice").await.text.contains("<strong>ALICE</strong>’s phone"));
 
     let made = world.tap("/phone/people", "", "make=1&name=%E6%9E%97%E6%99%93&phone=13900000001").await;
     let cookie = made.headers["set-cookie"].to_str().unwrap();
