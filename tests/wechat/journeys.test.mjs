@@ -162,6 +162,25 @@ for (const screen of ENGINE === "sqlite" ? SCREENS : []) {
       }
     });
 
+    test("a mini program that is open is not opened again by itself", async () => {
+      const other = await window.context.newPage();
+      try {
+        await other.goto(`${dev.sandbox}/phone/minis`);
+        await other.locator('a.tap[href^="/phone/mini/"]').click();
+        await other.locator("#screen .tap").waitFor();
+        const calls = other.locator("#beside");
+        const opened = () => calls.getByText({ en: "opens a mini program", "zh-CN": "打开小程序" }[screen.lang]).count();
+        const before = await opened();
+        assert.ok(before > 0);
+        // Something else happens, and the page shows it.
+        await fetch(`${dev.sandbox}/cgi-bin/user/info?access_token=none&openid=none`);
+        await calls.getByText("/cgi-bin/user/info").waitFor();
+        assert.equal(await opened(), before);
+      } finally {
+        await other.close();
+      }
+    });
+
     test("the page is not wider than the screen, and nothing in it failed", async () => {
       for (const mode of Object.keys(MODES)) {
         await page.goto(`${dev.host}/?mode=${mode}`);

@@ -2,10 +2,15 @@
 
 use std::fmt::{self, Write as _};
 
+use axum::extract::{RawQuery, State as Extract};
+use axum::http::HeaderMap;
+use axum::response::Response;
 use hufu_html::Escaped;
 
+use super::Shared;
 use super::shell::Look;
 use super::widgets::{Icon, Named, Time};
+use crate::open::view::phone_html;
 use crate::state::calls::Call;
 use crate::state::pushes::{Push, Verdict};
 
@@ -14,8 +19,19 @@ const SHOWN_CALLS: usize = 30;
 const SHOWN_PUSHES: usize = 4;
 
 pub(super) fn write(to: &mut String, look: &Look<'_>) -> fmt::Result {
+    to.push_str("<div class=\"bench-side\" id=\"beside\">\n");
     look.write_pushes(to)?;
-    look.write_calls(to)
+    look.write_calls(to)?;
+    to.push_str("</div>\n");
+    Ok(())
+}
+
+/// It alone, for the script of a screen that must not be opened again.
+pub(super) async fn show(Extract(state): Shared, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
+    let mut html = String::new();
+    // Writing to a String cannot fail.
+    let _ = write(&mut html, &Look::new(&state, query.as_deref(), &headers));
+    phone_html(html)
 }
 
 impl Look<'_> {

@@ -58,6 +58,7 @@ pub(crate) fn router(state: &Arc<State>) -> Router<Arc<State>> {
         .route("/phone/people", get(me::people).post(me::choose))
         .route("/phone/language", get(me::language))
         .route("/phone/version", get(version))
+        .route("/phone/beside", get(beside::show))
         .route("/phone.css", get(async || asset("text/css; charset=utf-8", style())))
         .route("/phone.js", get(async || asset("text/javascript; charset=utf-8", script())))
         .route_layer(middleware::from_fn_with_state(Arc::clone(state), guard_page))

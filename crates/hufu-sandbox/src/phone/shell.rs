@@ -114,9 +114,8 @@ impl<'s> Look<'s> {
         }
         self.write_head(to)?;
         self.write_phone(to, screen, person)?;
-        to.push_str("<div class=\"bench-side\" id=\"beside\">\n");
         beside::write(to, self)?;
-        to.push_str("</div>\n</div>\n</main>\n</body>\n</html>\n");
+        to.push_str("</div>\n</main>\n</body>\n</html>\n");
         Ok(())
     }
 

@@ -16,9 +16,11 @@
   };
   toEnd();
 
-  // The phone.
+  // The phone. Only a screen that is live may be asked for again: to open a mini program is to log in. In a frame,
+  // nothing stands beside it.
   const { version, live } = document.body.dataset;
-  if (version !== undefined) {
+  const isLive = live === "true";
+  if (isLive || document.getElementById("beside")) {
     let shown = version;
     const typing = () => {
       const field = document.activeElement?.closest("#screen input:not([type=hidden]), #screen [open] input");
@@ -31,13 +33,13 @@
     }
     const tapping = () => performance.now() - tappedAt < 800;
     const redraw = async () => {
-      const answer = await fetch(location.href, { headers: { accept: "text/html" } });
+      const answer = await fetch(isLive ? location.href : `/phone/beside${location.search}`, { headers: { accept: "text/html" } });
       const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
       if (tapping()) {
         shown = "";
         return;
       }
-      const parts = live === "true" && !typing() ? ["screen", "beside"] : ["beside"];
+      const parts = isLive && !typing() ? ["screen", "beside"] : ["beside"];
       for (const id of parts) {
         const [held, given] = [document.getElementById(id), fresh.getElementById(id)];
         if (!held || !given || held.innerHTML === given.innerHTML) continue;
