@@ -94,7 +94,7 @@ impl Write for Login {
         {
             return refuse(tx, plan, &mut plan.trace.recorder(), pool, None, LoginOutcome::Ended).await;
         }
-        let Resolved { resolution, known } = self.resolver.resolve(tx).await?;
+        let Resolved { resolution, known, .. } = self.resolver.resolve(tx).await?;
         let asks = matches!(resolution, Resolution::Choose { .. });
         let decided = self.resolver.remember(tx, resolution).await?;
         let mut events = plan.trace.recorder();
@@ -302,9 +302,10 @@ fn fill_empty(field: &mut Option<String>, value: Option<&String>) {
     }
 }
 
-/// The decision, and the users read on the way to it.
+/// The decision, who it was made by, and the users read on the way to it.
 pub(crate) struct Resolved {
     pub(crate) resolution: Resolution,
+    pub(crate) owners: KnownOwners,
     pub(crate) known: Vec<User>,
 }
 
@@ -343,7 +344,7 @@ impl AccountResolver {
                 owners.by_external_id = self.owner(tx, found, true, &mut known).await?;
             }
         }
-        Ok(Resolved { resolution: resolve(proof, &owners, &self.rules), known })
+        Ok(Resolved { resolution: resolve(proof, &owners, &self.rules), owners, known })
     }
 
     /// Applies the person's earlier choice to a login that would ask them to choose.
@@ -455,7 +456,7 @@ impl Read for CheckLogin {
     type Out = Option<(LoginOutcome, Option<UserId>)>;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Out, StoreError> {
-        let Resolved { resolution, known } = self.0.resolve(tx).await?;
+        let Resolved { resolution, known, .. } = self.0.resolve(tx).await?;
         Ok(match resolution {
             Resolution::Deny(denial) => Some((denied(denial), None)),
             Resolution::Create { .. } | Resolution::Choose { .. } | Resolution::Ask { .. } => None,

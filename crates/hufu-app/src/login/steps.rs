@@ -11,7 +11,7 @@ use hufu_store::merges::NewMerge;
 use hufu_store::passcodes::Target;
 use hufu_store::{Read, StoreError, Tx, Write, choices, identities, passwords, users};
 use hufu_types::flow::{self, FlowState, Stage, Step};
-use hufu_types::resolution::{Choice, Resolution};
+use hufu_types::resolution::{Choice, Owner, Resolution};
 use hufu_types::{Action, Facts, FlowId, MergeId, Method, PoolId, TokenHash, User, UserId};
 use serde_json::{Value as Json, json};
 
@@ -303,7 +303,7 @@ impl Continue {
         state: &FlowState,
     ) -> Result<Outcome, StoreError> {
         let Some(resolver) = &self.resolver else { return Ok(Outcome::Failed(StepFailure::MayNotCreate)) };
-        let Resolved { resolution, .. } = resolver.resolve(tx).await?;
+        let Resolved { resolution, owners, .. } = resolver.resolve(tx).await?;
         match &resolution {
             Resolution::Ask { may_create: true } => {}
             Resolution::LogIn { user, attach_own, attach_shared, .. } => {
@@ -331,17 +331,14 @@ impl Continue {
             last_application: Some(session.application.clone()),
             ..User::new(self.pool.clone(), self.candidate.clone(), self.plan.method, trace.at)
         };
-        if let Some(phone) = resolver.proof.proved_phone() {
-            let owner = users::by_phone(tx, &self.pool, phone).await?;
-            if owner.is_none_or(|owner| owner.vouched_phone().is_none()) {
-                user.phone.clone_from(&resolver.proof.phone);
-            }
+        // By the owners that the decision was made with. If one appeared since, the name is taken, and the unit runs again;
+        // looked up anew, the owner would be seen here alone, and the person would get a second account.
+        let is_free = |owner: Option<Owner>| owner.is_none_or(|owner| !owner.vouched);
+        if resolver.proof.proved_phone().is_some() && is_free(owners.by_phone) {
+            user.phone.clone_from(&resolver.proof.phone);
         }
-        if let Some(email) = resolver.proof.proved_email() {
-            let owner = users::by_email(tx, &self.pool, email).await?;
-            if owner.is_none_or(|owner| owner.vouched_email().is_none()) {
-                (user.email, user.email_verified) = (Some(email.clone()), true);
-            }
+        if let Some(email) = resolver.proof.proved_email().filter(|_| is_free(owners.by_email)) {
+            (user.email, user.email_verified) = (Some(email.clone()), true);
         }
         let identities = resolver.identities(trace);
         let new = NewAccount { identities: &identities, ..NewAccount::of(&user) };

@@ -32,6 +32,8 @@ use crate::support::{NOW, migrated, random_hash};
 
 /// Histories per engine.
 const CASES: u32 = 256;
+/// How often one history is played whose outcome depends on who is faster.
+const ROUNDS: u32 = 200;
 /// The phone number of each person. The first two share one.
 const NUMBERS: [u8; 3] = [0, 0, 1];
 /// The number of people. They do not know each other.
@@ -331,5 +333,27 @@ on_both_engines! {
             TestRunner::new(config).run(&histories(), |history| runtime.block_on(play(&store, history)))
         });
         found.unwrap_or_else(|error| panic!("{error}"));
+    }
+
+    // The number goes to another account at the moment in which its person makes one: either that account has it, and the
+    // login says so, or the new one does, and the other is not made.
+    async fn a_number_that_is_taken_while_its_person_makes_an_account(database) {
+        let store = migrated(&database).await;
+        let proof = Proof { person: 0, app: 0, unionid: None };
+        let visit = Visit {
+            proof,
+            phone: Some(PhoneUse::LogIn),
+            mode: AssociationMode::Ask,
+            conflict: ConflictRule::Keep,
+            login_only: false,
+        };
+        let create = Step::GoOn { flow: 0, act: 0, account: 0 };
+        let history = vec![
+            vec![Step::Arrive(visit)],
+            vec![Step::Number { person: 0, vouched: true }, create],
+        ];
+        for _ in 0..ROUNDS {
+            play(&store, history.clone()).await.unwrap_or_else(|error| panic!("{error}"));
+        }
     }
 }
