@@ -8,10 +8,10 @@ use hufu_app::Refusal;
 use hufu_app::tickets::{PageTicket, ScannedBy, TicketRequest};
 use hufu_types::refusal::Code;
 use hufu_types::{Connection, Identifier, TicketState};
-use hufu_web::page::{Asset, Page, Policy, View, routes_of};
+use hufu_web::page::{Asset, View, routes_of};
 use hufu_web::server::Routes;
 
-use super::common::{Banner, Frame, Said, Visit, Words, initial_of, show};
+use super::common::{Banner, Frame, Said, Visit, Words, in_frame, initial_of, show};
 use super::connections::Ways;
 use super::login::{self, Tab};
 
@@ -49,6 +49,9 @@ struct QrPage {
     person: Option<Scanner>,
     /// Where events tell of changes, while something can change.
     events: Option<String>,
+    /// For how many seconds it can be scanned and confirmed, and how many there are as a whole.
+    left: u64,
+    life: u64,
     /// How often the page opens itself again without script, in seconds.
     refresh: Option<u32>,
     /// This page with this code.
@@ -65,15 +68,7 @@ struct Scanner {
     initial: String,
 }
 
-impl Page for QrPage {
-    fn view(&self) -> &View {
-        &self.view
-    }
-
-    fn policy(&self) -> Policy {
-        self.frame.policy.clone()
-    }
-}
+in_frame!(QrPage);
 
 /// Opens the page: with a new code, or with the one that its address names.
 pub(super) async fn open(visit: &Visit, identifier: &Identifier, words: &Words) -> Response {
@@ -152,6 +147,7 @@ fn page(
     let (next, again) =
         (visit.address("/login", &[method, (SECRET, secret)]), visit.address("/login", &[method]));
     let waits = matches!(state, "created" | "scanned");
+    let life = visit.app().config().settings(&visit.application().pool).qr.life;
     let ways = Ways::of(visit, true);
     let mut frame = visit.frame();
     frame.policy.img_origins.extend(ways.img_origins());
@@ -176,6 +172,8 @@ fn page(
             short_code: ticket.short_code.as_deref().map(spaced),
             person: ticket.view.scanned_by.as_deref().and_then(scanner),
             events: waits.then(|| format!("/api/v2/qrcode/events?random={secret}")),
+            left: ticket.view.expires_at.since(visit.app().now()).as_secs().min(life.as_secs()),
+            life: life.as_secs(),
             refresh: waits.then_some(REFRESH),
             next,
             again,

@@ -6,7 +6,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use hufu_html::Escaped;
 
-use super::shell::{Look, Screen};
+use super::shell::{Look, Screen, known_as};
 use super::widgets::{Face, Icon, Named};
 use super::{Owner, Shared, field, go, network, record};
 use crate::acts::web;
@@ -26,16 +26,7 @@ pub(super) async fn show(
     let known = state.web_logins.get(&uuid, state.clock.now());
     let was_waiting = known.as_ref().is_some_and(|login| login.progress == Progress::Waiting);
     if person.offline || (was_waiting && !network(&person).await) {
-        return note(
-            &look,
-            &person,
-            l.of("网络出错", "No network"),
-            l.of(
-                "这部手机断网了。码留着，接上再扫。",
-                "This phone is offline. The code stays; scan it again later.",
-            ),
-            false,
-        );
+        return offline(&look, &person, true);
     }
     let scanned = if was_waiting { web::scan(&state, &uuid, &person).ok() } else { known };
     let Some(login) = scanned else {
@@ -99,7 +90,7 @@ pub(super) async fn show(
         app = Escaped(&named.name),
         from = l.of("申请", "asks"),
         heading = l.of("使用你的昵称和头像登录", "to log you in with your nickname and avatar"),
-        person_face = Face::person(&person.name).small(),
+        person_face = Face::person(known_as(person)).small(),
         nickname = Escaped(&person.nickname),
         what = l.of("昵称和头像", "Nickname and avatar"),
         deny = l.of("取消", "Cancel"),
@@ -135,6 +126,20 @@ pub(super) fn note(
     );
     let screen = Screen { back: Some("/phone"), closes: true, title: "", body: &body, ..Screen::default() };
     look.show(&screen, Some(person))
+}
+
+/// The phone has no network. A code that it was about to scan is still there.
+pub(super) fn offline(look: &Look<'_>, person: &crate::state::people::Person, has_code: bool) -> Response {
+    let l = look.language;
+    let about = if has_code {
+        l.of(
+            "这部手机断网了。码留着，接上再扫。",
+            "This phone is offline. The code stays; scan it again later.",
+        )
+    } else {
+        l.of("这部手机断网了。", "This phone is offline.")
+    };
+    note(look, person, l.of("网络出错", "No network"), about, false)
 }
 
 pub(super) async fn decide(
