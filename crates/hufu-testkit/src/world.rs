@@ -214,6 +214,12 @@ impl Plan {
         self
     }
 
+    /// Changes the options of the sandbox.
+    pub fn sandbox(mut self, change: impl FnOnce(&mut hufu_sandbox::Options)) -> Self {
+        change(&mut self.sandbox);
+        self
+    }
+
     /// Gives the instance a login mini program of its own: that with this AppID.
     pub fn default_mini_program(self, app_id: &'static str) -> Self {
         Self { default_mini_program: Some(app_id), ..self }

@@ -92,7 +92,8 @@ impl Site {
     }
 }
 
-/// A browser: it keeps cookies.
+/// A browser: it keeps cookies. A clone is the same one, asking twice at once.
+#[derive(Clone)]
 pub(crate) struct Browser<'s> {
     site: &'s Site,
     cookies: BTreeMap<String, String>,
@@ -144,11 +145,6 @@ impl Browser<'_> {
     /// Whether it keeps a cookie of this name.
     pub(crate) fn keeps(&self, name: &str) -> bool {
         self.cookies.get(name).is_some_and(|value| !value.is_empty())
-    }
-
-    /// Another browser with the same cookies, as the same one is when it asks twice at once.
-    pub(crate) fn twin(&self) -> Self {
-        Self { site: self.site, cookies: self.cookies.clone(), ..*self }
     }
 
     /// Opens an address, and whatever it redirects to on this server.

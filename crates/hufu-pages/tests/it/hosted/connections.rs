@@ -198,7 +198,7 @@ on_both_engines! {
         let mut browser = site.browser();
         let state = start(&mut browser, "shop-pc").await;
         let callback = back("shop-pc", &format!("code={}&state={state}", site.world.code(WEBSITE, "mei")));
-        let mut twin = browser.twin();
+        let mut twin = browser.clone();
         let (one, other) = tokio::join!(browser.open(&callback), twin.open(&callback));
         has_code(&one);
         has_code(&other);
