@@ -563,6 +563,10 @@ impl World {
 impl Drop for World {
     fn drop(&mut self) {
         if !std::thread::panicking() {
+            // Apps may have been added since a person was.
+            let people = self.sandbox.users().into_iter().flat_map(|person| person.ids);
+            let ids = people.flat_map(|ids| [Some(ids.openid), ids.unionid]).flatten();
+            self.secrets.lock().unwrap().extend(ids);
             logs::assert_free_of(&self.secrets.lock().unwrap(), self.mark);
         }
     }

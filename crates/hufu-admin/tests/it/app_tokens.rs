@@ -93,6 +93,7 @@ on_both_engines! {
         assert_eq!(raw::number(world.database(), "SELECT COUNT(*) FROM app_tokens").await, 1);
     }
 
+    /// Lesson 6.
     async fn what_another_service_has_ended_heals_in_one_retry(database) {
         let (world, others) = three_nodes(database).await;
         crowd(&world, &others).await;

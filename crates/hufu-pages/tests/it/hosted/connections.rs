@@ -429,6 +429,7 @@ on_both_engines! {
         let mut browser = site.browser();
         let page = browser.begin().await;
         let address = link(&page, "shop-pc");
+        browser.ip = Some([203, 0, 113, 7]);
         assert_eq!(browser.head(&address).await.status, 200);
         assert_eq!(hufu_testkit::raw::texts(site.world.database(), "SELECT connection_id FROM source_logins").await.len(), 0, "nobody reads the answer to HEAD");
         // As a picture or a script on somebody's page, which any visitor of that page would ask for.

@@ -8,7 +8,8 @@ use hufu_testkit::on_both_engines;
 use hufu_testkit::world::{CAFE_MINI, SHOP, SHOP_WEB, World};
 use hufu_types::{AdminRole, UserStatus};
 
-use super::{Mode, Shop, file};
+use super::Shop;
+use super::ways::{Mode, file};
 
 /// The number of people's sessions.
 async fn sessions(world: &World) -> i64 {

@@ -5,7 +5,8 @@ use hufu_testkit::routes::ROUTES;
 use hufu_testkit::world::{MINI, SHOP, SHOP_APP, SHOP_WEB, secret_of};
 use serde_json::{Value, json};
 
-use super::{AES_KEY, Begun, GENE, LAUNCHED, Mode, SHOP_PHONE, Shop, TOKEN, USERINFO, WEBSITE};
+use super::ways::{AES_KEY, LAUNCHED, Mode, SHOP_PHONE, TOKEN, WEBSITE};
+use super::{Begun, GENE, Shop, USERINFO};
 use crate::hosted::authorization;
 
 /// Adds members to a JSON object and to all objects in it.
