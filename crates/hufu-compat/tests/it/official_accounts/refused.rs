@@ -195,6 +195,21 @@ on_both_engines! {
         assert_eq!(check(&world.nobody().app(SHOP_TILL), &forged).await["status"], 0);
     }
 
+    /// The key here is not the one that is set at WeChat, as happens when one of them is changed: the message is not lost,
+    /// because WeChat sends it again.
+    async fn a_message_under_another_key_is_refused_until_the_key_is_right(database) {
+        let world = world(database).await;
+        let another = AES_KEY.chars().rev().collect::<String>();
+        world.reconfigure(&file("").replacen(AES_KEY, &another, 1)).await;
+        let ticket = ticket(&world).await;
+        let push = Push::event("SCAN", &ticket.scene);
+        refused(&world, &push, 2603).await;
+        assert_eq!(check(&world.nobody().app(SHOP_TILL), &ticket).await["status"], 0);
+        world.reconfigure(&file("")).await;
+        acknowledged(&push.send(&world.nobody()).await);
+        log_in(&world, &ticket).await;
+    }
+
     async fn without_a_key_nothing_is_encrypted(database) {
         let without_key = file("").replacen(&format!(", aes_key = \"{AES_KEY}\""), "", 1);
         assert!(refused_file(&without_key).contains("aes_key"), "{}", refused_file(&without_key));
