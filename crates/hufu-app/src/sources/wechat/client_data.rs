@@ -2,7 +2,6 @@
 //! nor binds anything.
 
 use async_recursion::async_recursion as boxed;
-use hufu_types::refusal::Code;
 use hufu_types::{Application, Connection};
 use hufu_wechat::Budget;
 use serde_json::{Map, Value};

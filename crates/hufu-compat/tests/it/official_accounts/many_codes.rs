@@ -10,7 +10,7 @@ use crate::world::Node;
 const FETCH: &str = "/cgi-bin/stable_token";
 const CREATE: &str = "/cgi-bin/qrcode/create";
 /// So many requests are under way at once.
-const AT_ONCE: usize = 24;
+const AT_ONCE: usize = 9;
 
 /// Shows so many codes, on each node in turn.
 async fn show(world: &World, nodes: &[&Node], count: usize) {

@@ -46,7 +46,7 @@ on_both_engines! {
             }
             set_state(&shop, app_id, AppState::Banned);
             for mode in &own {
-                let mut on_their_way = under_way.iter().filter(|(of, _)| *of == mode);
+                let mut on_their_way = under_way.iter().filter(|(of, _)| of == mode);
                 for attempt in 0..4 {
                     let before = world.sandbox.calls(0).len();
                     let outcome = match on_their_way.next() {
