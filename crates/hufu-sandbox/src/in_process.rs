@@ -5,7 +5,7 @@ use crate::acts::push::Delivery;
 use crate::acts::scan::resolve;
 use crate::acts::{account, web};
 use crate::control::phone::{ScanAction, pending_codes, run_mini_login, scanned};
-use crate::{ControlError, Push, Sandbox, Settings, SettingsPatch};
+use crate::{ControlError, Push, Sandbox, Settings, SettingsPatch, UserView};
 
 impl Sandbox {
     /// Opens an authorization link (`/connect/oauth2/authorize` or `/connect/qrconnect`) as a person who agrees or
@@ -81,6 +81,11 @@ impl Sandbox {
     ) -> Result<Push, ControlError> {
         let (app, person) = (self.state.app(app_id)?, self.state.people.named(user)?);
         account::tap_menu(&self.state, &app, &person, key, delivery).await
+    }
+
+    /// The people with a name, with their ids in every app.
+    pub fn users(&self) -> Vec<UserView> {
+        self.state.people.all().iter().map(|person| self.state.view(person)).collect()
     }
 
     /// The codes that a phone can scan now, as `GET /__sandbox/pending` answers them.

@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::{Mutex, Once, PoisonError};
 
+use aho_corasick::AhoCorasick;
 use tokio::sync::Notify;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
@@ -50,10 +51,11 @@ pub async fn wait_for(id: &str, text: &str) {
 
 /// Fails if a line since `mark` contains one of these secrets.
 pub fn assert_free_of(secrets: &[String], mark: usize) {
+    let search = AhoCorasick::new(secrets).unwrap();
     lines(|all| {
         for line in all.get(mark..).unwrap_or_default() {
-            if let Some(secret) = secrets.iter().find(|secret| line.contains(secret.as_str())) {
-                panic!("{secret} was logged: {line}");
+            if let Some(found) = search.find(line) {
+                panic!("{} was logged: {line}", secrets[found.pattern().as_usize()]);
             }
         }
     });

@@ -214,6 +214,12 @@ impl Plan {
         self
     }
 
+    /// Changes the options of the sandbox.
+    pub fn sandbox(mut self, change: impl FnOnce(&mut hufu_sandbox::Options)) -> Self {
+        change(&mut self.sandbox);
+        self
+    }
+
     /// Gives the instance a login mini program of its own: that with this AppID.
     pub fn default_mini_program(self, app_id: &'static str) -> Self {
         Self { default_mini_program: Some(app_id), ..self }
@@ -557,6 +563,10 @@ impl World {
 impl Drop for World {
     fn drop(&mut self) {
         if !std::thread::panicking() {
+            // Apps may have been added since a person was.
+            let people = self.sandbox.users().into_iter().flat_map(|person| person.ids);
+            let ids = people.flat_map(|ids| [Some(ids.openid), ids.unionid]).flatten();
+            self.secrets.lock().unwrap().extend(ids);
             logs::assert_free_of(&self.secrets.lock().unwrap(), self.mark);
         }
     }

@@ -94,7 +94,7 @@ impl Endpoint {
     }
 
     /// Whether the call sends a single-use code.
-    pub(crate) fn spends_a_code(self) -> bool {
+    pub fn spends_a_code(self) -> bool {
         matches!(self, Self::CodeToSession | Self::PhoneNumber | Self::SnsAccessToken)
     }
 

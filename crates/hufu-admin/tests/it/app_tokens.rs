@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
 use crate::client::{Answer, PHONE};
-use crate::world::{MINI, NOW, Node, Plan, SHOP, World};
+use crate::world::{CAFE, MINI, NOW, Node, Plan, SHOP, World};
 
 /// Fetches an app token.
 const FETCH: &str = "/cgi-bin/stable_token";
@@ -93,6 +93,7 @@ on_both_engines! {
         assert_eq!(raw::number(world.database(), "SELECT COUNT(*) FROM app_tokens").await, 1);
     }
 
+    /// Lesson 6.
     async fn what_another_service_has_ended_heals_in_one_retry(database) {
         let (world, others) = three_nodes(database).await;
         crowd(&world, &others).await;
@@ -278,6 +279,23 @@ on_both_engines! {
         let length = i64::try_from(token.len()).unwrap();
         let sealed = format!("SELECT COUNT(*) FROM app_tokens WHERE LENGTH(token) > {length}");
         assert_eq!(raw::number(world.database(), &sealed).await, 1);
+    }
+
+    /// An AppID is public. Whoever writes that of another pool into a connection must not take from its owner the refresh of a
+    /// token that has leaked.
+    async fn anothers_app_id_takes_none_of_its_refreshes(database) {
+        let world = World::new(database).await;
+        let (guess, own) = ("a-guess-at-the-secret", "app_id = \"wx00000000000000b1\", app_secret = \"secret-of-wx00000000000000b1\"");
+        world.reconfigure_with(own, &format!("app_id = \"{MINI}\", app_secret = \"{guess}\"")).await;
+        let stranger = key(&world, AdminRole::Owner, Some(CAFE)).await;
+        let refresh = format!("/admin/v1/pools/{CAFE}/connections/cafe-mini/app-token?refresh=true");
+        for _ in 0..10 {
+            assert_eq!(call(&world, Some(&stranger), "GET", &refresh, None).await.is(503)["code"], 2407);
+            world.advance(Duration::from_secs(30));
+        }
+        call(&world, Some(&stranger), "GET", &refresh, None).await.is(429);
+        let owner = key(&world, AdminRole::Owner, Some(SHOP)).await;
+        token(&world, &owner, "?refresh=true").await;
     }
 
     async fn a_new_secret_asks_anew(database) {

@@ -44,6 +44,7 @@ async fn refused_three(world: &World, app: &str, code: u64) {
 }
 
 on_both_engines! {
+    /// Lesson 19.
     async fn a_frozen_mini_program_is_refused_at_once_until_it_is_back(database) {
         let world = World::new(database).await;
         let other = world.another_node().await;

@@ -6,7 +6,7 @@ use hufu_testkit::{TestDatabase, on_both_engines};
 use hufu_types::AdminRole;
 use serde_json::{Value, json};
 
-use crate::world::{MINI, Plan, SHOP, World};
+use crate::world::{MINI, Plan, SHOP, TWO, World};
 
 const FETCH: &str = "/cgi-bin/stable_token";
 const CODE: &str = "/sns/jscode2session";
@@ -121,6 +121,25 @@ on_both_engines! {
         assert_eq!(find(&checked, "connection-unused")["severity"], "warning");
         let checked = check(&world, "shop-mini").await;
         assert!(find(&checked, "connection-used")["message"].as_str().unwrap().contains("Shop mini program"));
+    }
+
+    /// Each connection has a limit of its own, but the mini program that they share belongs to the server.
+    async fn checks_of_the_servers_own_mini_program_are_counted_together(database) {
+        let plan = Plan::new().default_mini_program(TWO).limits(|limits| limits.connection_checks = 2);
+        let world = plan.build(database).await;
+        let scan = |identifier: &str| {
+            format!("  [[user_pool.connection]]\n  identifier = \"{identifier}\"\n  type = \"wechat:miniprogram:qrconnect\"\n  fields = {{}}\n")
+        };
+        let place = "  [[user_pool.application]]";
+        let both = format!("{}{}{place}", scan("shop-scan"), scan("shop-scan-too"));
+        world.reconfigure(&crate::world::FILE.replacen(place, &both, 1)).await;
+        let owner = key(&world, AdminRole::Owner, None).await;
+        let path = |connection: &str| format!("/admin/v1/pools/{SHOP}/connections/{connection}/check");
+        for connection in ["shop-scan", "shop-scan-too"] {
+            call(&world, Some(&owner), "POST", &path(connection), None).await.is(200);
+        }
+        call(&world, Some(&owner), "POST", &path("shop-scan"), None).await.is(429);
+        call(&world, Some(&owner), "POST", &path("shop-mini"), None).await.is(200);
     }
 
     async fn an_app_without_an_open_platform_account(database) {

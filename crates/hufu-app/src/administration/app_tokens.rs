@@ -53,7 +53,7 @@ impl App {
         }
         let (app, budget) = (credentials(&connection), Budget::of(self.limits.request_budget));
         let held = if refresh {
-            self.take_refresh(by, &connection, &app.app_id).await?;
+            self.take_refresh(by, &connection, &self.app_tokens.name_of(&app)).await?;
             self.app_tokens.fetched(&app, true, budget).await
         } else {
             self.app_tokens.held(&app, budget).await
@@ -71,12 +71,12 @@ impl App {
         &self,
         by: &AdminCaller,
         connection: &Connection,
-        app_id: &str,
+        app: &str,
     ) -> Result<(), Refusal> {
         let limits = &self.limits;
         let unit = TakeRefresh {
             limit: Limit {
-                name: format!("app_token_refresh:{app_id}"),
+                name: format!("app_token_refresh:{app}"),
                 most: limits.app_token_refreshes,
                 window: limits.app_token_refresh_window,
             },

@@ -71,7 +71,10 @@ impl App {
     ) -> Result<CheckedConnection, Refusal> {
         self.permit(by, Permission::WriteConfiguration, pool).await?;
         let connection = self.connection_named(pool, name)?;
-        let bucket = format!("connection_check:{}", connection.id);
+        // The checks of the server's own mini program cost its quota, however many connections a pool makes.
+        let is_shared = sources::wechat::app_id(&connection).is_empty();
+        let of = if is_shared { pool.as_str() } else { connection.id.as_str() };
+        let bucket = format!("connection_check:{of}");
         let (most, window) = (self.limits.connection_checks, self.limits.connection_check_window);
         let hit = Hit { name: bucket, amount: 1, window, now: self.now() };
         if self.write(hit).await? > most {

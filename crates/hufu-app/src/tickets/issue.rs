@@ -117,7 +117,8 @@ impl App {
         );
         let place = self.store_ticket(&application, tickets, guards).await?;
         if let Some(connection) = made_by_wechat
-            && let Err(refusal) = self.make_picture(connection, hash, &scene, life).await
+            && let Err(refusal) =
+                self.make_picture(connection, hash, &scene, life, origin.ip.as_deref()).await
         {
             log_refusal(&application, connection, &refusal);
             return Err(refusal);

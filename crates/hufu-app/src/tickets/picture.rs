@@ -92,6 +92,7 @@ impl App {
         hash: TokenHash,
         scene: &str,
         life: Duration,
+        ip: Option<&str>,
     ) -> Result<(), Refusal> {
         let codes = sources::qr_codes(connection.kind).ok_or(Code::QrCodeUnknown)?;
         if let Some((until, code)) = self.pictures.failed.get(&connection.id)
@@ -102,12 +103,20 @@ impl App {
                 .retry_after(wait)
                 .because("WeChat has just made no QR code for this connection"));
         }
-        let picture = (codes.picture)(self, connection, scene, life).await.inspect_err(|refusal| {
-            if is_of_the_connection(refusal) {
-                let until = self.now().plus(self.limits.qr_failure_pause);
-                self.pictures.failed.insert(connection.id.clone(), (until, refusal.code()));
+        let picture = match (codes.picture)(self, connection, scene, life).await {
+            Ok(picture) => picture,
+            Err(refusal) => {
+                if is_of_the_connection(&refusal) {
+                    let until = self.now().plus(self.limits.qr_failure_pause);
+                    self.pictures.failed.insert(connection.id.clone(), (until, refusal.code()));
+                }
+                // Without a code nobody gets as far as a login. One that is made says nothing about logins.
+                if let Some(error) = wechat_error(&refusal) {
+                    self.heard::<()>(connection, ip, &Err(error.clone())).await;
+                }
+                return Err(refusal);
             }
-        })?;
+        };
         let expires_at = self.now().plus(life);
         let pool = connection.pool.clone();
         self.write(PutPicture { pool, hash, picture: picture.clone(), expires_at }).await?;

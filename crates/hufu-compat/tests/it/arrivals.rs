@@ -64,6 +64,7 @@ impl Write for Lurk {
 }
 
 on_both_engines! {
+    /// Lesson 7, with and without the phone number.
     async fn every_order_through_three_apps(database) {
         let world = world_of_three_apps(database).await;
         let client = world.client();

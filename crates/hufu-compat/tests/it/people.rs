@@ -64,6 +64,7 @@ on_both_engines! {
         );
     }
 
+    /// Lesson 7.
     async fn thirty_first_logins_at_the_same_instant_make_one_user(database) {
         let world = World::new(database).await;
         let other_node = world.another_node().await;
@@ -85,6 +86,7 @@ on_both_engines! {
         assert_eq!(last.data["loginsCount"], 31, "no login was lost");
     }
 
+    /// Lesson 8, with each of the proofs that a mini program sends.
     async fn who_is_switched_off_gets_no_token_in_any_mode(database) {
         let world = World::new(database).await;
         world.person("bob");
@@ -176,6 +178,7 @@ on_both_engines! {
         );
     }
 
+    /// Lesson 12, with what a mini program brings and what people choose here.
     async fn nicknames_of_every_script(database) {
         let world = World::new(database).await;
         let emoji = "👩‍👩‍👧‍👦".repeat(64);

@@ -125,6 +125,7 @@ impl Events {
 }
 
 on_both_engines! {
+    /// Lesson 5.
     async fn one_node_issues_a_code_another_hears_the_phone_a_third_serves_the_browser(database) {
         let world = World::new(database).await;
         let (second, third) = (world.another_node().await, world.another_node().await);
@@ -257,6 +258,7 @@ on_both_engines! {
         world.stores_nothing(ask(many.into())).await.refused(2231);
     }
 
+    /// Lesson 15.
     async fn streams_are_counted_by_code_and_by_network(database) {
         let world = Plan::new().limits(|limits| limits.qr_streams_per_ip = 6).build(database).await;
         let client = world.client();
@@ -285,6 +287,7 @@ on_both_engines! {
         world.client().get(&format!("/api/v2/qrcode/events?random={}", code.random)).await.refused(1002);
     }
 
+    /// Lesson 15: only the secret of the browser reads the state.
     async fn a_scene_opens_nothing(database) {
         let world = World::new(database).await;
         let bob = bob(&world).await;
@@ -446,6 +449,7 @@ on_both_engines! {
         assert_eq!((late.status().await, late.status().await), (Some(3), None));
     }
 
+    /// Lesson 15.
     async fn questions_are_answered_from_memory_and_only_so_often(database) {
         let world = Plan::new()
             .limits(|limits| {

@@ -17,7 +17,7 @@ fn v6(host: u16) -> IpAddr {
 }
 
 on_both_engines! {
-    /// Whoever has seen a code gets nothing for it from elsewhere, whichever call it comes with, and on whichever
+    /// Lesson 9: whoever has seen a code gets nothing for it from elsewhere, whichever call it comes with, and on whichever
     /// node.
     async fn a_code_from_another_network_is_used(database) {
         let world = World::new(database).await;

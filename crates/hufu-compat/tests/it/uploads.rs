@@ -201,6 +201,7 @@ on_both_engines! {
         assert_eq!(served(&world, &picture).await, 200, "choosing it again changes nothing");
     }
 
+    /// Lesson 20: whatever is served has been drawn anew.
     async fn every_kind_of_picture_becomes_png_or_jpeg(database) {
         let world = World::new(database).await;
         world.person("bob");
@@ -217,6 +218,7 @@ on_both_engines! {
             choose(&world, &user, &format!("{PUBLIC_URL}{path}")).await;
             let answer = world.nobody().get(&path).await;
             assert_eq!(answer.headers["content-type"], content_type, "{format:?}");
+            assert_eq!(answer.headers["x-content-type-options"], "nosniff", "{format:?}");
             assert!(
                 !answer.bytes.windows(7).any(|window| window == b"<script"),
                 "{format:?}: only the picture is kept"
@@ -225,6 +227,7 @@ on_both_engines! {
         }
     }
 
+    /// Lesson 20.
     async fn what_is_no_picture_is_refused(database) {
         let world = World::new(database).await;
         let svg = b"<svg xmlns=\"http://www.w3.org/2000/svg\"><script>alert(1)</script></svg>".to_vec();

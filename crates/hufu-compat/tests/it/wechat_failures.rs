@@ -152,7 +152,7 @@ on_both_engines! {
         assert!(message.contains("call wx.login again"), "{message}");
     }
 
-    /// A WeChat that repeats everything it was sent in its errors, and adds more.
+    /// Lesson 13: a WeChat that repeats everything it was sent in its errors, and adds more.
     async fn no_secret_is_ever_logged(database) {
         const SESSION_KEY: &str = "tiihtNczf5v6AKRyjwEUhQ==";
         const OPENID: &str = "oGZUI0egBJY1zhBYw2KhdUfwVJJE";

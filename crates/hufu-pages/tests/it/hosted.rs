@@ -88,11 +88,13 @@ impl Site {
             language: "en",
             user_agent: "Mozilla/5.0 (X11; Linux x86_64)",
             destination: None,
+            ip: None,
         }
     }
 }
 
-/// A browser: it keeps cookies.
+/// A browser: it keeps cookies. A clone is the same one, asking twice at once.
+#[derive(Clone)]
 pub(crate) struct Browser<'s> {
     site: &'s Site,
     cookies: BTreeMap<String, String>,
@@ -100,6 +102,8 @@ pub(crate) struct Browser<'s> {
     pub(crate) user_agent: &'static str,
     /// What it wants the answer for, if it says.
     pub(crate) destination: Option<&'static str>,
+    /// Its address. Limits are counted by it.
+    pub(crate) ip: Option<[u8; 4]>,
 }
 
 impl Browser<'_> {
@@ -108,9 +112,10 @@ impl Browser<'_> {
         let cookies: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let mut request = Request::builder();
         if let Some(destination) = self.destination {
-            // From an address, as limits are counted by it.
-            let peer = SocketAddr::from(([203, 0, 113, 7], 40_000));
-            request = request.header("sec-fetch-dest", destination).extension(ConnectInfo(peer));
+            request = request.header("sec-fetch-dest", destination);
+        }
+        if let Some(ip) = self.ip {
+            request = request.extension(ConnectInfo(SocketAddr::from((ip, 40_000))));
         }
         let request = request
             .method(method)
@@ -129,8 +134,22 @@ impl Browser<'_> {
         for pair in answer.cookies().split("; ").filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap();
             self.cookies.insert(name.to_owned(), value.to_owned());
+            self.note(value);
+        }
+        let (_, query) = answer.header("location").split_once('?').unwrap_or_default();
+        for pair in query.split(['&', '#']) {
+            if let Some(("code" | "state" | "ticket", value)) = pair.split_once('=') {
+                self.note(value);
+            }
         }
         answer
+    }
+
+    /// Records what must never be logged: the secrets of cookies, codes and states, which are long.
+    fn note(&self, value: &str) {
+        if value.len() >= 20 {
+            self.site.world.secret(value);
+        }
     }
 
     pub(crate) async fn open(&mut self, address: &str) -> Answer {
@@ -144,11 +163,6 @@ impl Browser<'_> {
     /// Whether it keeps a cookie of this name.
     pub(crate) fn keeps(&self, name: &str) -> bool {
         self.cookies.get(name).is_some_and(|value| !value.is_empty())
-    }
-
-    /// Another browser with the same cookies, as the same one is when it asks twice at once.
-    pub(crate) fn twin(&self) -> Self {
-        Self { site: self.site, cookies: self.cookies.clone(), ..*self }
     }
 
     /// Opens an address, and whatever it redirects to on this server.

@@ -6,6 +6,7 @@ mod device;
 mod forms;
 mod hosted;
 mod kernel;
+mod modes;
 mod outbox;
 mod samples;
 mod server;

@@ -191,3 +191,23 @@ fn what_others_stand_on_does_not_know_them() {
         }
     }
 }
+
+/// Lesson 2. What a comparison takes cannot be measured in a test, so its text is looked at: whatever checks a signature of
+/// WeChat's calls the one function that compares in constant time, and nothing compares one in another way.
+#[test]
+fn signatures_of_wechat_are_compared_in_constant_time() {
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let all = |folder: &str| sources(&crates.join(folder));
+    let text: String = all("hufu-wechat/src").into_iter().map(|(_, text)| text).collect();
+    let body = |text: &str| text.split("\n}").next().unwrap_or_default().to_owned();
+    let checks: Vec<_> = text.split("pub fn verify_").skip(1).map(body).collect();
+    assert!(checks.len() >= 4 && checks.iter().all(|check| check.contains("    same(&")), "{checks:#?}");
+    assert!(body(text.split("fn same(").nth(1).unwrap()).contains(".ct_eq("));
+    for folder in ["hufu-wechat/src", "hufu-app/src/official_account", "hufu-compat/src"] {
+        for (path, text) in all(folder) {
+            let compares =
+                |line: &&str| line.contains("signature") && (line.contains(" == ") || line.contains(" != "));
+            assert_eq!(text.lines().find(compares), None, "{path}");
+        }
+    }
+}

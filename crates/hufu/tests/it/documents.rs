@@ -220,3 +220,31 @@ fn the_page_of_security_names_files_that_exist() {
         assert!(is_there, "SECURITY.md names {name}");
     }
 }
+
+/// The page of lessons is worth what its tests are: each that a row names is there.
+#[test]
+fn every_test_on_the_page_of_lessons_exists() {
+    let page = read("docs/lessons.md");
+    let mut numbers = Vec::new();
+    for line in page.lines() {
+        let cells: Vec<_> = line.split('|').map(str::trim).collect();
+        let [_, number, _, _, tests, _] = cells[..] else { continue };
+        let Ok(number) = number.parse::<u32>() else { continue };
+        numbers.push(number);
+        let mut file = None;
+        for name in tests.split('`').skip(1).step_by(2) {
+            if let Some((_, "rs" | "mjs")) = name.rsplit_once('.') {
+                let folder = if name.starts_with("tests/") { "" } else { "crates/" };
+                file = Some(read(format!("{folder}{name}")));
+            } else {
+                let file = file.as_ref().unwrap_or_else(|| panic!("lesson {number}: {name} is in no file"));
+                assert!(
+                    file.contains(&format!("fn {name}(")),
+                    "lesson {number} names {name}, which is not there"
+                );
+            }
+        }
+        assert!(file.is_some(), "lesson {number} has no test");
+    }
+    assert_eq!(numbers, (1..=20).collect::<Vec<_>>());
+}

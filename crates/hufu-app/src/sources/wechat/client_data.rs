@@ -2,9 +2,8 @@
 //! nor binds anything.
 
 use async_recursion::async_recursion as boxed;
-use hufu_types::refusal::Code;
 use hufu_types::{Application, Connection};
-use hufu_wechat::{Budget, Class};
+use hufu_wechat::Budget;
 use serde_json::{Map, Value};
 
 use crate::sources::SealedData;
@@ -55,10 +54,7 @@ impl App {
         let own = self.mini_program_of(connection)?;
         let result = self.wechat.phone_number(&own, code, None, budget).await;
         self.heard(connection, ip, &result).await;
-        let number = result.map_err(|error| match error.class() {
-            Class::User => Code::PhoneCodeInvalid.because(error),
-            _ => wechat_refusal(error),
-        });
+        let number = result.map_err(wechat_refusal);
         let number = match number.and_then(|number| self.fresh_phone(&number).map(|_| number)) {
             Ok(number) => number,
             Err(refusal) => return Err(self.failed(application, connection, refusal, ip).await),

@@ -10,7 +10,7 @@ use aws_lc_rs::digest::{Context, SHA256};
 use hufu_store::exchanges::{Exchange, GetExchange, PutExchange};
 use hufu_types::refusal::Code;
 use hufu_types::{Application, Connection, Timestamp, TokenHash};
-use hufu_wechat::Class;
+use hufu_wechat::{Class, Endpoint};
 use tokio::sync::OwnedMutexGuard;
 
 use crate::address::network_of;
@@ -287,6 +287,11 @@ pub(crate) fn wechat_refusal(error: hufu_wechat::Error) -> Refusal {
         _ => {}
     }
     match (error.class(), error.errcode()) {
+        (Class::User, _) if error.endpoint() == Endpoint::PhoneNumber => {
+            Code::PhoneCodeInvalid.because(error)
+        }
+        // No code was sent that the client could replace.
+        (Class::User, _) if !error.endpoint().spends_a_code() => Code::WechatNonsense.because(error),
         (Class::User, Some(40163)) => Code::CodeUsed.because(error),
         (Class::User, _) => Code::CodeInvalid.because(error),
         (Class::Retry, _) => Code::WechatDown.because(error),

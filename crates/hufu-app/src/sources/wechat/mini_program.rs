@@ -133,9 +133,6 @@ impl App {
                     Ok(number) => Ok(Some(self.fresh_phone(&number)?)),
                     // A retry of a login whose first answer was lost. The number was stored then.
                     Err(error) if error.errcode() == Some(40029) && spent.before.login.is_some() => Ok(None),
-                    Err(error) if error.class() == hufu_wechat::Class::User => {
-                        Err(Code::PhoneCodeInvalid.because(error).into())
-                    }
                     Err(error) => Err(wechat_refusal(error).into()),
                 }
             }

@@ -137,7 +137,7 @@ pub(crate) fn log_refusal(application: &Application, connection: &Connection, re
         Code::AppDown => {
             metrics::counter!("hufu_wechat_app_down_total", "connection" => connection.to_string())
                 .increment(1);
-            tracing::error!(%pool, %application, %connection, rid, errcode, class, error, "mini program out of service: this connection's logins fail until WeChat restores it");
+            tracing::error!(%pool, %application, %connection, rid, errcode, class, error, "app out of service: this connection's logins fail until WeChat restores it");
         }
         Code::Misconfigured => {
             tracing::error!(%pool, %application, %connection, rid, errcode, class, error, "connection misconfigured: check AppID and AppSecret");

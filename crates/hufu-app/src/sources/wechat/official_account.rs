@@ -216,12 +216,13 @@ pub(crate) async fn follower_info(
     app.heard_for(connection, || Some(openid.to_owned()), &outcome).await;
     match outcome {
         Ok(follower) => Ok(FollowerInfo { unionid: follower.unionid, language: follower.language }),
-        Err(error) if matches!(error.class(), Class::Retry | Class::Token | Class::Limit) => {
-            Err(wechat_refusal(error))
-        }
         Err(error) => {
             let (pool, connection) = (&connection.pool, &connection.identifier);
-            tracing::warn!(%pool, %connection, %error, rid = error.rid(), "WeChat does not tell about a follower");
+            let (rid, errcode) = (error.rid(), error.errcode());
+            tracing::warn!(%pool, %connection, rid, errcode, %error, "WeChat does not tell about a follower");
+            if matches!(error.class(), Class::Retry | Class::Token | Class::Limit) {
+                return Err(wechat_refusal(error));
+            }
             Ok(FollowerInfo::default())
         }
     }

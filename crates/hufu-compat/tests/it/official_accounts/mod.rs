@@ -1,5 +1,6 @@
 //! Official accounts: what WeChat pushes to their server, the logins that come of it, and the relay.
 
+mod many_codes;
 mod refused;
 mod relay;
 mod sandbox;
@@ -15,7 +16,7 @@ use hufu_wechat::message::{Message, signed_push};
 use serde_json::{Value, json};
 
 use crate::client::{Answer, Client};
-use crate::world::{FILE, NOW, SHOP, World, secret_of};
+use crate::world::{FILE, NOW, Plan, SHOP, World, secret_of};
 
 /// The AppID of the shop's account, and what it agreed on with WeChat.
 const ACCOUNT: &str = "wx00000000000000d1";
@@ -31,7 +32,11 @@ const FOLLOWER: &str = "oFollower-0123456789_AbCdEfG";
 
 /// The standard world with the account. `fields` are further fields of the connection.
 async fn world_with(database: TestDatabase, fields: &str) -> World {
-    let world = World::new(database).await;
+    world_of(Plan::new(), database, fields).await
+}
+
+async fn world_of(plan: Plan, database: TestDatabase, fields: &str) -> World {
+    let world = Box::pin(plan.build(database)).await;
     let app = NewApp {
         app_id: Some(ACCOUNT.to_owned()),
         secret: Some(secret_of(ACCOUNT).as_str().into()),
@@ -209,7 +214,7 @@ async fn log_in(world: &World, ticket: &IssuedTicket) -> String {
 }
 
 on_both_engines! {
-    // Lesson 1.
+    /// Lesson 1.
     async fn a_new_follower_and_an_old_one_finish_the_same_login(database) {
         let world = world(database).await;
         let first = ticket(&world).await;
@@ -244,7 +249,7 @@ on_both_engines! {
         assert_eq!(world.calls("/cgi-bin/qrcode/create"), 1);
     }
 
-    // Lesson 5.
+    /// Lesson 5.
     async fn one_node_issues_another_hears_a_third_serves(database) {
         let world = world(database).await;
         let (hears, serves) = (world.another_node().await, world.another_node().await);

@@ -42,7 +42,7 @@ fn with_the_cafe() -> String {
 }
 
 on_both_engines! {
-    // Lesson 2.
+    /// Lesson 2.
     async fn unsigned_foreign_stale_and_replayed_messages_are_refused(database) {
         let world = world(database).await;
         world.reconfigure(&with_the_cafe()).await;
@@ -85,6 +85,7 @@ on_both_engines! {
         refused(&world, &renewed, 2605).await;
     }
 
+    /// Lesson 2.
     async fn a_signature_that_was_seen_signs_nothing_else(database) {
         let world = world_with(database, ", encryption = \"plain\"").await;
         let plain = |body| Push { encrypted_for: None, ..Push::of(body) };
@@ -127,6 +128,7 @@ on_both_engines! {
         refused(&world, &forged, 2601).await;
     }
 
+    /// Lesson 3: nor is an encrypted push made a plain one by whoever is in between.
     async fn an_encrypted_push_without_its_better_signature_is_refused(database) {
         let world = world(database).await;
         let ticket = ticket(&world).await;
@@ -163,7 +165,7 @@ on_both_engines! {
         assert_eq!(check(&world.nobody().app(SHOP_TILL), &ticket).await["status"], 0);
     }
 
-    // Lesson 3.
+    /// Lesson 3.
     async fn every_mode_reads_its_messages_and_safe_mode_no_plain_ones(database) {
         let world = world(database).await;
         for (mode, accepts_plain) in [("safe", false), ("compatible", false), ("plain", true)] {
@@ -193,6 +195,21 @@ on_both_engines! {
         assert_eq!(check(&world.nobody().app(SHOP_TILL), &forged).await["status"], 0);
     }
 
+    /// The key here is not the one that is set at WeChat, as happens when one of them is changed: the message is not lost,
+    /// because WeChat sends it again.
+    async fn a_message_under_another_key_is_refused_until_the_key_is_right(database) {
+        let world = world(database).await;
+        let another = AES_KEY.chars().rev().collect::<String>();
+        world.reconfigure(&file("").replacen(AES_KEY, &another, 1)).await;
+        let ticket = ticket(&world).await;
+        let push = Push::event("SCAN", &ticket.scene);
+        refused(&world, &push, 2603).await;
+        assert_eq!(check(&world.nobody().app(SHOP_TILL), &ticket).await["status"], 0);
+        world.reconfigure(&file("")).await;
+        acknowledged(&push.send(&world.nobody()).await);
+        log_in(&world, &ticket).await;
+    }
+
     async fn without_a_key_nothing_is_encrypted(database) {
         let without_key = file("").replacen(&format!(", aes_key = \"{AES_KEY}\""), "", 1);
         assert!(refused_file(&without_key).contains("aes_key"), "{}", refused_file(&without_key));
@@ -202,7 +219,7 @@ on_both_engines! {
         acknowledged(&Push { encrypted_for: None, ..Push::event("VIEW", "x") }.send(&world.nobody()).await);
     }
 
-    // Lesson 16.
+    /// Lesson 16.
     async fn entities_and_outside_documents_are_refused(database) {
         let world = world_with(database, ", encryption = \"plain\"").await;
         let expansion = "<!DOCTYPE x [<!ENTITY a \"ha\"><!ENTITY b \"&a;&a;&a;&a;\"><!ENTITY c \"&b;&b;&b;&b;\">]>";

@@ -90,6 +90,7 @@ async fn redirect(phone: &Client<'_>, scene: &str, body: Value) -> Answer {
 }
 
 on_both_engines! {
+    /// Lessons 4 and 5: a posted profile is not believed, and the phone is served by another node.
     async fn whoever_scans_confirms_in_the_mini_program_and_the_browser_logs_in(database) {
         let world = world(database).await;
         let (browser, second) = (website(&world), world.another_node().await);
@@ -144,6 +145,7 @@ on_both_engines! {
         redirect(&phone, &code.scene, json!({})).await.refused(2572);
     }
 
+    /// Lesson 4.
     async fn whoever_sees_the_picture_or_scans_second_confirms_nothing(database) {
         let world = world(database).await;
         let browser = website(&world);

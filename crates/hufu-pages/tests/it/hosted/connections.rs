@@ -198,7 +198,7 @@ on_both_engines! {
         let mut browser = site.browser();
         let state = start(&mut browser, "shop-pc").await;
         let callback = back("shop-pc", &format!("code={}&state={state}", site.world.code(WEBSITE, "mei")));
-        let mut twin = browser.twin();
+        let mut twin = browser.clone();
         let (one, other) = tokio::join!(browser.open(&callback), twin.open(&callback));
         has_code(&one);
         has_code(&other);
@@ -429,6 +429,7 @@ on_both_engines! {
         let mut browser = site.browser();
         let page = browser.begin().await;
         let address = link(&page, "shop-pc");
+        browser.ip = Some([203, 0, 113, 7]);
         assert_eq!(browser.head(&address).await.status, 200);
         assert_eq!(hufu_testkit::raw::texts(site.world.database(), "SELECT connection_id FROM source_logins").await.len(), 0, "nobody reads the answer to HEAD");
         // As a picture or a script on somebody's page, which any visitor of that page would ask for.

@@ -117,6 +117,7 @@ on_both_engines! {
         assert_eq!(attribute(&page, "data-state"), "expired");
     }
 
+    /// Lesson 4.
     async fn the_secret_of_another_browser_is_worth_nothing(database) {
         let site = site(database, BOTH, "").await;
         let (mut victim, mut thief) = (site.browser(), site.browser());

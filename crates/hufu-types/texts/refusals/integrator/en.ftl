@@ -21,9 +21,9 @@ content-type-wrong = The content type of the body is not JSON: send content-type
 
 ## WeChat codes and data encrypted by WeChat
 
-code-malformed = The code is malformed: send the code that wx.login returned.
-code-invalid = WeChat rejected the code (unknown, expired, or from another mini program): call wx.login again and check the AppID.
-code-used = The code was used before: call wx.login again for a new one.
+code-malformed = The code is malformed: send the code as WeChat gave it (in a mini program, what wx.login returned).
+code-invalid = WeChat rejected the code (unknown, expired, or from another app): start the login again for a new one (in a mini program, call wx.login again) and check the AppID.
+code-used = The code was used before: start the login again for a new one (in a mini program, call wx.login again).
 phone-code-invalid = WeChat rejected the phone code (unknown, expired or used): let the user tap the phone button again.
 data-undecryptable = The encrypted data cannot be decrypted: call wx.login first, then get the data, and send the same code with it.
 phone-malformed = The phone number from WeChat is malformed: let the user tap the phone button again.
@@ -33,14 +33,14 @@ grant-unsupported = This grant_type is not supported: use authorization_code, re
 ## WeChat itself
 
 wechat-denied = WeChat does not let this user log in: use another way to log in.
-misconfigured = The mini program connection is misconfigured: ask the administrator to check AppID and AppSecret.
+misconfigured = WeChat does not accept the settings of this connection: ask the administrator to check it, first AppID, AppSecret and IP allow-list.
 launch-ticket-invalid = The ticket is unknown, has expired or was used: launch the mini program again.
-app-down = WeChat has frozen this mini program or taken it down: log in another way; the administrator can find the reason on WeChat's platform.
+app-down = WeChat has frozen this app or taken it down: log in another way; the administrator can find the reason on WeChat's platform.
 connection-unavailable = The connection { $connection } is unavailable, because WeChat has taken its app out of service: log in another way; `hufu doctor` says what to do.
 no-app-tokens = WeChat issues no app tokens for apps of the kind of connection { $connection }: ask for that of a mini program or an official account.
 wechat-limit = WeChat's rate limit has been reached: try again in { $seconds } seconds.
-wechat-slow = WeChat did not answer in time: call wx.login again and retry.
-wechat-down = WeChat is busy or unreachable: call wx.login again in a moment and retry.
+wechat-slow = WeChat did not answer in time: start the login again with a new code (in a mini program, call wx.login again).
+wechat-down = WeChat is busy or unreachable: start the login again in a moment with a new code (in a mini program, call wx.login again).
 wechat-nonsense = WeChat's response could not be understood: try again; if it keeps happening, tell the administrator.
 
 ## The user

@@ -21,9 +21,9 @@ content-type-wrong = 请求内容的类型不是 JSON：请设置 content-type: 
 
 ## 微信的 code 与加密数据
 
-code-malformed = code 格式不正确：请传入 wx.login 返回的 code。
-code-invalid = 微信不接受该 code（无效、已过期或属于其他小程序）：请重新调用 wx.login，并核对小程序 AppID。
-code-used = 该 code 已被使用：请重新调用 wx.login 获取新的 code。
+code-malformed = code 格式不正确：请原样传入微信返回的 code（小程序中为 wx.login 返回的 code）。
+code-invalid = 微信不接受该 code（无效、已过期或属于其他应用）：请重新发起登录以获取新的 code（小程序中请重新调用 wx.login），并核对 AppID。
+code-used = 该 code 已被使用：请重新发起登录以获取新的 code（小程序中请重新调用 wx.login）。
 phone-code-invalid = 微信不接受该手机号 code（无效、已过期或已使用）：请让用户再次点击手机号按钮。
 data-undecryptable = 加密数据无法解密：请先调用 wx.login，再获取加密数据，并使用同一个 code。
 phone-malformed = 微信返回的手机号格式不正确：请让用户再次点击手机号按钮。
@@ -33,14 +33,14 @@ grant-unsupported = 不支持这种 grant_type：请使用 authorization_code、
 ## 微信
 
 wechat-denied = 微信拒绝了该用户的登录：请换一种登录方式。
-misconfigured = 小程序连接配置有误：请管理员核对 AppID 和 AppSecret。
+misconfigured = 微信不接受该连接的配置：请管理员检查该连接，先核对 AppID、AppSecret 和 IP 白名单。
 launch-ticket-invalid = ticket 不存在、已过期或已使用：请重新拉起小程序。
-app-down = 该小程序已被微信冻结或下线：请换一种登录方式，管理员请到微信公众平台处理。
+app-down = 该应用已被微信冻结或下线：请换一种登录方式，管理员请到微信公众平台处理。
 connection-unavailable = 微信已停用连接 { $connection } 的应用，该连接暂不可用：请换一种登录方式，处理办法见 hufu doctor。
 no-app-tokens = 连接 { $connection } 这类应用在微信没有 access_token：请改用小程序或公众号的连接。
 wechat-limit = 微信接口调用过于频繁：请 { $seconds } 秒后重试。
-wechat-slow = 微信没有及时响应：请重新调用 wx.login 后重试。
-wechat-down = 微信服务繁忙或无法连接：请稍后重新调用 wx.login 再试。
+wechat-slow = 微信没有及时响应：请用新的 code 重新发起登录（小程序中请重新调用 wx.login）。
+wechat-down = 微信服务繁忙或无法连接：请稍后用新的 code 重新发起登录（小程序中请重新调用 wx.login）。
 wechat-nonsense = 微信返回了无法识别的内容：请稍后重试，若持续出现请联系管理员。
 
 ## 用户

@@ -125,6 +125,11 @@ impl SharedTokens {
         within(budget, flight).await
     }
 
+    /// A name for an app that nobody else has who knows no more than its AppID.
+    pub(crate) fn name_of(&self, app: &AppCredentials) -> String {
+        hex::encode(self.inner.credential(app))
+    }
+
     /// Fetches a token now, whatever is held and whatever failed before. With `force`, the present one ends at once,
     /// everywhere.
     pub(crate) async fn fetched(
