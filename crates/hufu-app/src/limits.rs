@@ -240,6 +240,8 @@ limits! {
     step_token_life: Duration = MINUTE,
     /// How long the ticket of a mini program that an app launched can be used.
     launch_ticket: Duration = MINUTE * 2,
+    /// How long the address can be used that leads to binding a source, and the question at the end of it.
+    account_link: Duration = MINUTE * 5,
     /// Accounts past their grace period that one sweep deletes.
     deletions_at_once: i64 = 500,
     /// Maximum age of the login for operations that a lost phone should not allow: adding a way to log in,
@@ -312,6 +314,8 @@ limits! {
     profile_field: usize = 1000,
     /// Longest nickname taken over from WeChat, in Unicode code points.
     nickname: usize = 256,
+    /// What a source says about a person, kept with the identity: bytes as JSON. What is longer is not kept.
+    idp_user_info: usize = 4096,
     /// Custom data: number of keys.
     custom_keys: usize = 100,
     /// Custom data: bytes of one value as JSON.

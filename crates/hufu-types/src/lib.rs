@@ -20,6 +20,7 @@ mod facts;
 mod failure;
 pub mod flow;
 mod id;
+mod idp_user_info;
 mod language;
 mod mask;
 pub mod merge;
@@ -46,8 +47,8 @@ pub use administration::{AdminRole, Permission};
 pub use application::{ANY_ORIGIN, Application, ApplicationKind, SigningAlgorithm, TokenLifetimes};
 pub use association::{Association, AssociationMode, BindMethod, ConflictRule, MatchField};
 pub use authorization::{
-    AuthorizationRequest, CodeChallenge, CodeChallengeMethod, Prompt, Prompts, ResponseMode, ResponseType,
-    SocialReturn,
+    AccountLink, AuthorizationRequest, CodeChallenge, CodeChallengeMethod, Prompt, Prompts, ResponseMode,
+    ResponseType, SocialReturn,
 };
 pub use client::{
     Access, Branding, ClientAlgorithm, ClientSecret, ClientSettings, Grant, LoginControl, LoginMethod,
@@ -65,6 +66,7 @@ pub use id::{
     AccessKeyId, ApplicationId, BrowserSessionId, ConnectionId, DeliveryId, EventId, FlowId, IdError,
     ImportId, JobId, MergeId, PoolId, PushedMessageId, RegistrationTokenId, SessionId, UserId, WebhookId,
 };
+pub use idp_user_info::IdpUserInfo;
 pub use language::Language;
 pub use mask::masked;
 pub use name::{Email, Identifier, NameError, Phone, Username};

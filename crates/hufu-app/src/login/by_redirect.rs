@@ -20,10 +20,13 @@ use hufu_types::{
 use super::by_source::SourceLogin;
 use super::entry::{LoginAnswer, LoginOptions};
 use crate::address::network_of;
-use crate::authorization::OpenRequest;
+use crate::authorization::{Browser, OpenRequest};
 use crate::digest::hash_token;
 use crate::origin::Origin;
-use crate::sources::{self, BrowserKind, Departure, Evidence, Start, redirecting_browsers};
+use crate::people::linking::LinkQuestion;
+use crate::sources::{
+    self, BrowserKind, Departure, Evidence, FromWebView, Leads, Start, redirecting_browsers,
+};
 use crate::{App, PhoneUse, Refusal};
 
 /// Where a login that a published client begins at a connection is to end.
@@ -48,6 +51,8 @@ pub struct Arrival<'a> {
     pub code: Option<&'a str>,
     /// What marks the browser.
     pub browser: &'a TokenHash,
+    /// Who is logged in to it.
+    pub cookie: &'a Browser,
 }
 
 /// A login that came back from a source.
@@ -56,7 +61,16 @@ pub struct Arrived {
     /// The request that it belongs to.
     pub open: OpenRequest,
     /// What became of it.
-    pub answer: Result<LoginAnswer, Refusal>,
+    pub came: Result<Came, Refusal>,
+}
+
+/// What came of a login that came back from a source.
+#[derive(Debug)]
+pub enum Came {
+    /// What the login answered.
+    Answer(LoginAnswer),
+    /// Nobody logs in: what the source proved may be bound to an account.
+    Question(LinkQuestion),
 }
 
 impl App {
@@ -69,7 +83,7 @@ impl App {
     ) -> Vec<Arc<Connection>> {
         let config = self.config();
         let all = application.connections.iter().filter_map(|id| config.connection(id));
-        let is_of_use = |c: &&Arc<Connection>| redirecting_browsers(c.kind).contains(&browser);
+        let is_of_use = |c: &&Arc<Connection>| redirecting_browsers(c).contains(&browser);
         all.filter(|c| c.enabled && config.is_available(c)).filter(is_of_use).cloned().collect()
     }
 
@@ -85,7 +99,7 @@ impl App {
             let mut tabs = application.login.methods.iter();
             tabs.any(|tab| matches!(tab, LoginTab::QrCode(identifier) if *identifier == c.identifier))
         };
-        let is_of_use = |c: &&Arc<Connection>| redirecting_browsers(c.kind).contains(&browser) || is_tab(c);
+        let is_of_use = |c: &&Arc<Connection>| redirecting_browsers(c).contains(&browser) || is_tab(c);
         all.filter(|c| c.enabled && !config.is_available(c)).filter(is_of_use).cloned().collect()
     }
 
@@ -102,7 +116,7 @@ impl App {
         let found = config.connection_of_pool(&application.pool, identifier);
         let kind = found.ok_or(Code::NamelessConnectionUnknown)?.kind;
         let connection = config.connection_for(application, kind, Some(identifier), None)?;
-        if redirecting_browsers(kind).is_empty() {
+        if redirecting_browsers(&connection).is_empty() {
             let named = Code::ConnectionOfOtherKind.with("connection", connection.identifier.to_string());
             return Err(named.with("kind", kind.as_str()));
         }
@@ -162,7 +176,7 @@ impl App {
         })
     }
 
-    /// Starts a login at a source. Returns the page of the source.
+    /// Starts a login at a source. Returns where it leads the browser.
     ///
     /// # Errors
     /// [`Code::TooOften`], [`Code::ConnectionUnavailable`].
@@ -174,10 +188,7 @@ impl App {
         browser: TokenHash,
         language: Language,
         origin: &Origin,
-    ) -> Result<String, Refusal> {
-        let Start::Redirect { page, .. } = sources::kind(connection.kind).start else {
-            return Err(Code::Internal.because("the connection does not start by a redirect"));
-        };
+    ) -> Result<Leads, Refusal> {
         self.require_available(connection)?;
         let OpenRequest { application, .. } = open;
         let (now, window) = (self.now(), self.limits.source_login_window);
@@ -204,7 +215,16 @@ impl App {
             return Err(Code::TooOften.retry_after(wait).because("logins at sources from this network"));
         }
         let callback = self.callback(connection);
-        page(self, &Departure { connection, state: &state, callback: &callback, language })
+        let departure = Departure { connection, state: &state, callback: &callback, language };
+        match &sources::kind(connection.kind).start {
+            Start::Redirect { page, .. } => page(self, &departure).map(Leads::ToSource),
+            Start::Code { from_web_view: Some(FromWebView { page, .. }), .. } => {
+                page(&departure).map(Leads::ToMiniProgram)
+            }
+            Start::Code { .. } | Start::QrCode(_) => {
+                Err(Code::Internal.because("the connection does not start by a redirect"))
+            }
+        }
     }
 
     /// Where a source sends the browser back to. Sources let only one host be registered, so it is always this one.
@@ -222,7 +242,7 @@ impl App {
     /// [`Code::SourceLoginElsewhere`], [`Code::SourceLoginAnswered`].
     #[boxed]
     pub async fn arrive(&self, arrival: &Arrival<'_>, origin: &Origin) -> Result<Arrived, Refusal> {
-        let Arrival { pool, identifier, state, code, browser } = *arrival;
+        let Arrival { pool, identifier, state, code, browser, cookie } = *arrival;
         let config = self.config();
         let found = config.connection_of_pool(pool, identifier).ok_or(Code::SourceLoginUnknown)?;
         let unit = Arrive {
@@ -242,10 +262,15 @@ impl App {
         let open = self.open_request(&String::from_utf8(purpose).map_err(Refusal::internal)?)?;
         let identifier = Some(found.identifier.as_str());
         // It may have been switched off meanwhile.
-        let answer = match (config.connection_for(&open.application, found.kind, identifier, None), code) {
+        let came = match (config.connection_for(&open.application, found.kind, identifier, None), code) {
             (Err(refusal), _) => Err(refusal),
             (Ok(_), None) => Err(Code::SourceLoginDenied.into()),
             (Ok(connection), Some(code)) => {
+                if let Some(by) = open.request.link.clone() {
+                    let browser = (cookie, browser);
+                    let question = self.ask_to_link(&open, &connection, code, &by, browser, origin).await;
+                    return Ok(Arrived { open, came: question.map(Came::Question) });
+                }
                 let login = SourceLogin {
                     application: open.application.clone(),
                     connection,
@@ -256,10 +281,10 @@ impl App {
                     ))),
                     origin: Origin { browser: Some(browser.clone()), ..origin.clone() },
                 };
-                self.log_in(&login).await
+                self.log_in(&login).await.map(Came::Answer)
             }
         };
-        Ok(Arrived { open, answer })
+        Ok(Arrived { open, came })
     }
 }
 

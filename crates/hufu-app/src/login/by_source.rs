@@ -172,9 +172,20 @@ impl App {
         connection: &'a Connection,
         code: &'a str,
     ) -> Result<Proved<'a>, Refusal> {
+        self.prove_only(&who.application, connection, Evidence::code(code), &who.origin).await
+    }
+
+    /// What a code of a connection proves, where nobody logs in. This uses up the code.
+    pub(crate) async fn prove_only<'a>(
+        &'a self,
+        application: &'a Application,
+        connection: &'a Connection,
+        evidence: Evidence<'a>,
+        origin: &'a Origin,
+    ) -> Result<Proved<'a>, Refusal> {
         // There is no login to permit.
         let permit: &Permit<'a> = &|_| Box::pin(std::future::ready(Ok(())));
-        let attempt = self.attempt(&who.application, connection, Evidence::code(code), &who.origin, permit);
+        let attempt = self.attempt(application, connection, evidence, origin, permit);
         let proved = (sources::kind(connection.kind).prove)(self, attempt).await;
         proved.map_err(|failure| failure.refusal)
     }
@@ -238,7 +249,7 @@ impl App {
         connection: &Connection,
         code: &str,
     ) -> Result<(), Refusal> {
-        let trace = Trace { connection: Some(connection.id.clone()), ..self.trace_of(who) };
+        let trace = self.trace_of_connection(who, connection);
         let result = async {
             // Before the code is spent.
             let recent = self.require_recent_login_for(who, Action::IdentityBound).await?;
@@ -260,17 +271,27 @@ impl App {
                 recent,
                 trace: trace.clone(),
             };
-            match self.write(unit).await? {
-                BindOutcome::Bound => Ok(()),
-                BindOutcome::TakenByAnother => Err(Code::IdentityTaken.into()),
-                BindOutcome::HasAnother => Err(Code::AnotherIdentityBound.into()),
-            }
+            self.bind_proved(unit).await
         };
         let result = result.await;
         if let Err(refusal) = &result {
             log_refusal(&who.application, connection, refusal);
         }
         result
+    }
+
+    /// Binds what was proved to the account of whoever is logged in.
+    pub(crate) async fn bind_proved(&self, unit: Bind) -> Result<(), Refusal> {
+        match self.write(unit).await? {
+            BindOutcome::Bound => Ok(()),
+            BindOutcome::TakenByAnother => Err(Code::IdentityTaken.into()),
+            BindOutcome::HasAnother => Err(Code::AnotherIdentityBound.into()),
+        }
+    }
+
+    /// As [`Self::trace_of`], for what somebody does with a connection.
+    pub(crate) fn trace_of_connection(&self, who: &Authenticated, connection: &Connection) -> Trace {
+        Trace { connection: Some(connection.id.clone()), ..self.trace_of(who) }
     }
 }
 

@@ -90,7 +90,7 @@ impl App {
         &self,
         connection: &Connection,
         hash: TokenHash,
-        scene: &str,
+        (kind, scene): (TicketKind, &str),
         life: Duration,
         ip: Option<&str>,
     ) -> Result<(), Refusal> {
@@ -103,7 +103,12 @@ impl App {
                 .retry_after(wait)
                 .because("WeChat has just made no QR code for this connection"));
         }
-        let picture = match (codes.picture)(self, connection, scene, life).await {
+        // The published mini program reads there which of its two calls is meant.
+        let written = match kind {
+            TicketKind::Binding => format!("rd={scene}&bind=1"),
+            _ => scene.to_owned(),
+        };
+        let picture = match (codes.picture)(self, connection, &written, life).await {
             Ok(picture) => picture,
             Err(refusal) => {
                 if is_of_the_connection(&refusal) {

@@ -1,7 +1,7 @@
 //! `wechat:miniprogram:default`: login inside a mini program, with `wx.login`.
 
 use hufu_types::refusal::Code;
-use hufu_types::{Application, Connection, Phone, PhoneProof, Profile, Proof};
+use hufu_types::{Application, Connection, IdpUserInfo, Phone, PhoneProof, Profile, Proof};
 use hufu_wechat::wire::{PhoneData, UserInfoData};
 use hufu_wechat::{Budget, CodeSession, SessionKey, open_user_data};
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,10 @@ use super::exchange::{Record, SpentCode, check_code, wechat_refusal};
 use super::{app_id_field, app_secret_field, identity, profile};
 use crate::doctor::checks::{self, ConnectionCheck, Probe};
 use crate::failures::LoginFailure;
-use crate::sources::{Attempt, Evidence, Field, Kind, PhoneEvidence, Proved, SealedData, Start, Text};
+use crate::sources::{
+    Attempt, Departure, Evidence, Field, Form, FromWebView, Kind, PhoneEvidence, Proved, SealedData, Start,
+    Text,
+};
 use crate::{App, Refusal};
 
 /// The definition of this kind.
@@ -22,6 +25,7 @@ pub(crate) const KIND: Kind = Kind {
             "wechat_mini_program_phone",
             "wechat_mini_program_code_and_phone",
         ],
+        from_web_view: Some(FromWebView { is_there: |connection| web_view_page(connection).is_some(), page }),
     },
     realm: super::realm,
     prove: |app, attempt| Box::pin(prove(app, attempt)),
@@ -46,7 +50,38 @@ const HINT: Text = Text {
     en: "WeChat's platform: mini program › 开发管理 › 开发设置",
 };
 
-const FIELDS: &[Field] = &[app_id_field(HINT), app_secret_field(HINT)];
+/// The name of the field with the page that a web-view leads to.
+const WEB_VIEW_PAGE: &str = "web_view_page";
+
+const FIELDS: &[Field] = &[
+    app_id_field(HINT),
+    app_secret_field(HINT),
+    Field {
+        name: WEB_VIEW_PAGE,
+        form: Form::Text { most: 128 },
+        secret: false,
+        required: false,
+        label: Text { zh: "web-view 的登录页", en: "Login page for web-views" },
+        hint: Text {
+            zh: "在小程序的 web-view 里登录时跳到哪个页面，例如 pages/login/index；它用 wx.login 的 code 打开回调地址",
+            en: "which page of the mini program a login in its web-view leads to, such as pages/login/index; it opens the callback with a code of wx.login",
+        },
+    },
+];
+
+fn web_view_page(connection: &Connection) -> Option<&str> {
+    connection.settings.text(WEB_VIEW_PAGE)
+}
+
+/// The page of the mini program that logs in whoever is in its web-view.
+fn page(departure: &Departure<'_>) -> Result<String, Refusal> {
+    let page = web_view_page(departure.connection);
+    let page =
+        page.ok_or_else(|| Code::Internal.because("the mini program has no page for its web-views"))?;
+    let state = super::state(departure.state)?;
+    let between = if page.contains('?') { '&' } else { '?' };
+    Ok(format!("/{}{between}state={}", page.trim().trim_start_matches('/'), state.as_str()))
+}
 
 /// The stored form of an exchange, before sealing.
 #[derive(Serialize, Deserialize)]
@@ -89,7 +124,7 @@ pub(super) async fn prove<'a>(app: &'a App, attempt: Attempt<'a>) -> Result<Prov
         let phone = app.proved_phone(&attempt, &evidence, &proof, &session, &code).await?;
         proof.phone = phone.map(|phone| (phone, PhoneProof::Wechat));
     }
-    proof.profile = app.profile_from_wechat(connection, &evidence, &session);
+    (proof.profile, proof.raw) = app.told_about(connection, &evidence, &session);
     Ok(Proved { proof, code })
 }
 
@@ -177,25 +212,45 @@ impl App {
             .map_err(|error| Code::DataUndecryptable.because(error))
     }
 
-    /// Nickname and photo from the encrypted data if it can be decrypted, otherwise as the client claims.
-    fn profile_from_wechat(
+    /// Nickname and photo from the encrypted data if it can be decrypted, otherwise as the client claims; and what WeChat
+    /// itself says about the person.
+    fn told_about(
         &self,
         connection: &Connection,
         evidence: &Evidence<'_>,
         session: &CodeSession,
-    ) -> Profile {
+    ) -> (Profile, IdpUserInfo) {
+        let profile =
+            |nickname: Option<&str>, photo: Option<&str>| profile(nickname, photo, self.limits.nickname);
         let sealed = evidence.user_info.and_then(|sealed| {
             let data: UserInfoData = self.open_sealed(connection, session, sealed).ok()?;
-            let own = data.open_id.is_none_or(|id| id == session.openid);
-            own.then_some((data.nick_name, data.avatar_url))
+            let own = data.open_id.as_ref().is_none_or(|id| *id == session.openid);
+            own.then_some(data)
         });
-        let claimed = sealed.or_else(|| {
-            let raw: RawData = serde_json::from_str(evidence.raw_data?).ok()?;
-            Some((raw.nick_name, raw.avatar_url))
-        });
-        let (nickname, photo) = claimed.unwrap_or_default();
-        profile(nickname.as_deref(), photo.as_deref(), self.limits.nickname)
+        if let Some(data) = sealed {
+            let profile = profile(data.nick_name.as_deref(), data.avatar_url.as_deref());
+            return (profile, user_info(data, self.limits.idp_user_info));
+        }
+        let claimed: Option<RawData> = evidence.raw_data.and_then(|raw| serde_json::from_str(raw).ok());
+        let claimed = claimed.map(|raw| profile(raw.nick_name.as_deref(), raw.avatar_url.as_deref()));
+        (claimed.unwrap_or_default(), IdpUserInfo::default())
     }
+}
+
+/// What WeChat said, in its own names.
+fn user_info(data: UserInfoData, longest: usize) -> IdpUserInfo {
+    super::user_info(
+        [
+            ("nickName", data.nick_name.into()),
+            ("avatarUrl", data.avatar_url.into()),
+            ("gender", data.gender.into()),
+            ("language", data.language.into()),
+            ("city", data.city.into()),
+            ("province", data.province.into()),
+            ("country", data.country.into()),
+        ],
+        longest,
+    )
 }
 
 /// The fields of `rawData` that are used.

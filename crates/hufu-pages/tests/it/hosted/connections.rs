@@ -1,6 +1,8 @@
 //! Logins that send the browser to WeChat and back.
 
+mod linking;
 mod returns;
+mod web_view;
 
 use std::time::Duration;
 
