@@ -32,10 +32,12 @@ use crate::{
 };
 
 /// The statements that the members of a group may run, in the order in which they are run in a round: those of a login of a
-/// known user, of a first login, of an authorization request that is granted, of the exchange of a code, and of a refresh.
-pub(crate) const fn in_groups() -> [&'static str; 23] {
+/// known user, of a first login, of an authorization request that is granted, of the exchange of a code, and of a refresh;
+/// and what is read for most requests.
+pub(crate) const fn in_groups() -> [&'static str; 24] {
     [
         users::BY_IDENTITY,
+        browser_sessions::BY_COOKIE,
         identities::OWNER,
         refresh_tokens::GET,
         sessions::GET,

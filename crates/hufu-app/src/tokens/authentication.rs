@@ -73,6 +73,10 @@ struct GetAdmitted {
 impl Read for GetAdmitted {
     type Out = Option<Session>;
 
+    fn may_share(&self) -> bool {
+        self.listing.is_empty()
+    }
+
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<Session>, StoreError> {
         let Self { pool, session, listing } = self;
         let Some(found) = sessions::get(tx, pool, session).await? else { return Ok(None) };

@@ -92,6 +92,10 @@ pub struct FindBrowserSession {
 impl Read for FindBrowserSession {
     type Out = Option<BrowserSession>;
 
+    fn may_share(&self) -> bool {
+        true
+    }
+
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<BrowserSession>, StoreError> {
         let found = browser_sessions::by_cookie(tx, &self.pool, &self.cookie).await?;
         let ends = |s: &BrowserSession| self.rules.end(s.created_at, s.last_used_at, s.expires_at);

@@ -167,6 +167,30 @@ on_both_engines! {
         assert_eq!(shop.told().await, sorted([&session_of(&tokens)]));
     }
 
+    /// Until the application takes it or says that it never will.
+    async fn a_logout_token_is_sent_again(database) {
+        let shop = Shop::new(database).await;
+        let ends = async || {
+            let (bob, own) = shop.logs_in().await;
+            assert_eq!(shop.delete(&bob, &format!("{SESSIONS}/{own}")).await.code(), 200);
+            own
+        };
+        shop.receiver.answer(503);
+        let session = ends().await;
+        for _ in 0..3 {
+            assert_eq!(shop.told().await, sorted([&session]));
+            assert_eq!(shop.told().await, Vec::<String>::new(), "not at once");
+            shop.world().advance(std::time::Duration::from_secs(60 * 60));
+        }
+        shop.receiver.answer(200);
+        assert_eq!(shop.told().await, sorted([&session]));
+        shop.receiver.answer(400);
+        let refused = ends().await;
+        assert_eq!(shop.told().await.len(), 1, "{refused}");
+        shop.world().advance(std::time::Duration::from_secs(60 * 60));
+        assert_eq!(shop.told().await, Vec::<String>::new(), "both are done with");
+    }
+
     async fn who_did_not_ask_is_not_told(database) {
         let shop = Shop::new(database).await;
         let asked = [("response_type", "code"), ("scope", "openid"), ("prompt", "consent")];
