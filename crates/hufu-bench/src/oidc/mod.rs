@@ -7,6 +7,7 @@
 mod browser;
 pub(crate) mod hashing;
 mod load;
+mod part;
 mod peer;
 pub(crate) mod plain;
 mod sheet;
@@ -17,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use tokio::runtime::Runtime;
 
 use crate::database::{Database, Engine};
@@ -31,6 +32,7 @@ use crate::world::World;
 use crate::{machine, report};
 use browser::{Browser, Form};
 use load::{Figures, Load, Watched};
+use part::Part;
 use peer::{Missing, Peer};
 use sheet::{SERVER, Sheet, exact_micros};
 use world::Client;
@@ -96,21 +98,6 @@ pub(crate) struct Options {
     /// The folder for the databases, on the disk to be measured. Default: the system's temporary folder.
     #[arg(long)]
     folder: Option<PathBuf>,
-}
-
-/// What belongs together, because one needs what another leaves.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Part {
-    /// Discovery and the public keys.
-    Documents,
-    /// `client_credentials`.
-    OwnToken,
-    /// Silent authorization, exchange, refresh, userinfo and introspection.
-    Codes,
-    /// The login page.
-    LoginPage,
-    /// Logins by password, and `client_credentials` while wrong ones are tried.
-    Passwords,
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {

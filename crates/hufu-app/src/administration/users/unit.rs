@@ -284,7 +284,7 @@ impl Write for SetPassword {
         let now = self.trace.at.max(Timestamp(user.updated_at.0 + 1));
         unit::write_password(tx, &self.pool, &user.id, Some(&self.hash), self.must_reset, now).await?;
         if !self.keep_sessions {
-            unit::sign_out(tx, &self.pool, &user.id, now).await?;
+            unit::sign_out(tx, &self.pool, &user.id, self.trace.at).await?;
         }
         let details = json!({ "mustReset": self.must_reset, "sessionsEnded": !self.keep_sessions });
         let event = Event::of(Action::PasswordChanged, &user.id).with(details);
