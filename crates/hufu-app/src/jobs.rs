@@ -13,13 +13,13 @@ use std::time::Duration;
 use async_recursion::async_recursion as boxed;
 use futures::FutureExt as _;
 use hufu_store::deliveries::WEBHOOK_JOB;
+use hufu_store::endings::LOGOUT_JOB;
 use hufu_store::jobs::{Claim, End, EndJob, Job};
 use hufu_store::wechat_messages::RELAY_JOB;
 use hufu_types::{Random, Timestamp};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::authorization::backchannel::LOGOUT_JOB;
 use crate::credentials::MESSAGE_JOB;
 use crate::people::notices::NOTICE_JOB;
 use crate::sources::availability::PROBE_JOB;

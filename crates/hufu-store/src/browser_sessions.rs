@@ -1,10 +1,9 @@
 //! Browser sessions: one login of one user in one browser, the parent of the sessions of individual
 //! applications.
 
-use hufu_types::{
-    ApplicationId, BrowserSessionId, Facts, PoolId, SessionId, Timestamp, TokenHash, UserId, UserStatus,
-};
+use hufu_types::{BrowserSessionId, Facts, PoolId, Timestamp, TokenHash, UserId, UserStatus};
 
+use crate::rates::Hits;
 use crate::{Row, StoreError, Tx, statements};
 
 statements! {
@@ -20,7 +19,7 @@ statements! {
         WHERE b.pool_id = $1 AND b.cookie = $2";
     GET_LOCKED = "
         UPDATE browser_sessions SET last_used_at = last_used_at WHERE pool_id = $1 AND id = $2
-        RETURNING user_id, created_at, expires_at, last_used_at, facts";
+        RETURNING user_id, created_at, expires_at, last_used_at, facts, granted_since, granted";
     LOCK_OF_ACCOUNT = "
         UPDATE browser_sessions SET last_used_at = last_used_at
         WHERE pool_id = $1
@@ -29,25 +28,14 @@ statements! {
         UPDATE browser_sessions
         SET last_used_at = $3, expires_at = CASE WHEN expires_at < $4 THEN $4 ELSE expires_at END
         WHERE pool_id = $1 AND id = $2";
+    EXTEND_GRANTED = "
+        UPDATE browser_sessions
+        SET last_used_at = $3, expires_at = CASE WHEN expires_at < $4 THEN $4 ELSE expires_at END,
+            granted_since = $5, granted = $6
+        WHERE pool_id = $1 AND id = $2";
     MOVE_BENEATH = "
         UPDATE sessions SET browser_session_id = $3 WHERE pool_id = $1 AND browser_session_id = $2";
-    LOCK_BENEATH = "
-        UPDATE sessions SET expires_at = expires_at WHERE pool_id = $1 AND browser_session_id = $2";
     FORGET = "DELETE FROM browser_sessions WHERE pool_id = $1 AND id = $2";
-    DELETE = "DELETE FROM browser_sessions WHERE pool_id = $1 AND id = $2 RETURNING user_id";
-    DELETE_TOKENS_BENEATH = "
-        DELETE FROM refresh_tokens
-        WHERE pool_id = $1 AND session_id IN (
-            SELECT id FROM sessions WHERE pool_id = $1 AND browser_session_id = $2)";
-    DELETE_BENEATH = "DELETE FROM sessions WHERE pool_id = $1 AND browser_session_id = $2 RETURNING id, application_id, user_id";
-    // No session has an empty id, so an empty $3 keeps none.
-    DELETE_OF_ACCOUNT = "
-        DELETE FROM browser_sessions
-        WHERE pool_id = $1
-          AND user_id IN (SELECT id FROM users WHERE pool_id = $1 AND (id = $2 OR merged_into = $2))
-          AND id NOT IN (
-              SELECT browser_session_id FROM sessions
-              WHERE pool_id = $1 AND id = $3 AND browser_session_id IS NOT NULL)";
     SWEEP = "DELETE FROM browser_sessions WHERE expires_at < $1";
 }
 
@@ -134,6 +122,8 @@ pub struct LockedBrowserSession {
     pub last_used_at: Timestamp,
     /// How and when the user authenticated.
     pub facts: Facts,
+    /// How many authorization requests were granted to it lately.
+    pub granted: Hits,
 }
 
 /// Locks the browser sessions of an account until the unit ends: no application gets a session or a code beneath them
@@ -155,6 +145,7 @@ pub async fn get_locked(
             expires_at: Timestamp(row.get(2)?),
             last_used_at: Timestamp(row.get(3)?),
             facts: serde_json::from_str(&row.get::<String>(4)?)?,
+            granted: Hits { since: Timestamp(row.get(5)?), hits: row.get(6)? },
         })
     })
     .await
@@ -171,40 +162,24 @@ pub async fn extend(
     tx.execute(EXTEND, &[pool.into(), id.as_str().into(), now.into(), expires_at.into()]).await.map(drop)
 }
 
-/// A session of an application that ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EndedSession {
-    /// The session.
-    pub session: SessionId,
-    /// The application.
-    pub application: ApplicationId,
-    /// The user; the `sub` of its tokens.
-    pub user: UserId,
-}
-
-/// Ends a browser session, the application sessions below it, and their refresh tokens. Returns the user and
-/// the ended sessions; `None` if there is no such browser session.
-pub async fn end(
+/// As [`extend`], for an authorization request that is granted, with the hits that it makes.
+pub async fn extend_granted(
     tx: &mut Tx<'_>,
     pool: &PoolId,
     id: &BrowserSessionId,
-) -> Result<Option<(UserId, Vec<EndedSession>)>, StoreError> {
-    let values = [pool.into(), id.as_str().into()];
-    // A unit that inserts a session below it locks this row first, or finds it gone.
-    let user = tx.optional(DELETE, &values, |row| Ok(UserId::parse(&row.get::<String>(0)?)?)).await?;
-    let Some(user) = user else { return Ok(None) };
-    // Sessions before their tokens, in the order of all who lock both.
-    tx.execute(LOCK_BENEATH, &values).await?;
-    tx.execute(DELETE_TOKENS_BENEATH, &values).await?;
-    let ended = tx.all(DELETE_BENEATH, &values, |row| {
-        Ok(EndedSession {
-            session: SessionId::parse(&row.get::<String>(0)?)?,
-            application: ApplicationId::parse(&row.get::<String>(1)?)?,
-            user: UserId::parse(&row.get::<String>(2)?)?,
-        })
-    });
-    let ended = ended.await?;
-    Ok(Some((user, ended)))
+    granted: Hits,
+    now: Timestamp,
+    expires_at: Timestamp,
+) -> Result<(), StoreError> {
+    let values = [
+        pool.into(),
+        id.as_str().into(),
+        now.into(),
+        expires_at.into(),
+        granted.since.into(),
+        granted.hits.into(),
+    ];
+    tx.execute(EXTEND_GRANTED, &values).await.map(drop)
 }
 
 /// Gives the application sessions below a browser session to another one, and ends it.
@@ -216,18 +191,6 @@ pub async fn take_over(
 ) -> Result<(), StoreError> {
     tx.execute(MOVE_BENEATH, &[pool.into(), from.as_str().into(), to.as_str().into()]).await?;
     tx.execute(FORGET, &[pool.into(), from.as_str().into()]).await.map(drop)
-}
-
-/// Ends the browser sessions of a user and of accounts merged into it, except for the parent of the session
-/// to keep. The caller ends the application sessions below them.
-pub async fn end_of_account(
-    tx: &mut Tx<'_>,
-    pool: &PoolId,
-    user: &UserId,
-    kept: Option<&SessionId>,
-) -> Result<(), StoreError> {
-    let kept = kept.map_or("", SessionId::as_str);
-    tx.execute(DELETE_OF_ACCOUNT, &[pool.into(), user.into(), kept.into()]).await.map(drop)
 }
 
 /// Deletes the browser sessions that expired before `now`.

@@ -1,9 +1,9 @@
 //! Pools, connections and applications: small tables that every node caches in memory.
 
 use hufu_types::{
-    Application, ApplicationId, ApplicationKind, Association, ClientSecret, ConnectionExtras, ConnectionId,
-    ConnectionKind, Identifier, OpenPlatform, Pool, PoolId, SigningAlgorithm, Timestamp, TokenHash,
-    TokenLifetimes, WebhookId,
+    Application, ApplicationId, ApplicationKind, Association, ClientSecret, ClientSettings, ConnectionExtras,
+    ConnectionId, ConnectionKind, Identifier, OpenPlatform, Pool, PoolId, SigningAlgorithm, Timestamp,
+    TokenHash, TokenLifetimes, WebhookId,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -66,6 +66,7 @@ statements! {
         SELECT pool_id, id, name, kind, is_default, enabled, position, signing_algorithm,
                user_token, session, access_token, refresh_token, client, secrets, login, branding, revision
         FROM applications WHERE pool_id = $1 AND id = $2";
+    CLIENT_SETTINGS = "SELECT client FROM applications WHERE pool_id = $1 AND id = $2";
     PAGE_OF_APPLICATIONS = "
         SELECT pool_id, id, name, kind, is_default, enabled, position, signing_algorithm,
                user_token, session, access_token, refresh_token, client, secrets, login, branding, revision
@@ -375,6 +376,15 @@ pub async fn application(
     Ok(Some(found))
 }
 
+/// What an application is as a client, if it is there.
+pub(crate) async fn client_settings(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    id: &ApplicationId,
+) -> Result<Option<ClientSettings>, StoreError> {
+    tx.optional(CLIENT_SETTINGS, &[pool.into(), id.into()], |row| of_any_version(row, 0)).await
+}
+
 /// The pool of an application. Application ids are unique within the instance.
 pub async fn pool_of_application(tx: &mut Tx<'_>, id: &ApplicationId) -> Result<Option<PoolId>, StoreError> {
     tx.optional(APPLICATION_HOLDER, &[id.into()], |row| pool_id(row, 0)).await
@@ -394,7 +404,7 @@ pub struct ResourceHolder {
 /// The applications of all pools that are resources. Resources are unique within the instance.
 pub async fn resource_holders(tx: &mut Tx<'_>) -> Result<Vec<ResourceHolder>, StoreError> {
     let holders = tx.all(RESOURCE_HOLDERS, &[], |row| {
-        let client: hufu_types::ClientSettings = of_any_version(row, 2)?;
+        let client: ClientSettings = of_any_version(row, 2)?;
         let application = ApplicationId::parse(&row.get::<String>(1)?)?;
         Ok(ResourceHolder { pool: pool_id(row, 0)?, application, resources: client.resources })
     });

@@ -60,7 +60,7 @@ impl Engine {
     async fn read(&self, unit: Arc<dyn Unit>) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.read(unit).await,
-            Self::Postgres(postgres) => postgres.read(&*unit).await,
+            Self::Postgres(postgres) => postgres.read(unit).await,
         }
     }
 }

@@ -43,6 +43,7 @@ pub mod conflicts;
 pub mod consents;
 pub mod deliveries;
 pub mod device_codes;
+pub mod endings;
 pub mod exchanges;
 pub mod exports;
 pub mod flows;
@@ -100,6 +101,7 @@ pub fn all_statements() -> Vec<(&'static str, &'static str)> {
         consents::STATEMENTS,
         deliveries::STATEMENTS,
         device_codes::STATEMENTS,
+        endings::STATEMENTS,
         exchanges::STATEMENTS,
         exports::STATEMENTS,
         flows::STATEMENTS,
@@ -147,7 +149,7 @@ pub fn statements_of(engine: &str) -> Vec<(&'static str, &'static str)> {
 }
 
 /// The statements that run over arrays when units share a transaction on PostgreSQL.
-pub fn statements_in_groups() -> [&'static str; 17] {
+pub fn statements_in_groups() -> [&'static str; 25] {
     lockstep::in_groups()
 }
 

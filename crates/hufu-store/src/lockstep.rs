@@ -27,26 +27,36 @@ use sqlx::{Arguments as _, AssertSqlSafe, PgConnection, Row as _};
 use crate::arrays::{ArrayText, Kind, Shape};
 use crate::unit::Unit;
 use crate::{
-    StoreError, Tx, Value, audit, authorization_codes, exchanges, identities, refresh_tokens, sessions, users,
+    StoreError, Tx, Value, audit, authorization_codes, browser_sessions, consents, exchanges, identities,
+    refresh_tokens, sessions, users,
 };
 
-/// The statements that the members of a group may run, in the order in which they are run in a round: those of a login of a known user, of a first login, of the
-/// exchange of an authorization code, and of a refresh.
-pub(crate) const fn in_groups() -> [&'static str; 17] {
+/// The statements that the members of a group may run, in the order in which they are run in a round: those of a login of a
+/// known user, of a first login, of an authorization request that is granted, of the exchange of a code, and of a refresh;
+/// and what is read for most requests.
+pub(crate) const fn in_groups() -> [&'static str; 25] {
     [
         users::BY_IDENTITY,
+        browser_sessions::BY_COOKIE,
         identities::OWNER,
         refresh_tokens::GET,
         sessions::GET,
         users::GET_USER,
+        consents::GET,
+        sessions::OF_BROWSER,
+        browser_sessions::GET_LOCKED,
+        browser_sessions::EXTEND_GRANTED,
         authorization_codes::CLAIM,
         users::NOTE_LOGIN,
         identities::SET_USER_INFO,
+        sessions::GO_ON,
         sessions::PROLONG,
         refresh_tokens::SUCCEED_UNUSED,
         users::INSERT,
         identities::INSERT_IF_FREE,
         sessions::INSERT,
+        sessions::INSERT_IN_BROWSER,
+        authorization_codes::INSERT,
         refresh_tokens::INSERT,
         refresh_tokens::INSERT_FOR_CLIENT,
         exchanges::PUT,

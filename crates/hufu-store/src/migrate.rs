@@ -51,6 +51,7 @@ const MIGRATIONS: &[Migration] = migrations![
     22 "0022_wechat_signatures",
     23 "0023_qr_pictures",
     24 "0024_user_info_in_idp",
+    25 "0025_granted_requests",
 ];
 
 const CREATE_LEDGER: &str = "

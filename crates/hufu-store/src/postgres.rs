@@ -17,8 +17,8 @@ use crate::{StoreError, Tx};
 
 /// The maximum number of database connections, without those of the groups.
 const MAX_CONNECTIONS: u32 = 16;
-/// How many groups run at the same time, each on a connection. More of them would be smaller: with two, the
-/// units that arrive while one group runs are the next one.
+/// How many groups write at the same time, and how many read, each on a connection. More of them would be smaller: with
+/// two, the units that arrive while one group runs are the next one.
 const LANES: u32 = 2;
 /// The maximum number of units in a group.
 const MAX_GROUP: usize = 32;
@@ -45,11 +45,14 @@ const GROUPS_PER_PLAN: u64 = 256;
 pub(crate) struct Postgres {
     pool: PgPool,
     waiting: Arc<Semaphore>,
-    groups: Arc<Groups>,
+    writes: Arc<Groups>,
+    reads: Arc<Groups>,
 }
 
-/// The units that wait to be written in groups.
+/// The units that wait to run in groups.
 struct Groups {
+    /// Whether they read.
+    reads: bool,
     pool: PgPool,
     lanes: Arc<Semaphore>,
     queue: Mutex<VecDeque<Queued>>,
@@ -57,7 +60,7 @@ struct Groups {
     begun: AtomicU64,
 }
 
-/// Why a group was not written.
+/// Why a group did not run.
 enum Lost {
     /// It was rolled back.
     Dissolved,
@@ -83,19 +86,21 @@ impl Postgres {
                 // trip.
                 .test_before_acquire(false)
         };
-        let groups = Groups {
+        let groups = |reads| Groups {
+            reads,
             pool: pool(LANES).connect_lazy_with(options.clone()),
             lanes: Arc::new(Semaphore::new(LANES as usize)),
             queue: Mutex::default(),
             texts: Texts::default(),
             begun: AtomicU64::new(0),
         };
+        let (writes, reads) = (Arc::new(groups(false)), Arc::new(groups(true)));
         let pool = match pool(MAX_CONNECTIONS).connect_with(options.clone()).await {
             // The pool has tried again and again, and does not tell why it failed.
             Err(sqlx::Error::PoolTimedOut) => return Err(why_unreachable(&options).await),
             pool => pool?,
         };
-        Ok(Self { pool, waiting: Arc::new(Semaphore::new(MAX_WAITING)), groups: Arc::new(groups) })
+        Ok(Self { pool, waiting: Arc::new(Semaphore::new(MAX_WAITING)), writes, reads })
     }
 
     async fn acquire(&self) -> Result<PoolConnection<PostgresEngine>, StoreError> {
@@ -110,7 +115,7 @@ impl Postgres {
     pub(crate) async fn write(&self, unit: Arc<dyn Unit>) -> Result<(), StoreError> {
         match unit.group() {
             None => self.write_alone(unit).await,
-            Some(key) => self.write_in_group(key, unit).await,
+            Some(key) => self.run_in_group(&self.writes, key, unit).await,
         }
     }
 
@@ -123,17 +128,22 @@ impl Postgres {
     }
 
     /// Queues the unit for the next group, which begins at once if a lane is free.
-    async fn write_in_group(&self, key: u64, unit: Arc<dyn Unit>) -> Result<(), StoreError> {
+    async fn run_in_group(
+        &self,
+        groups: &Arc<Groups>,
+        key: u64,
+        unit: Arc<dyn Unit>,
+    ) -> Result<(), StoreError> {
         let (caller, answer) = oneshot::channel();
         {
-            let mut queue = self.groups.queue();
+            let mut queue = groups.queue();
             if queue.len() >= MAX_WAITING {
                 return Err(StoreError::Overloaded);
             }
             queue.push_back(Queued { key, unit, caller });
         }
-        match Arc::clone(&self.groups.lanes).try_acquire_owned() {
-            Ok(lane) => drop(tokio::spawn(self.clone().run_groups(lane))),
+        match Arc::clone(&groups.lanes).try_acquire_owned() {
+            Ok(lane) => drop(tokio::spawn(self.clone().run_groups(Arc::clone(groups), lane))),
             Err(TryAcquireError::NoPermits) => {}
             Err(TryAcquireError::Closed) => return Err(StoreError::Stopped),
         }
@@ -141,30 +151,30 @@ impl Postgres {
     }
 
     /// Runs groups until nobody waits.
-    async fn run_groups(self, mut lane: OwnedSemaphorePermit) {
+    async fn run_groups(self, groups: Arc<Groups>, mut lane: OwnedSemaphorePermit) {
         loop {
-            let group = self.groups.next();
+            let group = groups.next();
             if !group.is_empty() {
-                self.run_group(group).await;
+                self.run_group(&groups, group).await;
                 continue;
             }
             drop(lane);
             // Whoever was queued after the look at the queue and before the lane was free has not found it.
-            if self.groups.queue().is_empty() {
+            if groups.queue().is_empty() {
                 return;
             }
-            match Arc::clone(&self.groups.lanes).try_acquire_owned() {
+            match Arc::clone(&groups.lanes).try_acquire_owned() {
                 Ok(again) => lane = again,
                 Err(_) => return,
             }
         }
     }
 
-    /// Writes a group and answers its callers.
-    async fn run_group(&self, group: Vec<Queued>) {
+    /// Runs a group and answers its callers.
+    async fn run_group(&self, groups: &Groups, group: Vec<Queued>) {
         let (done, alone) =
-            if group.len() == 1 { (Vec::new(), group) } else { self.write_group(group).await };
-        if !done.is_empty() {
+            if group.len() == 1 { (Vec::new(), group) } else { Self::run_together(groups, group).await };
+        if !done.is_empty() && !groups.reads {
             record_size(done.len());
         }
         for queued in done {
@@ -172,8 +182,9 @@ impl Postgres {
             let _ = queued.caller.send(Ok(()));
         }
         let alone = alone.into_iter().map(async |Queued { unit, caller, .. }| {
-            let result = self.write_alone(unit).await;
-            if result.is_ok() {
+            let result =
+                if groups.reads { self.read_alone(&*unit).await } else { self.write_alone(unit).await };
+            if result.is_ok() && !groups.reads {
                 record_size(1);
             }
             let _ = caller.send(result);
@@ -181,10 +192,10 @@ impl Postgres {
         futures::future::join_all(alone).await;
     }
 
-    /// Writes a group. Returns the units that were written, and those that have to run alone.
-    async fn write_group(&self, group: Vec<Queued>) -> (Vec<Queued>, Vec<Queued>) {
+    /// Runs a group. Returns the units that were run, and those that have to run alone.
+    async fn run_together(groups: &Groups, group: Vec<Queued>) -> (Vec<Queued>, Vec<Queued>) {
         let units: Vec<&dyn Unit> = group.iter().map(|queued| &*queued.unit).collect();
-        let left: HashSet<usize> = match self.groups.write(&units).await {
+        let left: HashSet<usize> = match groups.run(&units).await {
             Ok(left) => left.into_iter().collect(),
             Err(Lost::Dissolved) => {
                 metrics::counter!("hufu_store_groups_dissolved_total").increment(1);
@@ -231,18 +242,28 @@ impl Postgres {
         }
     }
 
-    pub(crate) async fn read(&self, unit: &dyn Unit) -> Result<(), StoreError> {
+    /// Runs a unit that reads.
+    pub(crate) async fn read(&self, unit: Arc<dyn Unit>) -> Result<(), StoreError> {
+        match unit.group() {
+            None => self.read_alone(&*unit).await,
+            Some(key) => self.run_in_group(&self.reads, key, unit).await,
+        }
+    }
+
+    async fn read_alone(&self, unit: &dyn Unit) -> Result<(), StoreError> {
         let mut connection = self.acquire().await?;
         unit.run(&mut Tx::Postgres(&mut connection)).await
     }
 
     /// Finishes the queued units and closes the connections.
     pub(crate) async fn close(self) {
-        let lanes = self.groups.lanes.acquire_many(LANES).await;
-        self.groups.lanes.close();
-        drop(lanes);
-        self.groups.queue().clear();
-        self.groups.pool.close().await;
+        for groups in [&self.writes, &self.reads] {
+            let lanes = groups.lanes.acquire_many(LANES).await;
+            groups.lanes.close();
+            drop(lanes);
+            groups.queue().clear();
+            groups.pool.close().await;
+        }
         self.pool.close().await;
     }
 }
@@ -274,7 +295,7 @@ impl Groups {
         while group.len() < MAX_GROUP
             && let Some(queued) = queue.pop_front()
         {
-            if keys.insert(queued.key) {
+            if self.reads || keys.insert(queued.key) {
                 group.push(queued);
             } else {
                 later.push(queued);
@@ -284,8 +305,8 @@ impl Groups {
         group
     }
 
-    /// Writes the units in one transaction. Returns the indexes of those that left the group.
-    async fn write(&self, units: &[&dyn Unit]) -> Result<Vec<usize>, Lost> {
+    /// Runs the units in one transaction. Returns the indexes of those that left the group.
+    async fn run(&self, units: &[&dyn Unit]) -> Result<Vec<usize>, Lost> {
         let mut connection = self.pool.acquire().await.map_err(|_| Lost::Dissolved)?;
         let number = self.begun.fetch_add(1, Ordering::Relaxed);
         let begin = if needs_new_plans(number) { BEGIN_GROUP_WITH_NEW_PLANS } else { BEGIN_GROUP };
@@ -297,7 +318,7 @@ impl Groups {
             }
             Ok(left) => match transaction.commit().await.map_err(StoreError::Postgres) {
                 Ok(()) => Ok(left),
-                Err(error) if error.is_lost_race() => Err(Lost::Dissolved),
+                Err(error) if self.reads || error.is_lost_race() => Err(Lost::Dissolved),
                 Err(error) => Err(Lost::Commit { left, error }),
             },
             Err(Dissolved) => {

@@ -144,6 +144,33 @@ impl Limit {
     }
 }
 
+/// How many hits there may be in a window, of something that is counted in a row of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quota {
+    /// The maximum number of hits per window.
+    pub most: i64,
+    /// The length of a window.
+    pub window: Duration,
+}
+
+/// The hits in a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hits {
+    /// When the window began.
+    pub since: Timestamp,
+    /// How many there were.
+    pub hits: i64,
+}
+
+impl Quota {
+    /// One hit more, if the current window has room.
+    pub fn take(self, before: Hits, now: Timestamp) -> Option<Hits> {
+        let since = window_start(self.window, now);
+        let hits = if before.since == since { before.hits } else { 0 };
+        (hits < self.most).then(|| Hits { since, hits: hits.saturating_add(1) })
+    }
+}
+
 /// How long until the current window of this length ends.
 pub fn wait(window: Duration, now: Timestamp) -> Duration {
     window.saturating_sub(now.since(window_start(window, now)))

@@ -29,7 +29,6 @@ statements! {
         WHERE pool_id = $1 AND hash = $2";
     SUPERSEDE_UNUSED = "
         UPDATE refresh_tokens SET used_at = $3 WHERE pool_id = $1 AND hash = $2 AND used_at IS NULL";
-    REVOKE_FAMILY = "DELETE FROM refresh_tokens WHERE pool_id = $1 AND session_id = $2";
     SWEEP = "DELETE FROM refresh_tokens WHERE expires_at < $1";
 }
 
@@ -152,15 +151,6 @@ pub async fn insert(
         (None, None, Some(values)) => tx.execute(INSERT, values).await.map(drop),
         _ => tx.execute(INSERT_FOR_CLIENT, &values).await.map(drop),
     }
-}
-
-/// Deletes all refresh tokens of a session.
-pub(crate) async fn revoke_family(
-    tx: &mut Tx<'_>,
-    pool: &PoolId,
-    session: &SessionId,
-) -> Result<(), StoreError> {
-    tx.execute(REVOKE_FAMILY, &[pool.into(), session.into()]).await.map(drop)
 }
 
 /// Deletes the tokens that expired before `now`.

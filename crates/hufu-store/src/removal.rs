@@ -1,15 +1,14 @@
 //! Removing applications and connections, with everything that hangs on them.
 //!
-//! These read through the sessions of the pool: no index leads from an application to its sessions, because every login
-//! would pay for it.
+//! Their sessions end as all do ([`crate::endings`]).
 
 use hufu_types::{ApplicationId, ConnectionId, PoolId, Timestamp};
 
-use crate::{StoreError, Tx, application_users, config, consents, outages, registrations, statements};
+use crate::{
+    StoreError, Tx, application_users, config, consents, endings, outages, registrations, statements,
+};
 
 statements! {
-    TOKENS_OF_APPLICATION = "DELETE FROM refresh_tokens WHERE pool_id = $1 AND application_id = $2";
-    SESSIONS_OF_APPLICATION = "DELETE FROM sessions WHERE pool_id = $1 AND application_id = $2";
     FLOWS_OF_APPLICATION = "DELETE FROM login_flows WHERE pool_id = $1 AND application_id = $2";
     CODES_OF_APPLICATION = "DELETE FROM authorization_codes WHERE pool_id = $1 AND application_id = $2";
     DEVICES_OF_APPLICATION = "DELETE FROM device_codes WHERE pool_id = $1 AND application_id = $2";
@@ -17,10 +16,6 @@ statements! {
     JTIS_OF_APPLICATION = "DELETE FROM used_jtis WHERE pool_id = $1 AND application_id = $2";
     STARTS_OF_APPLICATION = "DELETE FROM source_logins WHERE pool_id = $1 AND application_id = $2";
     EXCHANGES_OF_APPLICATION = "DELETE FROM exchanges WHERE pool_id = $1 AND application_id = $2";
-    TOKENS_OF_CONNECTION = "
-        DELETE FROM refresh_tokens
-        WHERE pool_id = $1 AND session_id IN (SELECT id FROM sessions WHERE pool_id = $1 AND connection_id = $2)";
-    SESSIONS_OF_CONNECTION = "DELETE FROM sessions WHERE pool_id = $1 AND connection_id = $2";
     STARTS_OF_CONNECTION = "DELETE FROM source_logins WHERE pool_id = $1 AND connection_id = $2";
     MESSAGES_OF_CONNECTION = "DELETE FROM wechat_messages WHERE pool_id = $1 AND connection_id = $2";
     SIGNATURES_OF_CONNECTION = "DELETE FROM wechat_signatures WHERE pool_id = $1 AND connection_id = $2";
@@ -37,9 +32,8 @@ statements! {
 /// Removes an application. Its sessions end with their refresh tokens; so do its codes and requests, the logins that
 /// wait for it, and what people let it have.
 pub async fn application(tx: &mut Tx<'_>, pool: &PoolId, id: &ApplicationId) -> Result<(), StoreError> {
+    endings::of_application(tx, pool, id).await?;
     for statement in [
-        TOKENS_OF_APPLICATION,
-        SESSIONS_OF_APPLICATION,
         FLOWS_OF_APPLICATION,
         CODES_OF_APPLICATION,
         DEVICES_OF_APPLICATION,
@@ -66,9 +60,8 @@ pub async fn connection(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     tx.execute(USERS_OF_CONNECTION, &[pool.into(), id.into(), now.into()]).await?;
+    endings::of_connection(tx, pool, id, now).await?;
     for statement in [
-        TOKENS_OF_CONNECTION,
-        SESSIONS_OF_CONNECTION,
         FLOWS_OF_CONNECTION,
         STARTS_OF_CONNECTION,
         MESSAGES_OF_CONNECTION,

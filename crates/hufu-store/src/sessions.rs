@@ -5,8 +5,7 @@ use hufu_types::{
 };
 use serde_json::{Map, Value};
 
-use crate::browser_sessions::EndedSession;
-use crate::{Read, Row, StoreError, Tx, Write, browser_sessions, choices, flows, refresh_tokens, statements};
+use crate::{Read, Row, StoreError, Tx, Write, statements};
 
 statements! {
     GET = "
@@ -42,7 +41,6 @@ statements! {
                 WHEN expires_at < $4 THEN $4
                 ELSE expires_at END
         WHERE pool_id = $1 AND id = $2";
-    LOCK = "UPDATE sessions SET expires_at = expires_at WHERE pool_id = $1 AND id = $2";
     LIST = "
         SELECT id, application_id, connection_id, created_at, expires_at, ip, user_agent, last_used_at
         FROM sessions
@@ -50,41 +48,7 @@ statements! {
           AND user_id IN (SELECT id FROM users WHERE pool_id = $1 AND (id = $2 OR merged_into = $2))
           AND expires_at > $3
         ORDER BY COALESCE(last_used_at, created_at) DESC, id DESC";
-    OF_ACCOUNT_AT = "
-        SELECT id, application_id, user_id FROM sessions
-        WHERE pool_id = $1
-          AND user_id IN (SELECT id FROM users WHERE pool_id = $1 AND (id = $2 OR merged_into = $2))
-          AND application_id = $3
-        ORDER BY id";
     TOUCH = "UPDATE sessions SET last_used_at = $3 WHERE pool_id = $1 AND id = $2";
-    DELETE = "DELETE FROM sessions WHERE pool_id = $1 AND id = $2";
-    DELETE_TOKENS_OF_USER = "
-        DELETE FROM refresh_tokens
-        WHERE pool_id = $1 AND session_id IN (
-            SELECT s.id FROM sessions s JOIN users u ON u.pool_id = s.pool_id AND u.id = s.user_id
-            WHERE s.pool_id = $1 AND (u.id = $2 OR u.merged_into = $2))";
-    DELETE_OF_USER = "
-        DELETE FROM sessions
-        WHERE pool_id = $1
-          AND user_id IN (SELECT id FROM users WHERE pool_id = $1 AND (id = $2 OR merged_into = $2))";
-    DELETE_TOKENS_BUT = "
-        DELETE FROM refresh_tokens
-        WHERE pool_id = $1 AND session_id <> $3 AND session_id IN (
-            SELECT s.id FROM sessions s JOIN users u ON u.pool_id = s.pool_id AND u.id = s.user_id
-            WHERE s.pool_id = $1 AND (u.id = $2 OR u.merged_into = $2))";
-    DELETE_BUT = "
-        DELETE FROM sessions
-        WHERE pool_id = $1 AND id <> $3
-          AND user_id IN (SELECT id FROM users WHERE pool_id = $1 AND (id = $2 OR merged_into = $2))
-        RETURNING id";
-    // Sessions without a browser session are those of other applications, and in no index.
-    DELETE_TOKENS_OF_APPLICATION = "
-        DELETE FROM refresh_tokens
-        WHERE pool_id = $1 AND session_id IN (
-            SELECT id FROM sessions
-            WHERE pool_id = $1 AND application_id = $2 AND browser_session_id IS NOT NULL)";
-    DELETE_OF_APPLICATION = "
-        DELETE FROM sessions WHERE pool_id = $1 AND application_id = $2 AND browser_session_id IS NOT NULL";
     SWEEP = "DELETE FROM sessions WHERE expires_at < $1";
 }
 
@@ -330,12 +294,6 @@ pub async fn go_on(
     tx.execute(GO_ON, &values).await.map(drop)
 }
 
-/// Locks a session until the unit ends. Returns whether it is there. Whoever locks a session and its refresh tokens
-/// locks the session first.
-async fn lock(tx: &mut Tx<'_>, pool: &PoolId, session: &SessionId) -> Result<bool, StoreError> {
-    Ok(tx.execute(LOCK, &[pool.into(), session.into()]).await? == 1)
-}
-
 /// Records that a session was used, and extends it until `expires_at`, unless it already ends later. The session is
 /// locked until the unit ends: whoever locks a session and its refresh tokens locks the session first. Returns whether
 /// it is there.
@@ -376,75 +334,6 @@ impl Write for Touch {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
         touch(tx, &self.pool, &self.session, self.now).await
     }
-}
-
-/// Ends a session and deletes its refresh tokens.
-pub async fn end(tx: &mut Tx<'_>, pool: &PoolId, session: &SessionId) -> Result<(), StoreError> {
-    lock(tx, pool, session).await?;
-    refresh_tokens::revoke_family(tx, pool, session).await?;
-    tx.execute(DELETE, &[pool.into(), session.into()]).await.map(drop)
-}
-
-/// Ends the sessions of an account with one application, with their refresh tokens.
-pub async fn end_at(
-    tx: &mut Tx<'_>,
-    pool: &PoolId,
-    account: &UserId,
-    application: &ApplicationId,
-) -> Result<Vec<EndedSession>, StoreError> {
-    let values = [pool.into(), account.into(), application.into()];
-    let ended = tx.all(OF_ACCOUNT_AT, &values, |row| {
-        Ok(EndedSession {
-            session: SessionId::parse(&row.get::<String>(0)?)?,
-            application: ApplicationId::parse(&row.get::<String>(1)?)?,
-            user: UserId::parse(&row.get::<String>(2)?)?,
-        })
-    });
-    let ended = ended.await?;
-    for EndedSession { session, .. } in &ended {
-        end(tx, pool, session).await?;
-    }
-    Ok(ended)
-}
-
-/// Ends all sessions of a user, including browser sessions. Also deletes their refresh tokens, the user's
-/// waiting logins, and the remembered choices that involve the account.
-pub async fn end_all(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result<(), StoreError> {
-    flows::end_of_user(tx, pool, user).await?;
-    choices::forget(tx, pool, user).await?;
-    browser_sessions::end_of_account(tx, pool, user, None).await?;
-    tx.execute(DELETE_TOKENS_OF_USER, &[pool.into(), user.into()]).await?;
-    tx.execute(DELETE_OF_USER, &[pool.into(), user.into()]).await.map(drop)
-}
-
-/// Ends the sessions of a user and deletes their refresh tokens, except for `kept` and its browser session.
-/// Also deletes the user's waiting logins and the remembered choices that involve the account. Returns the
-/// ended sessions, so that nodes can evict them from their caches.
-pub async fn end_all_but(
-    tx: &mut Tx<'_>,
-    pool: &PoolId,
-    user: &UserId,
-    kept: Option<&SessionId>,
-) -> Result<Vec<SessionId>, StoreError> {
-    flows::end_of_user(tx, pool, user).await?;
-    choices::forget(tx, pool, user).await?;
-    // No session has an empty id.
-    browser_sessions::end_of_account(tx, pool, user, kept).await?;
-    let kept = kept.map_or("", SessionId::as_str);
-    let values = [pool.into(), user.into(), kept.into()];
-    tx.execute(DELETE_TOKENS_BUT, &values).await?;
-    tx.all(DELETE_BUT, &values, |row| Ok(SessionId::parse(&row.get::<String>(0)?)?)).await
-}
-
-/// Ends all sessions that began in a browser for an application, with their refresh tokens. Their codes open nothing any
-/// more.
-pub async fn end_of_application(
-    tx: &mut Tx<'_>,
-    pool: &PoolId,
-    application: &ApplicationId,
-) -> Result<(), StoreError> {
-    tx.execute(DELETE_TOKENS_OF_APPLICATION, &[pool.into(), application.into()]).await?;
-    tx.execute(DELETE_OF_APPLICATION, &[pool.into(), application.into()]).await.map(drop)
 }
 
 /// Deletes the sessions that ended before `now`.

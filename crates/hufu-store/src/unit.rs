@@ -31,6 +31,12 @@ pub trait Read: Send + Sync + 'static {
 
     /// Runs the unit.
     fn run(&self, tx: &mut Tx<'_>) -> impl Future<Output = Result<Self::Out, StoreError>> + Send;
+
+    /// Whether PostgreSQL may run the unit together with others that read. For frequent units that usually need only the
+    /// statements that may run in groups ([`crate::statements_in_groups`]).
+    fn may_share(&self) -> bool {
+        false
+    }
 }
 
 /// A unit of either kind with its type erased, so that queues, transactions and retries are compiled once, and not once
@@ -39,7 +45,7 @@ pub(crate) trait Unit: Send + Sync {
     /// Runs the unit and stores its output in itself.
     fn run<'a>(&'a self, tx: &'a mut Tx<'_>) -> BoxFuture<'a, Result<(), StoreError>>;
 
-    /// See [`Write::group`].
+    /// See [`Write::group`]. What is read has no keys: any may be read together.
     fn group(&self) -> Option<u64>;
 }
 
@@ -89,6 +95,6 @@ impl<R: Read> Unit for Reading<R> {
     }
 
     fn group(&self) -> Option<u64> {
-        None
+        self.0.unit.may_share().then_some(0)
     }
 }

@@ -123,6 +123,10 @@ pub struct GetUser {
 impl Read for GetUser {
     type Out = Option<User>;
 
+    fn may_share(&self) -> bool {
+        true
+    }
+
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<User>, StoreError> {
         get(tx, &self.pool, &self.user).await
     }

@@ -5,8 +5,8 @@
 //! - [`store`]: the parts of units of work. [`raw`]: direct access to the database, bypassing the store.
 //! - With the feature `app`: `Base`, an instance without its surfaces.
 //! - With the feature `web`: `world`, an instance with two pools and the sandbox as WeChat; `client`, which
-//!   talks to it as the published clients do; `administration`, which talks to `/admin/v1`. At the end of
-//!   each test, the log is searched for every secret that the test came across (`logs`).
+//!   talks to it as the published clients do; `administration`, which talks to `/admin/v1`; `receiver`, a server
+//!   of somebody else. At the end of each test, the log is searched for every secret that the test came across (`logs`).
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -26,6 +26,8 @@ mod database;
 #[cfg(feature = "web")]
 pub mod logs;
 pub mod raw;
+#[cfg(feature = "web")]
+pub mod receiver;
 #[cfg(feature = "web")]
 pub mod routes;
 pub mod store;

@@ -485,7 +485,7 @@ impl Write for IssueKey {
         if let (Some(user), Some(hash)) = (&self.key.user, &self.new_hash) {
             let pool = PoolId::system();
             unit::write_password(tx, &pool, user, Some(hash), false, self.trace.at).await?;
-            unit::sign_out(tx, &pool, user).await?;
+            unit::sign_out(tx, &pool, user, self.trace.at).await?;
             let details = json!({ "by": "login" });
             record(tx, &mut events, Action::PasswordChanged, Some(user), details).await?;
         }

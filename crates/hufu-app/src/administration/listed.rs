@@ -2,16 +2,16 @@
 
 use async_recursion::async_recursion as boxed;
 use hufu_store::application_users::{self, ListApplicationUsers};
-use hufu_store::{StoreError, Tx, Write, sessions, versions};
+use hufu_store::{StoreError, Tx, Write, endings, versions};
 use hufu_types::refusal::Code;
-use hufu_types::{Action, ApplicationId, Permission, PoolId, SessionId, UserId};
+use hufu_types::{Action, ApplicationId, Permission, PoolId, UserId};
 use serde_json::json;
 
 use super::AdminCaller;
 use super::search::{decode_cursor, encode_cursor, page_size};
 use super::users::{Rejection, locked};
-use crate::authorization::backchannel;
 use crate::events::{Event, Trace};
+use crate::tokens::EndedSession;
 use crate::{App, Refusal};
 
 /// A page of the users whom an application lists.
@@ -91,14 +91,8 @@ impl App {
         self.permit(by, Permission::WriteUsers, pool).await?;
         let application = self.application_in(pool, application)?;
         let (pool, user, trace) = (pool.clone(), user.clone(), self.trace_by(pool, by));
-        let config = self.config();
-        let found = config.application(application.as_str());
-        let is_told = found.is_some_and(|found| found.client.backchannel_logout_uri.is_some());
-        let ended = self.write(SetListed { pool, application, user, listed, is_told, trace }).await??;
-        self.jobs_waiting.notify_one();
-        for session in &ended {
-            self.sessions.forget(session);
-        }
+        let ended = self.write(SetListed { pool, application, user, listed, trace }).await??;
+        self.forget_sessions(&ended);
         Ok(())
     }
 
@@ -116,14 +110,12 @@ struct SetListed {
     application: ApplicationId,
     user: UserId,
     listed: bool,
-    /// Whether the application wants to be told of the ends of its sessions.
-    is_told: bool,
     trace: Trace,
 }
 
 impl Write for SetListed {
     /// The sessions that ended.
-    type Out = Result<Vec<SessionId>, Rejection>;
+    type Out = Result<Vec<EndedSession>, Rejection>;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Out, StoreError> {
         let (pool, now) = (&self.pool, self.trace.at);
@@ -141,14 +133,10 @@ impl Write for SetListed {
             return Ok(Ok(ended));
         }
         if !self.listed {
-            let own = sessions::end_at(tx, pool, &user.id, &self.application).await?;
-            if !own.is_empty() {
+            ended = endings::of_account_at(tx, pool, &user.id, &self.application, now).await?;
+            if !ended.is_empty() {
                 versions::sessions_changed(tx).await?;
             }
-            if self.is_told {
-                backchannel::tell(tx, pool, &own, now).await?;
-            }
-            ended.extend(own.into_iter().map(|ended| ended.session));
         }
         let details = json!({ "application": self.application.as_str(), "listed": self.listed });
         self.trace

@@ -2,6 +2,7 @@
 
 use async_recursion::async_recursion as boxed;
 use hufu_store::conflicts::{Conflict, ListConflicts};
+use hufu_store::endings::EndedSession;
 use hufu_store::identities::{self, NewIdentity};
 use hufu_store::merges::StoredMerge;
 use hufu_store::sessions::{ListSessions, OwnSession};
@@ -166,9 +167,7 @@ impl App {
         let trace = self.trace_by(pool, by);
         let unit = SignOut(EndSessions { pool: pool.clone(), user: user.clone(), which, trace });
         let ended = self.write(unit).await?;
-        for session in &ended {
-            self.sessions.forget(session);
-        }
+        self.forget_sessions(&ended);
         if one && ended.is_empty() { Err(Code::NoSuchSession.into()) } else { Ok(ended.len()) }
     }
 
@@ -341,12 +340,12 @@ impl Write for Link {
 struct SignOut(EndSessions);
 
 impl Write for SignOut {
-    type Out = Vec<SessionId>;
+    type Out = Vec<EndedSession>;
 
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<SessionId>, StoreError> {
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<EndedSession>, StoreError> {
         let ended = self.0.run(tx).await?;
         if matches!(self.0.which, SessionSelection::All) {
-            unit::sign_out(tx, &self.0.pool, &self.0.user).await?;
+            unit::sign_out(tx, &self.0.pool, &self.0.user, self.0.trace.at).await?;
         } else if !ended.is_empty() {
             versions::sessions_changed(tx).await?;
         }

@@ -1,6 +1,6 @@
 //! Account operations that several administrator units share.
 
-use hufu_store::{StoreError, Tx, administration, flows, passwords, sessions, users, versions};
+use hufu_store::{StoreError, Tx, administration, endings, flows, passwords, users, versions};
 use hufu_types::{Action, PoolId, Timestamp, UserId};
 use serde_json::json;
 
@@ -25,8 +25,13 @@ pub async fn write_password(
 }
 
 /// Ends the sessions of an account on all nodes and, if it is an administrator, deletes its access keys.
-pub(super) async fn sign_out(tx: &mut Tx<'_>, pool: &PoolId, user: &UserId) -> Result<(), StoreError> {
-    sessions::end_all(tx, pool, user).await?;
+pub(super) async fn sign_out(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    user: &UserId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    endings::of_account(tx, pool, user, None, now).await?;
     if *pool == PoolId::system() {
         administration::delete_access_keys_of(tx, user).await?;
     }

@@ -1,59 +1,26 @@
-//! Telling applications that a session has ended (OpenID Connect Back-Channel Logout 1.0): a job for each, retried.
+//! Telling applications that a session has ended (OpenID Connect Back-Channel Logout 1.0): a job for each, retried. Whatever
+//! ends a session puts it into the queue ([`hufu_store::endings`]).
 
 use std::time::Duration;
 
 use hufu_protocol::{LogoutTokenClaims, TokenType};
-use hufu_store::jobs::{self, Job, NewJob};
-use hufu_store::{StoreError, Tx};
-use hufu_types::{ApplicationId, JobId, PoolId, SessionId, Timestamp, UserId};
-use serde::{Deserialize, Serialize};
+use hufu_store::jobs::Job;
 
 use crate::App;
 use crate::jobs::JobOutcome;
 use crate::tokens::EndedSession;
-
-/// The kind of these jobs. The payload is an [`EndedSession`] as JSON.
-pub(crate) const LOGOUT_JOB: &str = "backchannel_logout";
 
 const FIRST_WAIT: Duration = Duration::from_secs(5);
 const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
 /// How long a logout token is valid (OpenID Connect Back-Channel Logout 2.4 recommends two minutes).
 const TOKEN_LIFE: i64 = 120;
 
-/// The payload of a job.
-#[derive(Serialize, Deserialize)]
-struct Told {
-    application: ApplicationId,
-    session: SessionId,
-    user: UserId,
-}
-
-/// The job that tells an application of the end of a session.
-fn job(pool: &PoolId, ended: &EndedSession, id: JobId, now: Timestamp) -> Result<NewJob, serde_json::Error> {
-    let EndedSession { application, session, user } = ended.clone();
-    let payload = serde_json::to_vec(&Told { application, session, user })?;
-    Ok(NewJob { id, kind: LOGOUT_JOB, pool: pool.clone(), payload, run_at: now })
-}
-
-/// Puts the jobs that tell an application of the ends of these sessions into the queue.
-pub(crate) async fn tell(
-    tx: &mut Tx<'_>,
-    pool: &PoolId,
-    ended: &[EndedSession],
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    for ended in ended {
-        // A session ends once, so its id is good for the job as well.
-        let id = JobId::parse(ended.session.as_str())?;
-        jobs::enqueue(tx, &job(pool, ended, id, now)?).await?;
-    }
-    Ok(())
-}
-
 impl App {
     /// Sends a logout token to the application.
     pub(crate) async fn tell_of_logout(&self, job: &Job) -> JobOutcome {
-        let Ok(told) = serde_json::from_slice::<Told>(&job.payload) else { return JobOutcome::Failed };
+        let Ok(told) = serde_json::from_slice::<EndedSession>(&job.payload) else {
+            return JobOutcome::Failed;
+        };
         let config = self.config();
         let found = config.application(told.application.as_str());
         let Some(application) = found.filter(|application| application.pool == job.pool) else {

@@ -5,7 +5,7 @@ use hufu_protocol::pkce;
 use hufu_store::authorization_codes::{self, AuthorizationCode};
 use hufu_store::refresh_tokens::{self, NewRefreshToken};
 use hufu_store::sessions::{self, Session};
-use hufu_store::{StoreError, Tx, Write, users};
+use hufu_store::{StoreError, Tx, Write, endings, users};
 use hufu_types::refusal::Code;
 use hufu_types::{
     Action, Application, ApplicationId, Facts, OpaqueToken, PoolId, ScopeSet, SessionId, SessionRules,
@@ -104,7 +104,7 @@ impl App {
             Exchanged::Unknown => Err(Code::AuthorizationCodeInvalid.into()),
             Exchanged::NotGranted => Err(Code::TargetInvalid.because("the resource was not granted")),
             Exchanged::Ended(session) => {
-                self.sessions.forget(&session);
+                self.forget_session(&session);
                 tracing::warn!(%session, application = %application.id, "an authorization code was used twice: its session is ended");
                 metrics::counter!("hufu_code_reuse_total").increment(1);
                 Err(Code::AuthorizationCodeInvalid.into())
@@ -176,7 +176,7 @@ impl Write for ExchangeCode {
 
     /// Two that bring one code never share a transaction: the second has to see that it was used.
     fn group(&self) -> Option<u64> {
-        Some(group_key(&self.pool, &self.code))
+        Some(group_key(&self.pool, self.code.as_bytes()))
     }
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Exchanged, StoreError> {
@@ -230,7 +230,7 @@ impl ExchangeCode {
     async fn end(&self, tx: &mut Tx<'_>, code: &AuthorizationCode) -> Result<Exchanged, StoreError> {
         let pool = &self.pool;
         let session = sessions::get(tx, pool, &code.session).await?;
-        sessions::end(tx, pool, &code.session).await?;
+        endings::one(tx, pool, &code.session, self.trace.at).await?;
         if let Some(session) = session {
             let details = json!({ "session": code.session.as_str(), "token": "code" });
             let event = Event::of(Action::TokenReused, &session.account).with(details);

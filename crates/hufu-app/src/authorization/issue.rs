@@ -6,7 +6,7 @@ use async_recursion::async_recursion as boxed;
 use hufu_store::authorization_codes::{self, NewAuthorizationCode};
 use hufu_store::browser_sessions::LockedBrowserSession;
 use hufu_store::consents::{self, Consent};
-use hufu_store::rates::Limit;
+use hufu_store::rates::Quota;
 use hufu_store::sessions::{self, Beneath, NewSession};
 use hufu_store::{StoreError, Tx, Write, browser_sessions, users};
 use hufu_types::flow::{self, Stage};
@@ -28,6 +28,7 @@ use crate::digest::hash_token;
 use crate::events::{Event, Trace};
 use crate::login::Admission;
 use crate::people::holders::unusable;
+use crate::tokens::refresh::group_key;
 use crate::tokens::{IdTokenParts, Issue};
 use crate::{App, Origin, Refusal};
 
@@ -213,11 +214,7 @@ impl App {
             session,
             settings,
             extends_to: now.plus(self.limits.browser_session),
-            codes: Limit {
-                name: format!("codes:{}:{}", application.pool, account.session.id),
-                most: self.limits.codes_per_browser,
-                window: self.limits.code_window,
-            },
+            codes: Quota { most: self.limits.codes_per_browser, window: self.limits.code_window },
             trace: self.trace(&application.pool, None, Some(&application.id), None, origin),
         }
     }
@@ -310,7 +307,7 @@ pub struct IssueCode {
     /// The pool's settings.
     pub settings: Arc<PoolSettings>,
     /// How many requests one browser session is granted in a while: pages of other sites can make a browser ask.
-    pub codes: Limit,
+    pub codes: Quota,
     /// Until when the browser session lives if it is not used again.
     pub extends_to: Timestamp,
     /// Where the request comes from, and when.
@@ -342,6 +339,13 @@ pub enum Issued {
 impl Write for IssueCode {
     type Out = Issued;
 
+    /// Two of one browser never share a transaction: the second goes on with the session that the first began.
+    fn group(&self) -> Option<u64> {
+        let agrees_now = self.consent.is_some() && !self.asks;
+        let may_share = self.trace.subscribers.is_empty() && !self.admission.asks() && !agrees_now;
+        may_share.then(|| group_key(&self.pool, self.browser.as_str().as_bytes()))
+    }
+
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Issued, StoreError> {
         let (pool, now) = (&self.pool, self.trace.at);
         let found = logged_in(tx, pool, &self.browser, &self.settings, now).await?;
@@ -356,17 +360,15 @@ impl Write for IssueCode {
         if !self.may_have(tx, &account.id).await? {
             return Ok(Issued::NeedsConsent);
         }
-        if self.codes.take(tx, now).await?.is_none() {
-            return Ok(Issued::TooOften);
-        }
+        let Some(granted) = self.codes.take(browser.granted, now) else { return Ok(Issued::TooOften) };
+        let extends_to = self.extends_to.min(rules.latest_end(browser.created_at));
+        browser_sessions::extend_granted(tx, pool, &self.browser, granted, now, extends_to).await?;
         let (session, began) = self.begin(tx, &browser).await?;
         if let Some(code) = &self.code {
             let (session, facts) = (session.clone(), browser.facts.clone());
             let code = NewAuthorizationCode { session, facts, ..code.clone() };
             authorization_codes::insert(tx, pool, &code).await?;
         }
-        let extends_to = self.extends_to.min(rules.latest_end(browser.created_at));
-        browser_sessions::extend(tx, pool, &self.browser, now, extends_to).await?;
         // One that asks again every hour is not a login each time.
         if self.is_silent && began {
             let details = json!({ "by": "browser-session", "session": session.as_str() });

@@ -159,7 +159,7 @@ impl App {
         match self.write(unit).await? {
             Exchanged::Done(opened) => self.opened_by_ticket(application, *opened, requested).await,
             Exchanged::Ended(session) => {
-                self.sessions.forget(&session);
+                self.forget_session(&session);
                 Err(Code::LoginTicketInvalid.because("a ticket was used twice"))
             }
             Exchanged::Unknown | Exchanged::NotGranted => Err(Code::LoginTicketInvalid.into()),

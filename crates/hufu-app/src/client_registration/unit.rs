@@ -2,7 +2,7 @@
 //! other changes locked out, and is in the audit log.
 
 use hufu_store::registrations::{self, RegisteredClient};
-use hufu_store::{StoreError, Tx, application_users, config, consents, sessions, versions};
+use hufu_store::{StoreError, Tx, application_users, config, consents, endings, versions};
 use hufu_types::{
     Application, ApplicationId, ClientSecret, PoolId, RegistrationTokenId, SettingProblem, Timestamp,
     TokenHash,
@@ -147,7 +147,7 @@ impl Operation for RemoveClient {
         if own(tx, pool, id, &self.token).await?.is_none() {
             return Ok(Outcome::Rejected(Rejection::RegistrationEnded));
         }
-        sessions::end_of_application(tx, pool, id).await?;
+        endings::of_client(tx, pool, id).await?;
         consents::forget_application(tx, pool, id).await?;
         application_users::forget_application(tx, pool, id).await?;
         registrations::delete_client(tx, pool, id).await?;

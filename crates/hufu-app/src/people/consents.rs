@@ -2,13 +2,13 @@
 
 use async_recursion::async_recursion as boxed;
 use hufu_store::consents::{self, GivenConsent, ListConsents};
-use hufu_store::{StoreError, Tx, Write, browser_sessions, device_codes, sessions};
+use hufu_store::{StoreError, Tx, Write, browser_sessions, device_codes, endings};
 use hufu_types::refusal::Code;
-use hufu_types::{Action, ApplicationId, PoolId, SessionId, UserId};
+use hufu_types::{Action, ApplicationId, PoolId, UserId};
 use serde_json::json;
 
-use crate::authorization::backchannel;
 use crate::events::{Event, Trace};
+use crate::tokens::EndedSession;
 use crate::tokens::authentication::Authenticated;
 use crate::{App, Refusal};
 
@@ -43,20 +43,14 @@ impl App {
     #[boxed]
     pub async fn withdraw_consent(&self, who: &Authenticated, application: &str) -> Result<usize, Refusal> {
         let id = ApplicationId::parse(application).map_err(|_| Code::ConsentUnknown)?;
-        let config = self.config();
-        let found = config.application(id.as_str()).filter(|found| found.pool == *who.pool());
         let unit = WithdrawConsent {
             pool: who.pool().clone(),
             user: who.user.clone(),
-            is_told: found.is_some_and(|found| found.client.backchannel_logout_uri.is_some()),
             application: id,
             trace: self.trace_of(who),
         };
         let ended = self.write(unit).await?.ok_or(Code::ConsentUnknown)?;
-        for session in &ended {
-            self.sessions.forget(session);
-        }
-        self.jobs_waiting.notify_one();
+        self.forget_sessions(&ended);
         Ok(ended.len())
     }
 }
@@ -69,18 +63,16 @@ pub struct WithdrawConsent {
     pub user: UserId,
     /// The application.
     pub application: ApplicationId,
-    /// Whether the application wants to be told of the ends of its sessions.
-    pub is_told: bool,
     /// The actor, origin and time, for the audit log.
     pub trace: Trace,
 }
 
 impl Write for WithdrawConsent {
     /// The sessions that ended, or nothing if there was no consent.
-    type Out = Option<Vec<SessionId>>;
+    type Out = Option<Vec<EndedSession>>;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Out, StoreError> {
-        let Self { pool, user, application, is_told, trace } = self;
+        let Self { pool, user, application, trace } = self;
         // Whatever begins a session of the application locks them too, and looks at the consent then.
         browser_sessions::lock_of_account(tx, pool, user).await?;
         let action = Action::ConsentWithdrawn;
@@ -92,12 +84,8 @@ impl Write for WithdrawConsent {
             return Ok(None);
         }
         device_codes::deny_of_account(tx, pool, user, application).await?;
-        let ended = sessions::end_at(tx, pool, user, application).await?;
-        if *is_told {
-            backchannel::tell(tx, pool, &ended, trace.at).await?;
-        }
-        let ended: Vec<SessionId> = ended.into_iter().map(|ended| ended.session).collect();
-        let ids: Vec<&str> = ended.iter().map(SessionId::as_str).collect();
+        let ended = endings::of_account_at(tx, pool, user, application, trace.at).await?;
+        let ids: Vec<&str> = ended.iter().map(|ended| ended.session.as_str()).collect();
         let details = json!({ "application": application.as_str(), "sessions": ids });
         trace.recorder().record(tx, pool, Event::of(action, user).with(details)).await?;
         Ok(Some(ended))

@@ -72,9 +72,7 @@ impl App {
     async fn end_own(&self, who: &Authenticated, which: SessionSelection) -> Result<usize, Refusal> {
         let (pool, user) = (who.pool().clone(), who.user.clone());
         let ended = self.write(EndSessions { pool, user, which, trace: self.trace_of(who) }).await?;
-        for session in &ended {
-            self.sessions.forget(session);
-        }
+        self.forget_sessions(&ended);
         Ok(ended.len())
     }
 }

@@ -1,6 +1,6 @@
 //! Disabling and enabling accounts.
 
-use hufu_store::{StoreError, Tx, Write, sessions, users, versions};
+use hufu_store::{StoreError, Tx, Write, endings, users, versions};
 use hufu_types::{Action, PoolId, UserId, UserStatus};
 
 use crate::events::{Event, Trace};
@@ -24,7 +24,7 @@ impl Write for SetStatus {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
         let is_there = users::set_status(tx, &self.pool, &self.user, self.status, self.trace.at).await?;
         if self.status != UserStatus::Activated {
-            sessions::end_all(tx, &self.pool, &self.user).await?;
+            endings::of_account(tx, &self.pool, &self.user, None, self.trace.at).await?;
         }
         if is_there {
             let action = match self.status {

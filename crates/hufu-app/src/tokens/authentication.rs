@@ -16,8 +16,8 @@ use hufu_types::{
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::EndSession;
 use super::keys::Keys;
+use super::{EndSession, EndedSession};
 use crate::authorization::dpop::Presented;
 use crate::configuration::ApplicationHint;
 use crate::digest::hash_token;
@@ -72,6 +72,10 @@ struct GetAdmitted {
 
 impl Read for GetAdmitted {
     type Out = Option<Session>;
+
+    fn may_share(&self) -> bool {
+        self.listing.is_empty()
+    }
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<Session>, StoreError> {
         let Self { pool, session, listing } = self;
@@ -482,7 +486,20 @@ impl App {
         trace: Trace,
     ) -> Result<(), Refusal> {
         self.write(EndSession { pool: pool.clone(), session: session.clone(), trace }).await?;
-        self.sessions.forget(session);
+        self.forget_session(session);
         Ok(())
+    }
+
+    /// Forgets sessions that were ended, and looks after the jobs that tell of it.
+    pub(crate) fn forget_sessions(&self, ended: &[EndedSession]) {
+        for ended in ended {
+            self.forget_session(&ended.session);
+        }
+    }
+
+    /// As [`App::forget_sessions`].
+    pub(crate) fn forget_session(&self, session: &SessionId) {
+        self.sessions.forget(session);
+        self.jobs_waiting.notify_one();
     }
 }

@@ -2,18 +2,14 @@
 //! browser session or belongs to one ([`BrowserBinding`]). Ending it also ends the application sessions that
 //! belong to it.
 
-use hufu_store::browser_sessions::{self, BrowserSession, EndedSession, NewBrowserSession};
+use hufu_store::browser_sessions::{self, BrowserSession, NewBrowserSession};
+use hufu_store::endings::{self, EndedSession};
 use hufu_store::{Read, StoreError, Tx, Write};
 use hufu_types::{
-    Action, Application, ApplicationId, BrowserSessionId, OpaqueToken, PoolId, SessionId, SessionRules,
-    Timestamp, TokenHash, TokenPurpose, UserId,
+    Action, BrowserSessionId, OpaqueToken, PoolId, SessionRules, Timestamp, TokenHash, TokenPurpose, UserId,
 };
 use serde_json::json;
 
-use std::collections::HashSet;
-use std::sync::Arc;
-
-use crate::authorization::backchannel;
 use crate::digest::hash_token;
 use crate::events::{Actor, Event, Trace};
 use crate::{App, Origin, Refusal};
@@ -75,15 +71,8 @@ impl App {
     ) -> Result<Vec<EndedSession>, Refusal> {
         let trace = self.trace(pool, Some(Actor::user(&session.account)), None, None, origin);
         let (id, account) = (session.id.clone(), session.account.clone());
-        let config = self.config();
-        let is_told = |application: &&Arc<Application>| {
-            application.pool == *pool && application.client.backchannel_logout_uri.is_some()
-        };
-        let told = config.applications().filter(is_told).map(|told| told.id.clone()).collect();
-        let ended = self.write(EndBrowserSession { pool: pool.clone(), id, account, told, trace }).await?;
-        let sessions: Vec<SessionId> = ended.iter().map(|ended| ended.session.clone()).collect();
-        self.forget_sessions(&sessions);
-        self.jobs_waiting.notify_one();
+        let ended = self.write(EndBrowserSession { pool: pool.clone(), id, account, trace }).await?;
+        self.forget_sessions(&ended);
         Ok(ended)
     }
 }
@@ -102,6 +91,10 @@ pub struct FindBrowserSession {
 
 impl Read for FindBrowserSession {
     type Out = Option<BrowserSession>;
+
+    fn may_share(&self) -> bool {
+        true
+    }
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<BrowserSession>, StoreError> {
         let found = browser_sessions::by_cookie(tx, &self.pool, &self.cookie).await?;
@@ -149,8 +142,6 @@ pub struct EndBrowserSession {
     pub id: BrowserSessionId,
     /// The account behind it.
     pub account: UserId,
-    /// The applications that want to be told.
-    pub told: HashSet<ApplicationId>,
     /// The actor, origin and time, for the audit log.
     pub trace: Trace,
 }
@@ -160,13 +151,10 @@ impl Write for EndBrowserSession {
     type Out = Vec<EndedSession>;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<EndedSession>, StoreError> {
-        let Some((_, ended)) = browser_sessions::end(tx, &self.pool, &self.id).await? else {
+        let Some((_, ended)) = endings::of_browser(tx, &self.pool, &self.id, self.trace.at).await? else {
             return Ok(Vec::new());
         };
         let sessions: Vec<&str> = ended.iter().map(|ended| ended.session.as_str()).collect();
-        let told: Vec<EndedSession> =
-            ended.iter().filter(|ended| self.told.contains(&ended.application)).cloned().collect();
-        backchannel::tell(tx, &self.pool, &told, self.trace.at).await?;
         let details = json!({ "browser_session": self.id.as_str(), "sessions": sessions });
         let event = Event::of(Action::Logout, &self.account).with(details);
         self.trace.recorder().record(tx, &self.pool, event).await?;

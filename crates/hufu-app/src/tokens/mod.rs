@@ -34,7 +34,7 @@ use authentication::{Bearer, Needs};
 use refresh::AddRefreshToken;
 
 pub use browser_sessions::{EndBrowserSession, ExtendBrowserSession, FindBrowserSession};
-pub use hufu_store::browser_sessions::EndedSession;
+pub use hufu_store::endings::EndedSession;
 pub use refresh::{RevokeToken, RevokedToken, Rotate, Rotation};
 pub use sessions::EndSession;
 
@@ -378,11 +378,11 @@ impl App {
             Rotation::NotGranted => Err(Code::TargetInvalid.because("the resource was not granted")),
             Rotation::Unknown => Err(Code::GrantInvalid.into()),
             Rotation::NotListed(session) => {
-                self.sessions.forget(&session);
+                self.forget_session(&session);
                 Err(Code::GrantInvalid.because("the application does not list the account any more"))
             }
             Rotation::Reused(session) => {
-                self.sessions.forget(&session);
+                self.forget_session(&session);
                 tracing::warn!(%session, application = %application.id, "a refresh token was used twice: its session is ended");
                 metrics::counter!("hufu_refresh_reuse_total").increment(1);
                 Err(Code::GrantInvalid.into())
@@ -461,7 +461,7 @@ impl App {
             trace: self.trace(&application.pool, actor, Some(&application.id), None, origin),
         };
         if let Some(session) = self.write(unit).await? {
-            self.sessions.forget(&session);
+            self.forget_session(&session);
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::Duration;
 
 use hufu_store::refresh_tokens::{self, NewRefreshToken, RefreshToken};
-use hufu_store::{StoreError, Tx, Write, sessions, users};
+use hufu_store::{StoreError, Tx, Write, endings, sessions, users};
 use hufu_types::refusal::Code;
 use hufu_types::{
     Action, ApplicationId, PoolId, ScopeSet, SessionId, SessionRules, Thumbprint, Timestamp, TokenAuth,
@@ -80,7 +80,7 @@ impl Write for Rotate {
     /// Two that present one token never share a transaction: the second has to see that it was used.
     fn group(&self) -> Option<u64> {
         let may_share = self.trace.subscribers.is_empty() && !self.admission.asks();
-        may_share.then(|| group_key(&self.pool, &self.presented))
+        may_share.then(|| group_key(&self.pool, self.presented.as_bytes()))
     }
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Rotation, StoreError> {
@@ -100,7 +100,7 @@ impl Write for Rotate {
             return Ok(Rotation::Unknown);
         };
         if !self.admission.admits(tx, pool, &account.id).await? {
-            sessions::end(tx, pool, &token.session).await?;
+            endings::one(tx, pool, &token.session, now).await?;
             let code = Code::NotListed.number();
             let event = Event { code, ..Event::of(Action::TokenRefreshed, &account.id) };
             let event = event.with(json!({ "session": token.session.as_str() }));
@@ -124,7 +124,7 @@ impl Write for Rotate {
         let is_first =
             refresh_tokens::succeed_unused(tx, pool, &self.presented, &self.successor, now).await?;
         if !is_first && !self.present_again(tx).await? {
-            sessions::end(tx, pool, &token.session).await?;
+            endings::one(tx, pool, &token.session, now).await?;
             let event = Event::of(Action::TokenReused, &details.account).with(shown);
             events.record(tx, pool, event).await?;
             return Ok(Rotation::Reused(token.session));
@@ -174,10 +174,11 @@ impl Rotate {
     }
 }
 
-/// What a unit that uses a token or a code up is about, see [`Write::group`].
-pub(crate) fn group_key(pool: &PoolId, hash: &TokenHash) -> u64 {
+/// What a unit is about, see [`Write::group`]: the token or the code that it uses up, or the browser session that it goes on
+/// with.
+pub(crate) fn group_key(pool: &PoolId, id: &[u8]) -> u64 {
     let mut key = DefaultHasher::new();
-    (pool.as_str(), hash.as_bytes()).hash(&mut key);
+    (pool.as_str(), id).hash(&mut key);
     key.finish()
 }
 

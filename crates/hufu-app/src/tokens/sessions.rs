@@ -1,6 +1,6 @@
 //! The unit of work for logging out.
 
-use hufu_store::{StoreError, Tx, Write, sessions};
+use hufu_store::{StoreError, Tx, Write, endings, sessions};
 use hufu_types::{Action, PoolId, SessionId, UserId};
 use serde_json::json;
 
@@ -33,7 +33,7 @@ pub(super) async fn end(
     session: &SessionId,
 ) -> Result<Option<UserId>, StoreError> {
     let Some(found) = sessions::get(tx, pool, session).await? else { return Ok(None) };
-    sessions::end(tx, pool, session).await?;
+    endings::one(tx, pool, session, events.now()).await?;
     let details = json!({ "session": session.as_str() });
     events.record(tx, pool, Event::of(Action::Logout, &found.account).with(details)).await?;
     Ok(Some(found.account))

@@ -1,6 +1,5 @@
 //! Authorization codes, the sessions that they open, and consent.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +11,7 @@ use hufu_store::Store;
 use hufu_store::authorization_codes::{self, NewAuthorizationCode};
 use hufu_store::browser_sessions::NewBrowserSession;
 use hufu_store::consents::Consent;
-use hufu_store::rates::Limit;
+use hufu_store::rates::Quota;
 use hufu_store::refresh_tokens::NewRefreshToken;
 use hufu_store::sessions::{self, Beneath, GetSession, NewSession, Session};
 use hufu_testkit::{on_both_engines, raw};
@@ -50,7 +49,7 @@ fn browser(name: &str) -> BrowserSessionId {
 }
 
 /// Somebody who logs in to a browser.
-async fn enters(store: &Store, name: &str, who: &str) -> UserId {
+pub(crate) async fn enters(store: &Store, name: &str, who: &str) -> UserId {
     let new = NewBrowserSession {
         id: browser(name),
         cookie: hash(name),
@@ -95,7 +94,7 @@ fn request() -> AuthorizationRequest {
 }
 
 /// Asks for a code in this browser.
-fn issue(name: &str, code: &str) -> IssueCode {
+pub(crate) fn issue(name: &str, code: &str) -> IssueCode {
     let session = NewSession {
         id: SessionId::generate(NOW, &SystemRandom),
         application: application(),
@@ -124,7 +123,7 @@ fn issue(name: &str, code: &str) -> IssueCode {
         consent: None,
         is_silent: true,
         settings: Arc::new(PoolSettings::default()),
-        codes: Limit { name: format!("codes:{name}"), most: 100, window: seconds(60) },
+        codes: Quota { most: 100, window: seconds(60) },
         extends_to: NOW.plus(seconds(2 * DAY)),
         trace: trace(NOW),
     }
@@ -154,7 +153,7 @@ fn exchange(code: &str, refresh: &str) -> ExchangeCode {
 }
 
 /// The session that a granted request began or went on with.
-async fn granted(store: &Store, unit: IssueCode) -> SessionId {
+pub(crate) async fn granted(store: &Store, unit: IssueCode) -> SessionId {
     match store.write(unit).await.unwrap() {
         Issued::Done { session, .. } => session,
         other => panic!("{other:?}"),
@@ -247,7 +246,7 @@ on_both_engines! {
         let user = enters(&store, "b1", "o1").await;
         granted(&store, issue("b1", "c1")).await;
         let (pool, account) = (pool(), user.clone());
-        let end = EndBrowserSession { pool: pool.clone(), id: browser("b1"), account, told: HashSet::new(), trace: trace(NOW) };
+        let end = EndBrowserSession { pool: pool.clone(), id: browser("b1"), account, trace: trace(NOW) };
         let ended = store.write(end).await.unwrap();
         assert_eq!(ended.len(), 1);
         assert!(matches!(store.write(exchange("c1", "r1")).await.unwrap(), Exchanged::Unknown));
@@ -304,26 +303,27 @@ on_both_engines! {
         let kept = session(&store, &device.id).await.unwrap();
         assert!(kept.is_device && kept.facts == Some(Facts::default()));
         assert!(!session(&store, &opened).await.unwrap().is_device);
-        // Both are told of the logout.
+        // A logout ends both.
         let (pool, account) = (pool(), kept.account);
-        let told = HashSet::from([application()]);
-        store.write(EndBrowserSession { pool, id: browser("b1"), account, told, trace: trace(NOW) }).await.unwrap();
-        let jobs = "SELECT COUNT(*) FROM jobs WHERE kind = 'backchannel_logout'";
-        assert_eq!(raw::number(&database, jobs).await, 2);
+        let end = EndBrowserSession { pool, id: browser("b1"), account, trace: trace(NOW) };
+        assert_eq!(store.write(end).await.unwrap().len(), 2);
     }
 
     async fn a_browser_is_granted_so_many_requests_in_a_while(database) {
         let store = migrated(&database).await;
         enters(&store, "b1", "o1").await;
         let few = |number: u32| {
-            let codes = Limit { name: "codes:few".to_owned(), most: 3, window: seconds(60) };
-            IssueCode { codes, ..issue("b1", &format!("f{number}")) }
+            IssueCode { codes: Quota { most: 3, window: seconds(60) }, ..issue("b1", &format!("f{number}")) }
         };
         for number in 0..3 {
             assert!(matches!(store.write(few(number)).await.unwrap(), Issued::Done { .. }));
         }
         assert!(matches!(store.write(few(3)).await.unwrap(), Issued::TooOften));
         assert_eq!(raw::number(&database, "SELECT COUNT(*) FROM authorization_codes").await, 3);
+        enters(&store, "b2", "o1").await;
+        granted(&store, issue("b2", "other")).await;
+        let later = IssueCode { trace: trace(NOW.plus(seconds(60))), ..few(4) };
+        assert!(matches!(store.write(later).await.unwrap(), Issued::Done { .. }), "the next window");
     }
 
     async fn a_later_login_takes_over_what_is_beneath_an_earlier_one(database) {

@@ -1,6 +1,5 @@
 //! Browser sessions: one login, several applications, one sign-out.
 
-use std::collections::HashSet;
 use std::time::Duration;
 
 use hufu_app::login::{BrowserBinding, Login, LoginOutcome, LoginPlan};
@@ -90,7 +89,7 @@ on_both_engines! {
         let second = log_in(&store, within("b1", "o1").with_refresh_token(hash("r2"))).await;
         let elsewhere = log_in(&store, begins("b2", "o1").with_refresh_token(hash("r3"))).await;
         let (pool, account) = (pool(), first.user.id.clone());
-        let end = || EndBrowserSession { pool: pool.clone(), id: id("b1"), account: account.clone(), told: HashSet::new(), trace: trace(NOW) };
+        let end = || EndBrowserSession { pool: pool.clone(), id: id("b1"), account: account.clone(), trace: trace(NOW) };
         let ended = store.write(end()).await.unwrap();
         let mut ended: Vec<_> = ended.into_iter().map(|ended| ended.session).collect();
         ended.sort();
@@ -118,7 +117,7 @@ on_both_engines! {
         late.plan.trace.at = NOW.plus(seconds(DAY));
         assert!(refused(late).await, "expired");
         let (pool, account) = (pool(), owner.user.id.clone());
-        store.write(EndBrowserSession { pool, id: id("b1"), account, told: HashSet::new(), trace: trace(NOW) }).await.unwrap();
+        store.write(EndBrowserSession { pool, id: id("b1"), account, trace: trace(NOW) }).await.unwrap();
         assert!(refused(within("b1", "o1")).await, "ended");
     }
 
@@ -208,7 +207,7 @@ on_both_engines! {
             let owner = log_in(&store, begins(&name, "o1")).await.user.id;
             let login = within(&name, "o1");
             let (pool, account): (PoolId, _) = (pool(), owner);
-            let end = EndBrowserSession { pool, id: id(&name), account, told: HashSet::new(), trace: trace(NOW) };
+            let end = EndBrowserSession { pool, id: id(&name), account, trace: trace(NOW) };
             let (one, other) = tokio::join!(store.write(login), store.write(end));
             one.unwrap();
             other.unwrap();

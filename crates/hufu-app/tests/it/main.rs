@@ -22,6 +22,7 @@ mod refresh_tokens;
 mod sessions;
 mod support;
 mod tickets;
+mod together;
 mod transfer;
 mod upgrades;
 mod webhooks;

@@ -7,6 +7,7 @@
 mod browser;
 pub(crate) mod hashing;
 mod load;
+mod part;
 mod peer;
 pub(crate) mod plain;
 mod sheet;
@@ -31,6 +32,7 @@ use crate::world::World;
 use crate::{machine, report};
 use browser::{Browser, Form};
 use load::{Figures, Load, Watched};
+use part::Part;
 use peer::{Missing, Peer};
 use sheet::{SERVER, Sheet, exact_micros};
 use world::Client;
@@ -63,6 +65,14 @@ pub(crate) struct Options {
     /// The database engines to measure.
     #[arg(long, value_enum, value_delimiter = ',', default_value = "sqlite,postgres")]
     engines: Vec<Engine>,
+    /// What to measure.
+    #[arg(
+        long,
+        value_enum,
+        value_delimiter = ',',
+        default_value = "documents,own-token,codes,login-page,passwords"
+    )]
+    parts: Vec<Part>,
     /// The length of each timed part, in seconds: at most 20, because codes must not end before they are used.
     #[arg(long, default_value_t = 10.0)]
     seconds: f64,
@@ -164,6 +174,9 @@ fn measure_peer(options: &Options, load: &Load<'_>, runtime: &Runtime) -> Result
 const PEER: &str = "oidc-provider";
 const HUFU: Client = Client { token_path: "/oidc/token" };
 
+/// What is compared with the peer: its name, the figures, those of the peer, and how many times as much is the aim.
+type Compared = (&'static str, Figures, fn(&Peer) -> &Figures, f64);
+
 /// The measurement on one engine.
 struct Case<'o> {
     options: &'o Options,
@@ -185,14 +198,35 @@ impl Case<'_> {
         let browser = Browser::new(&target)?;
         let database = postgres.and_then(Postgres::process);
         let watched = Watched { target, program: process.id(), database };
-        self.documents(&watched, &browser)?;
-        let own_token =
-            self.repeat(&watched, "client_credentials", "token", &HUFU.own_token(), &nothing())?;
-        let (forms, cookies) = self.runtime.block_on(self.browsers(&browser))?;
-        let (exchange, refresh) = self.codes(&watched, &cookies)?;
-        self.login_page(&watched, &browser)?;
-        self.passwords(&watched, &forms)?;
-        self.guessing(&watched, &browser, &forms, (own_token.rate() / 10.0).max(1.0))?;
+        let options = self.options;
+        let has = |part| options.parts.contains(&part);
+        let mut compared: Vec<Compared> = Vec::new();
+        if has(Part::Documents) {
+            self.documents(&watched, &browser)?;
+        }
+        let mut a_tenth = 1.0;
+        if has(Part::OwnToken) || has(Part::Passwords) {
+            let own_token =
+                self.repeat(&watched, "client_credentials", "token", &HUFU.own_token(), &nothing())?;
+            a_tenth = (own_token.rate() / 10.0).max(1.0);
+            compared.push(("client_credentials", own_token, |peer| &peer.own_token, TIMES_OWN_TOKEN));
+        }
+        let (mut forms, mut cookies) = (Vec::new(), Vec::new());
+        if has(Part::Codes) || has(Part::Passwords) {
+            (forms, cookies) = self.runtime.block_on(self.browsers(&browser))?;
+        }
+        if has(Part::Codes) {
+            let (exchange, refresh) = self.codes(&watched, &cookies)?;
+            compared.push(("exchange", exchange, |peer| &peer.exchange, TIMES_EXCHANGE));
+            compared.push(("refresh", refresh, |peer| &peer.refresh, TIMES_REFRESH));
+        }
+        if has(Part::LoginPage) {
+            self.login_page(&watched, &browser)?;
+        }
+        if has(Part::Passwords) {
+            self.passwords(&watched, &forms)?;
+            self.guessing(&watched, &browser, &forms, a_tenth)?;
+        }
 
         self.sheet.figure(
             SERVER,
@@ -201,12 +235,8 @@ impl Case<'_> {
         );
         process.terminate()?;
         if let Some(peer) = self.peer {
-            let times = [
-                ("client_credentials", own_token.rate() / peer.own_token.rate(), TIMES_OWN_TOKEN),
-                ("exchange", exchange.rate() / peer.exchange.rate(), TIMES_EXCHANGE),
-                ("refresh", refresh.rate() / peer.refresh.rate(), TIMES_REFRESH),
-            ];
-            for (what, times, least) in times {
+            for (what, figures, of_peer, least) in compared {
+                let times = figures.rate() / of_peer(peer).rate();
                 self.sheet.times(SERVER, &format!("{what}, times oidc-provider"), times, least);
             }
         }

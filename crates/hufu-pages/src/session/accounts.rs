@@ -13,6 +13,7 @@ use hufu_web::request::{Head, Query};
 use hufu_web::server::Shared;
 use serde::Deserialize;
 
+use super::sign_out::sign_out;
 use super::{Asker, Shown, State, TEXTS, go_on, session_id};
 use crate::looks::Looks;
 
@@ -104,12 +105,11 @@ async fn chosen(shared: &Shared, asker: &Asker, form: AccountsForm) -> Result<Re
     if let Some(leave) = &form.leave {
         let account = shared.app.browser_account(&asker.browser, &session_id(leave)?).await?;
         let accounts = account.as_slice();
-        let done = shared.app.sign_out(accounts, &asker.browser, &asker.origin).await?;
         let back =
             request.map_or_else(|| "/accounts".to_owned(), |request| format!("/accounts?request={request}"));
-        let mut response = outcome::redirect(&back);
-        browser::write(&mut response, shared, &done.browser);
-        return Ok(response);
+        let looks = Looks::of_pools(&shared.app, &asker.browser.pools());
+        let view = looks.on(asker.viewer.clone(), None).view(&TEXTS);
+        return sign_out(shared, asker, accounts, (view, None, Some(back))).await;
     }
     let open = shared.app.open_request(&request.clone().unwrap_or_default())?;
     if form.other.is_some() {

@@ -151,19 +151,30 @@ async fn end(
     logout: LogoutRequest,
     accounts: &[BrowserAccount],
 ) -> Result<Response, Refusal> {
+    let view = view_of(shared, asker, &logout);
+    let application = logout.application.as_ref().map(|application| application.name.clone());
+    let mut response = sign_out(shared, asker, accounts, (view, application, logout.redirect)).await?;
+    pause::begin(&mut response, shared);
+    Ok(response)
+}
+
+/// Ends the sessions of these accounts in the browser, and goes on. If applications are told in frames, a page loads them
+/// before it goes on by itself.
+pub(super) async fn sign_out(
+    shared: &Shared,
+    asker: &Asker,
+    accounts: &[BrowserAccount],
+    (view, application, redirect): (View, Option<String>, Option<String>),
+) -> Result<Response, Refusal> {
     let done = shared.app.sign_out(accounts, &asker.browser, &asker.origin).await?;
-    let mut response = match &logout.redirect {
-        Some(redirect) if done.frames.is_empty() => outcome::redirect(redirect),
-        redirect => respond(&SignedOutPage {
-            view: view_of(shared, asker, &logout),
-            application: logout.application.as_ref().map(|application| application.name.clone()),
-            frames: done.frames.clone(),
-            redirect: redirect.clone(),
-            goes_on: true,
-        }),
+    let mut response = match redirect {
+        Some(redirect) if done.frames.is_empty() => outcome::redirect(&redirect),
+        redirect => {
+            let frames = done.frames;
+            respond(&SignedOutPage { view, application, frames, redirect, goes_on: true })
+        }
     };
     browser::write(&mut response, shared, &done.browser);
-    pause::begin(&mut response, shared);
     Ok(response)
 }
 

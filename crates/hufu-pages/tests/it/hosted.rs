@@ -5,6 +5,7 @@ mod attacks;
 mod connections;
 mod consent;
 mod forms;
+mod leaving;
 mod looks;
 mod pairwise;
 mod qr_codes;

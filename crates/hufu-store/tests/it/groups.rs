@@ -6,7 +6,7 @@ use futures::future::join_all;
 use hufu_store::identities::{self, NewIdentity};
 use hufu_store::sessions::{self, NewSession};
 use hufu_store::users::{self, LoginRecord};
-use hufu_store::{Store, StoreError, Tx, Write, statements_in_groups};
+use hufu_store::{Read, Store, StoreError, Tx, Write, statements_in_groups};
 use hufu_testkit::{TestDatabase, on_both_engines, raw};
 use hufu_types::{ApplicationId, ConnectionId, IdentityKey, IdpUserInfo, SessionId, User, UserId};
 use sqlx::{Either, Executor as _, SqlSafeStr as _, Statement as _};
@@ -93,6 +93,30 @@ impl Write for LogIn {
             Ending::Fails => Err(StoreError::Corrupt { column: "as the test wants" }),
             Ending::Panics => panic!("as the test wants"),
         }
+    }
+}
+
+/// Finds a user.
+struct Find {
+    id: String,
+    /// Whether it needs a statement that may not run in groups.
+    leaves: bool,
+}
+
+impl Read for Find {
+    type Out = Option<User>;
+
+    fn may_share(&self) -> bool {
+        true
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<User>, StoreError> {
+        let id = UserId::parse(&self.id).unwrap();
+        let found = users::get(tx, &pool(), &id).await?;
+        if self.leaves {
+            users::with_merged(tx, &pool(), &id).await?;
+        }
+        Ok(found)
     }
 }
 
@@ -245,6 +269,21 @@ on_both_engines! {
         for table in ["users", "identities", "sessions"] {
             assert_eq!(rows(&database, table).await, 4 + lanes, "{table}");
         }
+    }
+
+    /// Each gets its own answer, also one that needs another statement.
+    async fn reads_at_once_are_answered_each(database) {
+        let store = migrated(&database).await;
+        for n in 0..8 {
+            store.write(log_in(&format!("p{n}"), &format!("s{n}"))).await.unwrap();
+        }
+        let reads = (0..200).map(|n| Find { id: format!("user-of-s{}", n % 10), leaves: n % 7 == 0 });
+        let answers = join_all(reads.map(|unit| store.read(unit))).await;
+        for (n, answer) in answers.into_iter().enumerate() {
+            let expected = (n % 10 < 8).then(|| format!("user-of-s{}", n % 10));
+            assert_eq!(answer.unwrap().map(|user| user.id.as_str().to_owned()), expected);
+        }
+        store.close().await;
     }
 
     async fn a_store_that_closes_finishes_what_waits_and_takes_no_more_logins(database) {

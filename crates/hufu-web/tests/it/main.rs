@@ -15,5 +15,6 @@ mod sessions;
 mod signed_answers;
 mod signing_keys;
 mod site;
+mod told;
 
 use hufu_testkit::{client, world};

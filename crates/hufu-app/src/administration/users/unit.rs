@@ -284,7 +284,7 @@ impl Write for SetPassword {
         let now = self.trace.at.max(Timestamp(user.updated_at.0 + 1));
         unit::write_password(tx, &self.pool, &user.id, Some(&self.hash), self.must_reset, now).await?;
         if !self.keep_sessions {
-            unit::sign_out(tx, &self.pool, &user.id).await?;
+            unit::sign_out(tx, &self.pool, &user.id, self.trace.at).await?;
         }
         let details = json!({ "mustReset": self.must_reset, "sessionsEnded": !self.keep_sessions });
         let event = Event::of(Action::PasswordChanged, &user.id).with(details);
@@ -327,7 +327,7 @@ impl Write for ChangeStatus {
         } else if wanted != user.status {
             let (pool, user, trace) = (self.pool.clone(), user.id.clone(), self.trace.clone());
             if wanted != Activated {
-                unit::sign_out(tx, &pool, &user).await?;
+                unit::sign_out(tx, &pool, &user, self.trace.at).await?;
             }
             SetStatus { pool, user, status: wanted, trace }.run(tx).await?;
         }

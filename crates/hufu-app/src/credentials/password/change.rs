@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_recursion::async_recursion as boxed;
 use hufu_types::refusal::Code;
-use hufu_types::{Action, Application, Email, PoolId, SessionId, User, Username};
+use hufu_types::{Action, Application, Email, PoolId, User, Username};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::unit::{ChangePassword, CheckReset, MaySetPassword, PasswordChange, Reset, ResetPassword};
@@ -180,12 +180,6 @@ impl App {
         let proved = self.verify_password(found, password, wrong).await?;
         // These tries are not counted for the network, and a new password has to be hashed in the same share.
         Ok(ProvedByPassword { counted: proved.counted.keeping(Place::default()), ..proved })
-    }
-
-    pub(crate) fn forget_sessions(&self, ended: &[SessionId]) {
-        for session in ended {
-            self.sessions.forget(session);
-        }
     }
 }
 

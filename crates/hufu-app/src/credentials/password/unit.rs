@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hufu_connect::templates::AddedWay;
 use hufu_store::passcodes::Target;
-use hufu_store::{StoreError, Tx, Write, passwords, sessions, users};
+use hufu_store::{StoreError, Tx, Write, endings, passwords, users};
 use hufu_types::refusal::Code;
 use hufu_types::{Action, PoolId, SessionId, Timestamp, User, UserId};
 use serde_json::json;
@@ -15,6 +15,7 @@ use crate::events::{Event, Recorder, Trace};
 use crate::people::holders::{Unusable, owner, unusable};
 use crate::people::notices::way_in_added;
 use crate::people::ways_in::RecentLogin;
+use crate::tokens::EndedSession;
 
 /// Changes the password of a logged-in user. Their other sessions end.
 #[derive(Clone)]
@@ -46,7 +47,7 @@ pub enum MaySetPassword {
 #[derive(Debug)]
 pub enum PasswordChange {
     /// The password was set, and these sessions ended.
-    Done(Box<User>, Vec<SessionId>),
+    Done(Box<User>, Vec<EndedSession>),
     /// The account or its password has changed in the meantime.
     Changed,
 }
@@ -129,7 +130,7 @@ pub struct ResetPassword {
 #[derive(Debug)]
 pub enum Reset {
     /// The password was set, and these sessions ended.
-    Done(Vec<SessionId>),
+    Done(Vec<EndedSession>),
     /// The code is wrong.
     WrongCode,
     /// Too many wrong codes came from this address.
@@ -194,14 +195,14 @@ pub(crate) async fn set(
     by: &'static str,
     kept: Option<&SessionId>,
     now: Timestamp,
-) -> Result<(User, Vec<SessionId>), StoreError> {
+) -> Result<(User, Vec<EndedSession>), StoreError> {
     let pool = user.pool.clone();
     if user.password_set_at.is_none() {
         way_in_added(tx, events, &pool, &user.id, AddedWay::Password).await?;
     }
     passwords::set(tx, &pool, &user.id, hash, now).await?;
     unlock(tx, &pool, &user.id).await?;
-    let ended = sessions::end_all_but(tx, &pool, &user.id, kept).await?;
+    let ended = endings::of_account(tx, &pool, &user.id, kept, now).await?;
     let details = json!({ "by": by, "sessions_ended": ended.len() });
     events.record(tx, &pool, Event::of(Action::PasswordChanged, &user.id).with(details)).await?;
     Ok((User { must_reset: false, password_set_at: Some(now), updated_at: now, ..user }, ended))

@@ -4,19 +4,18 @@
 use hufu_store::passcodes::Target;
 use hufu_store::step_tokens::{self, NewStepToken};
 use hufu_store::{
-    Read, StoreError, Tx, Write, application_users, choices, conflicts, consents, exchanges, identities,
-    merges, passwords, sessions, uploads, users, versions,
+    Read, StoreError, Tx, Write, application_users, choices, conflicts, consents, endings, exchanges,
+    identities, merges, passwords, uploads, users, versions,
 };
 use hufu_types::refusal::Code;
-use hufu_types::{
-    Action, IdentityKey, PasscodeChannel, PoolId, SessionId, Timestamp, User, UserId, UserStatus,
-};
+use hufu_types::{Action, IdentityKey, PasscodeChannel, PoolId, Timestamp, User, UserId, UserStatus};
 use serde_json::json;
 
 use crate::credentials::guess::{CodeCheck, Guess};
 use crate::credentials::locks::{Counted, unlock};
 use crate::events::{Event, Recorder, Trace};
 use crate::people::holders::{locked_and_active, vouched};
+use crate::tokens::EndedSession;
 
 /// Confirms the user's identity again, and issues the token for the second step.
 #[derive(Clone)]
@@ -175,7 +174,7 @@ pub struct ScheduleDeletion {
 
 impl Write for ScheduleDeletion {
     /// The sessions that ended; none if the token is not valid.
-    type Out = Option<Vec<SessionId>>;
+    type Out = Option<Vec<EndedSession>>;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Out, StoreError> {
         let (pool, user, now) = (&self.token.pool, &self.token.user, self.trace.at);
@@ -184,7 +183,7 @@ impl Write for ScheduleDeletion {
             return Ok(None);
         }
         users::schedule_deletion(tx, pool, &user.id, self.delete_after, now).await?;
-        let ended = sessions::end_all_but(tx, pool, &user.id, None).await?;
+        let ended = endings::of_account(tx, pool, &user.id, None, now).await?;
         let details = json!({
             "before": { "status": user.status.as_str() },
             "after": { "status": UserStatus::Deactivated.as_str() },
@@ -260,7 +259,7 @@ pub async fn delete(
         uploads::claim(tx, pool, &row.id, None, now).await?;
     }
     unlock(tx, pool, id).await?;
-    sessions::end_all(tx, pool, id).await?;
+    endings::of_account(tx, pool, id, None, now).await?;
     identities::delete_of_account(tx, pool, id).await?;
     users::delete(tx, pool, id).await?;
     events.record(tx, pool, Event::of(Action::UserDeleted, id)).await

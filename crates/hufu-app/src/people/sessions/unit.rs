@@ -1,6 +1,7 @@
 //! The unit of work that ends sessions of one's own account.
 
-use hufu_store::{StoreError, Tx, Write, browser_sessions, choices, flows, sessions};
+use hufu_store::endings::EndedSession;
+use hufu_store::{StoreError, Tx, Write, endings, sessions};
 use hufu_types::refusal::Code;
 use hufu_types::{Action, PoolId, SessionId, UserId};
 use serde_json::json;
@@ -32,31 +33,24 @@ pub struct EndSessions {
 
 impl Write for EndSessions {
     /// The sessions that ended.
-    type Out = Vec<SessionId>;
+    type Out = Vec<EndedSession>;
 
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<SessionId>, StoreError> {
-        let living = sessions::of_account(tx, &self.pool, &self.user, self.trace.at).await?;
-        let chosen = living.into_iter().map(|session| session.id).filter(|id| match &self.which {
-            SessionSelection::One(one) => id == one,
-            SessionSelection::AllBut(kept) => id != kept,
-            SessionSelection::All => true,
-        });
-        let ended: Vec<SessionId> = chosen.collect();
-        for session in &ended {
-            sessions::end(tx, &self.pool, session).await?;
-        }
-        let kept = match &self.which {
-            SessionSelection::One(_) => None,
-            SessionSelection::AllBut(kept) => Some(Some(kept)),
-            SessionSelection::All => Some(None),
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<EndedSession>, StoreError> {
+        let Self { pool, user, which, trace } = self;
+        let ended = match which {
+            SessionSelection::One(one) => {
+                let living = sessions::of_account(tx, pool, user, trace.at).await?;
+                let is_own = living.iter().any(|session| session.id == *one);
+                let ended = if is_own { endings::one(tx, pool, one, trace.at).await? } else { None };
+                ended.into_iter().collect()
+            }
+            SessionSelection::AllBut(kept) => {
+                endings::of_account(tx, pool, user, Some(kept), trace.at).await?
+            }
+            SessionSelection::All => endings::of_account(tx, pool, user, None, trace.at).await?,
         };
-        if let Some(kept) = kept {
-            browser_sessions::end_of_account(tx, &self.pool, &self.user, kept).await?;
-            flows::end_of_user(tx, &self.pool, &self.user).await?;
-            choices::forget(tx, &self.pool, &self.user).await?;
-        }
         if !ended.is_empty() {
-            let ids: Vec<&str> = ended.iter().map(SessionId::as_str).collect();
+            let ids: Vec<&str> = ended.iter().map(|ended| ended.session.as_str()).collect();
             let event = Event::of(Action::SessionsEnded, &self.user).with(json!({ "sessions": ids }));
             self.trace.recorder().record(tx, &self.pool, event).await?;
         } else if let SessionSelection::One(_) = &self.which {

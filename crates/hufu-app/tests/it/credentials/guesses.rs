@@ -236,6 +236,15 @@ on_both_engines! {
         }
     }
 
+    /// An automaton that tests a client, say.
+    async fn a_hundred_logins_of_one_person_shut_nobody_out(database) {
+        let world = World::new(database).await;
+        world.register("alice").await;
+        for _ in 0..100 {
+            world.log_in(username("alice"), PASSWORD).await.unwrap();
+        }
+    }
+
     /// Of many wrong codes at once from one address, as many are looked at as the limit says, whichever numbers
     /// they are for.
     async fn codes_at_once(database) {

@@ -1,14 +1,11 @@
 //! Pairwise subjects in a browser: hints, `claims`, logout, and what an application is told of a logout.
 
-use std::sync::{Arc, Mutex};
-
-use axum::Router;
 use hufu_testkit::client::{TOKEN, claims};
+use hufu_testkit::receiver::Receiver;
 use hufu_testkit::world::{SHOP_BARE, SHOP_WEB};
 use hufu_testkit::{TestDatabase, on_both_engines, raw};
 use hufu_types::{SubjectType, TokenAuth};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 
 use super::{BACK, Browser, PASSWORD, Site, authorization, encoded};
 use crate::server::Answer;
@@ -18,17 +15,10 @@ const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const PKCE: &str = "&code_challenge_method=S256&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 const OUT: &str = "https://shop.example.com/out";
 
-/// What the server of the application received.
-type Received = Arc<Mutex<Vec<String>>>;
-
 /// The shop, whose website knows people by pairwise subjects and is told of logouts.
-async fn site(database: TestDatabase) -> (Site, Received) {
-    let (listener, received) = (TcpListener::bind("127.0.0.1:0").await.unwrap(), Received::default());
-    let uri = format!("http://{}/logout", listener.local_addr().unwrap());
-    let own = received.clone();
-    let note = async move |body: String| own.lock().unwrap().push(body);
-    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(note)).await });
-    let site = Site::new(database).await;
+async fn site(database: TestDatabase) -> (Site, Receiver) {
+    let (site, received) = (Site::new(database).await, Receiver::start().await);
+    let uri = received.uri.clone();
     site.change(|application| {
         application.secrets.clear();
         application.client.token_auth = Some(TokenAuth::None);
@@ -131,7 +121,7 @@ on_both_engines! {
         assert!(answer.header("location").starts_with(OUT), "{} {}", answer.status, answer.text());
         login_required(&silently(&mut browser, "id_token_hint", &token).await);
         site.world.node.app.run_due_jobs().await;
-        let bodies = received.lock().unwrap().clone();
+        let bodies = received.take();
         let [body] = bodies.as_slice() else { panic!("{bodies:?}") };
         let told = claims(body.strip_prefix("logout_token=").unwrap());
         assert_eq!((&told["sub"], &told["sid"], &told["aud"]), (&bob["sub"], &bob["sid"], &json!(SHOP_WEB)));
