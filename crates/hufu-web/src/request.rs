@@ -207,6 +207,14 @@ impl<T: DeserializeOwned> FromRequestParts<Arc<Shared>> for Query<T> {
     }
 }
 
+/// The parameters of a query, in their order.
+///
+/// # Errors
+/// [`Code::Invalid`]
+pub fn pairs(query: &str) -> Result<Vec<(String, String)>, Refusal> {
+    serde_urlencoded::from_str(query).map_err(|_| Refusal::invalid("query", Reason::WrongQuery))
+}
+
 /// Content types that a page of another site can make a browser send without asking this server first (Fetch
 /// standard, "CORS-safelisted request-header").
 const SENT_UNASKED: [&str; 3] = ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"];
