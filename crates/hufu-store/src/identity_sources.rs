@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use hufu_types::{ConnectionId, PoolId, Timestamp};
 
-use crate::{Read, StoreError, Tx, statements};
+use crate::{Read, Row, StoreError, Tx, statements};
 
 statements! {
     COUNT = "SELECT COUNT(*) FROM identity_sources WHERE pool_id = $1";
@@ -33,11 +33,14 @@ impl Read for ListSources {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Sources, StoreError> {
         let pool = [(&self.0).into()];
-        let id = |text: String| ConnectionId::parse(&text);
-        let sources = tx.all(LIST, &pool, |row| Ok((id(row.get(0)?)?, row.get(1)?))).await?;
-        let links = tx.all(LINKS, &pool, |row| Ok((id(row.get(0)?)?, id(row.get(1)?)?))).await?;
+        let sources = tx.all(LIST, &pool, |row| Ok((id(row, 0)?, row.get(1)?))).await?;
+        let links = tx.all(LINKS, &pool, |row| Ok((id(row, 0)?, id(row, 1)?))).await?;
         Ok(Sources { sources, of_connections: links.into_iter().collect() })
     }
+}
+
+fn id(row: &Row<'_>, column: usize) -> Result<ConnectionId, StoreError> {
+    Ok(ConnectionId::parse(&row.get::<String>(column)?)?)
 }
 
 /// How many sources a pool has.

@@ -60,6 +60,11 @@ impl Head {
         ApplicationHint::new(self.application.as_deref(), self.pool.as_deref())
     }
 
+    /// The pool that the header names.
+    pub fn pool_named(&self) -> Option<&str> {
+        self.pool.as_deref().and_then(named)
+    }
+
     /// The application that the header names, or otherwise the given one, and the pool that the header names.
     pub fn named_or<'a>(&'a self, application: Option<&'a str>) -> ApplicationHint<'a> {
         let from_header = self.application.as_deref().and_then(named);

@@ -90,9 +90,9 @@ impl App {
     /// [`Code::ManagementKeyInvalid`]; [`Code::SignatureStale`] and [`Code::SignatureUsed`] for a valid signature;
     /// [`Code::TooOften`] for an address that often sends what is not valid.
     #[boxed]
-    pub async fn authenticate_management(
-        &self,
-        presented: PresentedManagement<'_>,
+    pub async fn authenticate_management<'a>(
+        &'a self,
+        presented: PresentedManagement<'a>,
         origin: Origin,
     ) -> Result<(AdminCaller, PoolId), Refusal> {
         let (key, pool) = match presented {

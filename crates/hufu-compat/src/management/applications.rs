@@ -54,6 +54,18 @@ fn told_shortly(document: &Map<String, Value>) -> Value {
     })
 }
 
+/// An application, as the v2 client reads it.
+pub(super) fn told_v2(call: &Call, document: &Map<String, Value>) -> Value {
+    let of = |name: &str| document.get(name).cloned().unwrap_or_default();
+    let list = |name: &str| document.get(name).cloned().unwrap_or_else(|| json!([]));
+    json!({
+        "id": of("id"), "identifier": of("id"), "name": of("name"), "logo": of("logo"),
+        "description": of("description"), "userPoolId": call.pool, "protocol": "oidc",
+        "isDeleted": false, "redirectUris": list("redirect_uris"),
+        "logoutRedirectUris": list("logout_redirect_uris"),
+    })
+}
+
 /// What a document takes of a request.
 fn document(sent: &Sent) -> Result<Map<String, Value>, Refusal> {
     sent.without(NOT_SERVED)?;

@@ -6,7 +6,7 @@ use axum::extract::{FromRequest, FromRequestParts as _, Request};
 use axum::http::request::Parts;
 use axum::http::{Method, header};
 use hufu_app::administration::{PresentedManagement, SignedRequest};
-use hufu_app::{AdminCaller, App, Refusal, named};
+use hufu_app::{AdminCaller, App, Refusal};
 use hufu_types::refusal::{Code, Reason};
 use hufu_types::{Language, PoolId};
 use serde_json::Value;
@@ -26,6 +26,8 @@ pub(crate) struct Call {
     pub(crate) shared: Arc<Shared>,
     pub(crate) language: Language,
     pub(super) sent: Sent,
+    /// Whether passwords may be encrypted without saying so, as those of the v2 client are.
+    pub(super) is_v2: bool,
 }
 
 /// Whether a request that has no body is by a management client. Some calls have the same path as one of a user.
@@ -68,7 +70,7 @@ impl Call {
             },
         };
         let (app, shared, sent) = (Arc::clone(&shared.app), Arc::clone(shared), Sent(sent));
-        Ok(Self { by, pool, app, shared, language: head.language, sent })
+        Ok(Self { by, pool, app, shared, language: head.language, sent, is_v2: false })
     }
 }
 
@@ -95,10 +97,18 @@ pub(crate) async fn authenticate(
         (None, Some(token)) => PresentedManagement::Token(token),
         (None, None) => PresentedManagement::Nothing,
     };
-    let (by, pool) = shared.app.authenticate_management(presented, head.origin()).await?;
-    let also = parts.headers.get("x-authing-userpool-id").and_then(|value| value.to_str().ok());
-    match also.and_then(named) {
-        Some(other) if other != pool.as_str() => Err(Code::Disagreement.into()),
-        _ => Ok((by, pool)),
+    agreeing(shared.app.authenticate_management(presented, head.origin()).await?, head)
+}
+
+/// Who calls with a token.
+pub(super) async fn by_token(head: &Head, shared: &Shared) -> Result<(AdminCaller, PoolId), Refusal> {
+    let presented = head.bearer().map_or(PresentedManagement::Nothing, PresentedManagement::Token);
+    agreeing(shared.app.authenticate_management(presented, head.origin()).await?, head)
+}
+
+fn agreeing(who: (AdminCaller, PoolId), head: &Head) -> Result<(AdminCaller, PoolId), Refusal> {
+    match head.pool_named() {
+        Some(other) if other != who.1.as_str() => Err(Code::Disagreement.into()),
+        _ => Ok(who),
     }
 }

@@ -65,8 +65,11 @@ impl Call {
     async fn password(&self, sent: &Sent, options: &Sent) -> Result<Option<SecretString>, Refusal> {
         let Some(text) = sent.text("password")? else { return Ok(None) };
         let declared = options.text("passwordEncryptType")?.map(str::to_owned);
-        let declared = fields::encryption_or_none(declared.as_ref())?;
-        self.app.open_password(text, Some(declared)).await.map(Some)
+        let declared = match declared {
+            None if self.is_v2 => None,
+            declared => Some(fields::encryption_or_none(declared.as_ref())?),
+        };
+        self.app.open_password(text, declared).await.map(Some)
     }
 
     /// Brings an account to this status.
@@ -80,7 +83,7 @@ impl Call {
         self.app.change_status(&self.by, &self.pool, user, change).await.map(drop)
     }
 
-    async fn create_one(&self, sent: &Sent, options: &Sent) -> Result<Value, Refusal> {
+    pub(super) async fn create_one(&self, sent: &Sent, options: &Sent) -> Result<Value, Refusal> {
         let wanted = status(sent.text("status")?)?.filter(|status| *status != UserStatus::Activated);
         let identities = sent.objects("identities", BATCH)?;
         let account = account(sent, options)?;
@@ -104,7 +107,7 @@ impl Call {
         }
     }
 
-    async fn update_one(&self, sent: &Sent, options: &Sent) -> Result<Value, Refusal> {
+    pub(super) async fn update_one(&self, sent: &Sent, options: &Sent) -> Result<Value, Refusal> {
         let kind = options.text("userIdType")?;
         let name = user_name(kind, sent.required("userId")?)?;
         let id = self.app.find_user_id(&self.by, &self.pool, name).await?;

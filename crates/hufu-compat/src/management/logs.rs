@@ -156,11 +156,14 @@ pub(super) async fn logged_in_identities(call: Call) -> Answer<Success<Value>> {
         let Some(connection) = config.connection(&session.connection).filter(|c| c.pool == call.pool) else {
             continue;
         };
+        let name = &connection.display_name;
         let told = json!({
-            "idpName": connection.display_name, "idpType": connection.kind.as_str(),
-            "extIdpId": connection.id, "loginAt": session.created_at.to_iso(),
+            "identityId": connection.id, "idpName": name, "idpNameEn": name, "idpLogo": connection.extras.logo,
+            "idpId": connection.id,
         });
-        list.push(told);
+        if !list.contains(&told) {
+            list.push(told);
+        }
     }
     Ok(Success::new(list.into()))
 }
@@ -232,6 +235,27 @@ pub(super) async fn admin_actions(call: Call) -> Answer<Success<Value>> {
         told
     };
     Ok(listed(NumberedPage { rows: found.rows.iter().map(told).collect(), total: found.total }))
+}
+
+/// What users did, for the v2 client.
+pub(super) async fn v2_user_actions(call: &Call) -> Result<NumberedPage<AuditEvent>, Refusal> {
+    call.sent.without(&["operation_name", "eventType"])?;
+    let user = match call.sent.texts("operator_arn", 1)?.first() {
+        None => call.sent.text("userId")?.map(str::to_owned),
+        Some(arn) => arn.rsplit(':').next().map(str::to_owned),
+    };
+    let malformed = |field| move |_| Refusal::invalid(field, Reason::Malformed);
+    let filter = AuditFilter {
+        user: user.as_deref().map(UserId::parse).transpose().map_err(malformed("userId"))?,
+        actions: OF_USERS.iter().map(|(_, action)| *action).collect(),
+        actor_kinds: vec![ActorKind::User],
+        application: call.sent.text("app_id")?.map(ApplicationId::parse).transpose().map_err(malformed("app_id"))?,
+        ip: call.sent.text("clientip")?.map(str::to_owned),
+        from: call.sent.time("start")?,
+        to: call.sent.time("end")?,
+        ..AuditFilter::default()
+    };
+    call.page_of_events(filter, call.sent.page()?).await
 }
 
 /// What both kinds of entries have.

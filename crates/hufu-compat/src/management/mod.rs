@@ -16,6 +16,7 @@ mod sent;
 mod signature;
 mod token;
 pub(crate) mod users;
+pub(crate) mod v2;
 mod webhooks;
 
 use std::sync::Arc;
@@ -94,5 +95,5 @@ pub(crate) fn routes() -> Routes {
     let served = served().into_iter().fold(Routes::new(), |routes, (name, methods)| {
         routes.route(&format!("/api/v3/{name}"), methods)
     });
-    served.merge(later::routes())
+    served.merge(v2::routes()).merge(later::routes())
 }
