@@ -1,6 +1,7 @@
 //! The calls of the published management clients. Here requests are signed by hand; tests/management has the clients.
 
 mod attacks;
+mod docs;
 mod keys;
 mod pools;
 mod users;

@@ -12,7 +12,7 @@ const SOURCE: &str = include_str!("../../../src/management/mod.rs");
 /// Calls that name nothing of a pool.
 const NAMELESS: &[&str] = &["get-management-token", "get-webhook-event-list", "get-security-settings"];
 
-fn served() -> Vec<(&'static str, bool)> {
+pub(super) fn served() -> Vec<(&'static str, bool)> {
     let rows = SOURCE.lines().filter_map(|line| line.trim().strip_prefix("(\""));
     let rows = rows.filter_map(|row| row.split_once("\", "));
     rows.map(|(name, methods)| (name, methods.starts_with("get("))).collect()
