@@ -10,7 +10,10 @@ use std::borrow::Cow;
 use aws_lc_rs::digest::{SHA256, SHA512, digest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hufu_types::{AccessKeyId, ApplicationId, PROTOCOL_CLAIMS, PoolId, ScopeSet, SessionId, SigningAlgorithm, Thumbprint, UserId};
+use hufu_types::{
+    AccessKeyId, ApplicationId, PROTOCOL_CLAIMS, PoolId, ScopeSet, SessionId, SigningAlgorithm, Thumbprint,
+    UserId,
+};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 

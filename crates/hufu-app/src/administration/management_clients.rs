@@ -230,12 +230,7 @@ impl App {
         keys.into_iter().map(open).collect()
     }
 
-    async fn no_key<T>(
-        &self,
-        pool: Option<&PoolId>,
-        reason: &str,
-        origin: &Origin,
-    ) -> Result<T, Refusal> {
+    async fn no_key<T>(&self, pool: Option<&PoolId>, reason: &str, origin: &Origin) -> Result<T, Refusal> {
         let (system, code) = (PoolId::system(), Code::ManagementKeyInvalid);
         let pool = pool.filter(|pool| self.config().has_pool(pool)).unwrap_or(&system);
         Err(self.refuse_credential(pool, actor(None), code, reason, origin).await?)

@@ -10,6 +10,7 @@ use hufu_types::{UserId, UserStatus};
 use serde_json::{Map, Value as Json};
 
 use super::Call;
+use super::credentials::CommonMessage;
 use super::custom_data::{self, TargetType, UserDefinedData};
 use crate::management::call::Call as Managed;
 use crate::management::v2;
@@ -55,13 +56,6 @@ pub(super) struct PaginatedUsers {
     list: Vec<UserV2>,
 }
 
-/// What became of a call.
-#[derive(SimpleObject)]
-pub(super) struct CommonMessage {
-    code: i32,
-    message: &'static str,
-}
-
 /// A token of a management client. Times are Unix seconds.
 #[derive(SimpleObject)]
 pub(super) struct AccessTokenRes {
@@ -69,8 +63,6 @@ pub(super) struct AccessTokenRes {
     exp: i64,
     iat: i64,
 }
-
-const DONE: CommonMessage = CommonMessage { code: 200, message: "OK" };
 
 impl Call {
     /// The management client that calls, if its token is one.
@@ -205,7 +197,8 @@ impl ManagementQuery {
         if identity.is_some_and(|FindUserByIdentityInput(identity)| !identity.is_null()) {
             return Err(Code::FieldNotServed.with("field", "identity").into());
         }
-        let names = [("email", email), ("phone", phone), ("username", username), ("external_id", external_id)];
+        let names =
+            [("email", email), ("phone", phone), ("username", username), ("external_id", external_id)];
         Ok(v2::find(&call, names).await?)
     }
 }
@@ -241,19 +234,25 @@ impl ManagementMutation {
 
     /// Deletes a user.
     async fn delete_user(&self, context: &Context<'_>, id: String) -> Result<CommonMessage> {
-        v2::delete(&Call::of(context)?.managed().await?, &[id]).await?;
-        Ok(DONE)
+        let call = Call::of(context)?;
+        v2::delete(&call.managed().await?, &[id]).await?;
+        Ok(CommonMessage::done(call.head.language))
     }
 
     /// Deletes users.
     async fn delete_users(&self, context: &Context<'_>, ids: Vec<String>) -> Result<CommonMessage> {
-        v2::delete(&Call::of(context)?.managed().await?, &ids).await?;
-        Ok(DONE)
+        let call = Call::of(context)?;
+        v2::delete(&call.managed().await?, &ids).await?;
+        Ok(CommonMessage::done(call.head.language))
     }
 }
 
 /// The custom data of a user, for a management client.
-pub(super) async fn data_of(call: &Managed, kind: TargetType, id: &str) -> Result<Vec<UserDefinedData>, Refusal> {
+pub(super) async fn data_of(
+    call: &Managed,
+    kind: TargetType,
+    id: &str,
+) -> Result<Vec<UserDefinedData>, Refusal> {
     change_data(call, kind, id, Map::new()).await
 }
 

@@ -57,7 +57,8 @@ impl UserQuery {
     async fn user(&self, context: &Context<'_>, id: Option<String>) -> Result<Option<UserV2>> {
         let call = Call::of(context)?;
         if let Some(manager) = call.manager().await? {
-            let id = UserId::parse(id.as_deref().unwrap_or_default()).map_err(|_| Refusal::from(Code::UserUnknown))?;
+            let id = UserId::parse(id.as_deref().unwrap_or_default())
+                .map_err(|_| Refusal::from(Code::UserUnknown))?;
             return Ok(Some(v2::with_identities(&manager, &id).await?));
         }
         let who = call.authenticate(id.as_deref(), Scope::Profile).await?;

@@ -15,8 +15,18 @@ use crate::surface::Answer;
 
 /// Settings of an application that these clients know and that are written with `/admin/v1`, or that there are not.
 const NOT_SERVED: &[&str] = &[
-    "templateData", "oidcConfig", "samlProviderEnabled", "samlConfig", "oauthProviderEnabled", "oauthConfig",
-    "casProviderEnabled", "casConfig", "loginConfig", "registerConfig", "brandingConfig", "enablePermissionApply",
+    "templateData",
+    "oidcConfig",
+    "samlProviderEnabled",
+    "samlConfig",
+    "oauthProviderEnabled",
+    "oauthConfig",
+    "casProviderEnabled",
+    "casConfig",
+    "loginConfig",
+    "registerConfig",
+    "brandingConfig",
+    "enablePermissionApply",
 ];
 /// The types of applications.
 const TYPES: &str = "web, spa, native, mini-program, api";

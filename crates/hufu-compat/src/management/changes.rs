@@ -1,9 +1,7 @@
 //! Creating, changing and deleting users.
 
 use hufu_app::Refusal;
-use hufu_app::administration::{
-    AccountChange, Change, NewAccount, NewPassword, StatusChange, UserName,
-};
+use hufu_app::administration::{AccountChange, Change, NewAccount, NewPassword, StatusChange, UserName};
 use hufu_types::refusal::{Code, Reason};
 use hufu_types::{IdentityKind, User, UserId, UserStatus};
 use secrecy::SecretString;
@@ -18,7 +16,8 @@ use crate::surface::Answer;
 use crate::v3::profile::{read_change, user_dto};
 
 /// Fields of a user about what Hufu does not have.
-const NOT_SERVED: &[&str] = &["salt", "tenantIds", "otp", "departmentIds", "metadataSource", "metadata", "identityNumber"];
+const NOT_SERVED: &[&str] =
+    &["salt", "tenantIds", "otp", "departmentIds", "metadataSource", "metadata", "identityNumber"];
 /// The same of the options.
 const OPTIONS_NOT_SERVED: &[&str] =
     &["keepPassword", "autoGeneratePassword", "sendNotification", "sendPasswordResetedNotification"];

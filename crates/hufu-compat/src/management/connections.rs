@@ -122,7 +122,11 @@ impl Call {
         if sources.iter().flat_map(|source| &source.connections).any(|document| text(document, "id") == id) {
             return Ok(id.to_owned());
         }
-        match sources.iter().find(|source| source.id.as_str() == id).map(|source| source.connections.as_slice()) {
+        match sources
+            .iter()
+            .find(|source| source.id.as_str() == id)
+            .map(|source| source.connections.as_slice())
+        {
             Some([one]) => Ok(text(one, "id").to_owned()),
             Some(_) => Err(Code::SourceNotOne.into()),
             None => Err(Code::NoSuchConnection.into()),
@@ -142,7 +146,8 @@ pub(super) async fn list(call: Call) -> Answer<Success<Value>> {
     let mut sources = call.app.identity_sources(&call.by, &call.pool).await?;
     if let Some(application) = call.sent.text("appId")? {
         let enabled = call.connections_of(application).await?;
-        let is_enabled = |document: &Map<String, Value>| enabled.contains(&text(document, "identifier").to_owned());
+        let is_enabled =
+            |document: &Map<String, Value>| enabled.contains(&text(document, "identifier").to_owned());
         sources.retain(|source| source.connections.iter().any(is_enabled));
     }
     let list: Vec<_> = sources.iter().map(source_told).collect();
@@ -154,7 +159,8 @@ pub(super) async fn get(call: Call) -> Answer<Success<Value>> {
     call.sent.without(&["tenantId"])?;
     let source = call.app.identity_source(&call.by, &call.pool, call.sent.required("id")?).await?;
     let id = source.id.as_str();
-    let connections: Vec<_> = source.connections.iter().map(|document| connection_told(id, document)).collect();
+    let connections: Vec<_> =
+        source.connections.iter().map(|document| connection_told(id, document)).collect();
     let mut told = source_told(&source);
     told["connections"] = connections.into();
     told["autoJoin"] = false.into();
@@ -241,7 +247,8 @@ pub(super) async fn change_state(call: Call) -> Answer<Success<Value>> {
 /// `POST change-ext-idp-conn-association-state`: whether people whom nobody knows may bind an account that they have.
 pub(super) async fn change_association(call: Call) -> Answer<Success<Value>> {
     call.sent.without(&["tenantId"])?;
-    let asks = call.sent.flag("association")?.ok_or_else(|| Refusal::invalid("association", Reason::Missing))?;
+    let asks =
+        call.sent.flag("association")?.ok_or_else(|| Refusal::invalid("association", Reason::Missing))?;
     let mode = if asks { "ask" } else { "none" };
     let patch = Map::from_iter([("association".to_owned(), json!({ "mode": mode }))]);
     call.patched(call.sent.required("id")?, patch).await?;

@@ -35,7 +35,8 @@ fn type_told(kind: CustomFieldType) -> &'static str {
 }
 
 fn told(field: &CustomField) -> Value {
-    let options: Vec<_> = field.options.iter().map(|option| json!({ "value": option, "label": option })).collect();
+    let options: Vec<_> =
+        field.options.iter().map(|option| json!({ "value": option, "label": option })).collect();
     json!({
         "targetType": "USER", "key": field.key, "dataType": type_told(field.kind), "label": field.label,
         "userEditable": field.editable, "visibleInUserCenter": field.visible, "visibleInAdminConsole": true,
@@ -52,7 +53,8 @@ fn changed(present: Option<&Value>, sent: &Sent) -> Result<Value, Refusal> {
     if let Some(kind) = sent.text("dataType")? {
         let found = TYPES.iter().find(|(name, _)| *name == kind);
         let choices: Vec<_> = TYPES.iter().map(|(name, _)| *name).collect();
-        let unknown = || Refusal::invalid("dataType", Reason::NotOneOf { choices: choices.join(", ").into() });
+        let unknown =
+            || Refusal::invalid("dataType", Reason::NotOneOf { choices: choices.join(", ").into() });
         field.insert("type".to_owned(), found.ok_or_else(unknown)?.1.into());
     }
     if let Some(label) = sent.text("label")? {

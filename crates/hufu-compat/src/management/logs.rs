@@ -183,7 +183,8 @@ pub(super) async fn user_actions(call: Call) -> Answer<Success<Value>> {
         Some(wanted) => {
             let found = OF_USERS.iter().find(|(name, _)| *name == wanted);
             let choices: Vec<_> = OF_USERS.iter().map(|(name, _)| *name).collect();
-            let unknown = || Refusal::invalid("eventType", Reason::NotOneOf { choices: choices.join(", ").into() });
+            let unknown =
+                || Refusal::invalid("eventType", Reason::NotOneOf { choices: choices.join(", ").into() });
             vec![found.ok_or_else(unknown)?.1]
         }
     };
@@ -249,7 +250,12 @@ pub(super) async fn v2_user_actions(call: &Call) -> Result<NumberedPage<AuditEve
         user: user.as_deref().map(UserId::parse).transpose().map_err(malformed("userId"))?,
         actions: OF_USERS.iter().map(|(_, action)| *action).collect(),
         actor_kinds: vec![ActorKind::User],
-        application: call.sent.text("app_id")?.map(ApplicationId::parse).transpose().map_err(malformed("app_id"))?,
+        application: call
+            .sent
+            .text("app_id")?
+            .map(ApplicationId::parse)
+            .transpose()
+            .map_err(malformed("app_id"))?,
         ip: call.sent.text("clientip")?.map(str::to_owned),
         from: call.sent.time("start")?,
         to: call.sent.time("end")?,

@@ -92,8 +92,8 @@ fn served() -> Vec<Row> {
 }
 
 pub(crate) fn routes() -> Routes {
-    let served = served().into_iter().fold(Routes::new(), |routes, (name, methods)| {
-        routes.route(&format!("/api/v3/{name}"), methods)
-    });
+    let served = served()
+        .into_iter()
+        .fold(Routes::new(), |routes, (name, methods)| routes.route(&format!("/api/v3/{name}"), methods));
     served.merge(v2::routes()).merge(later::routes())
 }

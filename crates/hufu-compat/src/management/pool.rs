@@ -1,7 +1,7 @@
 //! Settings of the pool that these clients know.
 
 use hufu_app::Refusal;
-use hufu_types::refusal::{Code, Reason};
+use hufu_types::refusal::Reason;
 use serde_json::{Map, Value, json};
 
 use super::call::Call;
@@ -11,8 +11,15 @@ use crate::surface::Answer;
 
 /// Settings that these clients know and that there are not, or that are the same for all pools.
 const NOT_SERVED: &[&str] = &[
-    "allowedOrigins", "authingTokenExpiresIn", "verifyCodeLength", "verifyCodeMaxAttempts", "registerAnomalyDetection",
-    "completePasswordAfterPassCodeLogin", "loginAnomalyDetection", "loginRequireEmailVerified", "selfUnlockAccount",
+    "allowedOrigins",
+    "authingTokenExpiresIn",
+    "verifyCodeLength",
+    "verifyCodeMaxAttempts",
+    "registerAnomalyDetection",
+    "completePasswordAfterPassCodeLogin",
+    "loginAnomalyDetection",
+    "loginRequireEmailVerified",
+    "selfUnlockAccount",
     "enableLoginAccountSwitch",
 ];
 /// The clients' units of time, in seconds.
@@ -49,8 +56,8 @@ fn duration(sent: &Sent, name: &'static str, unit: &'static str) -> Result<Optio
     let unit_name = sent.text(unit)?.unwrap_or("Second");
     let found = UNITS.iter().find(|(known, _)| *known == unit_name);
     let choices: Vec<_> = UNITS.iter().map(|(known, _)| *known).collect();
-    let (_, seconds) =
-        found.ok_or_else(|| Refusal::invalid(unit, Reason::NotOneOf { choices: choices.join(", ").into() }))?;
+    let (_, seconds) = found
+        .ok_or_else(|| Refusal::invalid(unit, Reason::NotOneOf { choices: choices.join(", ").into() }))?;
     Ok(Some(format!("{}s", number.saturating_mul(*seconds)).into()))
 }
 
@@ -88,7 +95,7 @@ pub(super) async fn get(call: Call) -> Answer<Success<Value>> {
 pub(super) async fn update(call: Call) -> Answer<Success<Value>> {
     let patch = patch(&call.sent)?;
     if patch.is_empty() {
-        return Err(Code::Invalid.with("field", "body").into());
+        return Err(Refusal::invalid("body", Reason::Missing).into());
     }
     let patch = Map::from_iter([("settings".to_owned(), patch.into())]);
     call.app.change_pool(&call.by, &call.pool, patch, None).await?;

@@ -23,7 +23,9 @@ pub(super) fn parameters(query: &str) -> Result<Map<String, Value>, Refusal> {
         match sent.get_mut(&name) {
             Some(Value::Array(list)) => list.push(value.into()),
             Some(first) => *first = Value::Array(vec![first.take(), value.into()]),
-            None => drop(sent.insert(name, if is_list { Value::Array(vec![value.into()]) } else { value.into() })),
+            None => {
+                drop(sent.insert(name, if is_list { Value::Array(vec![value.into()]) } else { value.into() }))
+            }
         }
     }
     Ok(sent)
@@ -191,7 +193,9 @@ mod tests {
     fn pages_are_bounded() {
         let page = sent(json!({})).page().unwrap();
         assert_eq!((page.number, page.rows), (1, 10));
-        for wrong in [json!({ "page": 0 }), json!({ "limit": 51 }), json!({ "page": -1 }), json!({ "limit": "x" })] {
+        for wrong in
+            [json!({ "page": 0 }), json!({ "limit": 51 }), json!({ "page": -1 }), json!({ "limit": "x" })]
+        {
             assert!(sent(wrong).page().is_err());
         }
     }

@@ -111,13 +111,21 @@ mod tests {
         for (method, uri, body, expected) in [
             ("GET", "/api/v3/list-webhooks?page=1&limit=10", "", "/api/v3/list-webhooks?limit=10&page=1"),
             ("GET", "/a?ids[]=b&ids[]=%22c&x=1+2", "", r#"/a?ids=["b","\"c"]&x=1 2"#),
-            ("POST", "/a", r#"{"b":"x\ny","a":[1,{"c": 2.50}],"d":null,"e":true}"#, "/a?a=[1,{\"c\": 2.50}]&b=x\ny&d=null&e=true"),
+            (
+                "POST",
+                "/a",
+                r#"{"b":"x\ny","a":[1,{"c": 2.50}],"d":null,"e":true}"#,
+                "/a?a=[1,{\"c\": 2.50}]&b=x\ny&d=null&e=true",
+            ),
             ("DELETE", "/a", r#"["x",2]"#, "/a?0=x&1=2"),
         ] {
             assert_eq!(signed(method, uri, body), [format!("{}{expected}", head(method))], "{uri} {body}");
         }
         for body in ["", "{}"] {
-            assert_eq!(signed("POST", "/a", body), [format!("{}/a?", head("POST")), format!("{}/a", head("POST"))]);
+            assert_eq!(
+                signed("POST", "/a", body),
+                [format!("{}/a?", head("POST")), format!("{}/a", head("POST"))]
+            );
         }
         for body in ["1", "{", "\"x\""] {
             assert!(signed("POST", "/a", body).is_empty());

@@ -28,9 +28,8 @@ pub(super) fn user_name(kind: Option<&str>, text: &str) -> Result<UserName, Refu
         "email" => UserName::Name(Name::Email(fields::email(text)?)),
         "username" => UserName::Name(Name::Username(username(text)?)),
         "identity" => {
-            let (connection, value) = text.split_once(':').ok_or_else(|| {
-                Refusal::invalid("userId", Reason::Malformed)
-            })?;
+            let (connection, value) =
+                text.split_once(':').ok_or_else(|| Refusal::invalid("userId", Reason::Malformed))?;
             UserName::Identity { connection: connection.to_owned(), value: value.to_owned() }
         }
         "sync_relation" | "custom_field" => return Err(Code::FieldNotServed.with("field", "userIdType")),
@@ -160,7 +159,9 @@ pub(super) async fn list_archived(call: Call) -> Answer<Success<Value>> {
 
 pub(super) fn status(text: Option<&str>) -> Result<Option<UserStatus>, Refusal> {
     let choices = "Activated, Suspended, Archived, Deactivated".into();
-    let read = |text| UserStatus::parse(text).ok_or_else(|| Refusal::invalid("status", Reason::NotOneOf { choices }));
+    let read = |text| {
+        UserStatus::parse(text).ok_or_else(|| Refusal::invalid("status", Reason::NotOneOf { choices }))
+    };
     text.map(read).transpose()
 }
 
@@ -170,7 +171,9 @@ fn narrow(query: &mut UserQuery, filter: &Sent) -> Result<(), Refusal> {
     let (field, operator) = (filter.required("field")?, filter.required("operator")?);
     match (field, operator) {
         ("status", "EQUAL") => query.status = status(filter.text("value")?)?,
-        ("id" | "userId" | "username" | "email" | "phone" | "externalId", "EQUAL") if query.text.is_none() => {
+        ("id" | "userId" | "username" | "email" | "phone" | "externalId", "EQUAL")
+            if query.text.is_none() =>
+        {
             query.matching = Matching::Exact;
             query.text = Some(filter.required("value")?.to_owned());
         }

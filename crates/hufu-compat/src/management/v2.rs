@@ -116,8 +116,8 @@ pub(crate) async fn delete(call: &Call, ids: &[String]) -> Result<(), Refusal> {
 
 /// A user as REST, with custom data if it is asked for.
 fn rest(call: &Call, user: UserV2, with_custom_data: bool) -> Value {
-    let custom = with_custom_data
-        .then(|| custom_data::list(&user.custom, &call.app.config().settings(&call.pool)));
+    let custom =
+        with_custom_data.then(|| custom_data::list(&user.custom, &call.app.config().settings(&call.pool)));
     let mut told = serde_json::to_value(user).unwrap_or_default();
     if let Some(custom) = custom {
         told["customData"] = serde_json::to_value(custom).unwrap_or_default();
@@ -126,10 +126,7 @@ fn rest(call: &Call, user: UserV2, with_custom_data: bool) -> Value {
 }
 
 /// The call, and the id in its path.
-async fn with_path(
-    shared: &std::sync::Arc<server::Shared>,
-    request: Request,
-) -> Answer<(Call, String)> {
+async fn with_path(shared: &std::sync::Arc<server::Shared>, request: Request) -> Answer<(Call, String)> {
     let (mut parts, _) = request.into_parts();
     let Path(id) = Path::<String>::from_request_parts(&mut parts, shared).await?;
     Ok((Call::read(parts, &[], shared).await?, id))
@@ -245,7 +242,10 @@ async fn delete_application(State(shared): server::State, request: Request) -> A
 
 impl Call {
     /// A call by a token alone, whose parameters are elsewhere.
-    pub(crate) async fn of_token(head: &Head, shared: &std::sync::Arc<server::Shared>) -> Result<Self, Refusal> {
+    pub(crate) async fn of_token(
+        head: &Head,
+        shared: &std::sync::Arc<server::Shared>,
+    ) -> Result<Self, Refusal> {
         let (by, pool) = super::call::by_token(head, shared).await?;
         let (app, shared) = (std::sync::Arc::clone(&shared.app), std::sync::Arc::clone(shared));
         let is_v2 = true;

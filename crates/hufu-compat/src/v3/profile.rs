@@ -10,8 +10,8 @@ use serde_json::{Map, Value, json};
 
 use crate::entry::field_of;
 use crate::envelope::Success;
-use crate::management::call::{self, Call};
 use crate::management;
+use crate::management::call::{self, Call};
 use crate::request::{Body, Head, Query};
 use crate::server::{self, Shared};
 use crate::surface::{Answer, Refused};

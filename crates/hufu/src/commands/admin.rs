@@ -240,7 +240,8 @@ impl Admin {
             Command::EnableUser(arguments) => set_status(&arguments, StatusChange::Enable).await?,
             Command::CreateKey { name, role, expires } => create_key(name, &role, expires.as_deref()).await?,
             Command::ManagementKey { pool, role, expires, end_present, config } => {
-                management_key::create(&pool, &role, expires.as_deref(), end_present, &config.read()?).await?;
+                management_key::create(&pool, &role, expires.as_deref(), end_present, &config.read()?)
+                    .await?;
             }
             Command::ListManagementKeys { pool, config } => {
                 management_key::list(&pool, &config.read()?).await?;

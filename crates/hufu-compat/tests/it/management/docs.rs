@@ -25,7 +25,8 @@ fn the_table_has_every_call_that_is_not() {
         let (subject, names) = line.split_once(": ").expect("a subject and its calls");
         let (english, chinese) = subject.split_once('|').expect("the subject in two languages");
         assert!(!english.is_empty() && !chinese.is_ascii(), "{line}");
-        let names: Vec<_> = names.split(' ').inspect(|name| assert!(!served.contains(name), "{name}")).collect();
+        let names: Vec<_> =
+            names.split(' ').inspect(|name| assert!(!served.contains(name), "{name}")).collect();
         wanted.push_str(&format!("| {english} | `{}` |\n", names.join("`, `")));
     }
     assert!(DOCS.contains(&wanted), "docs/clients.md should have:\n{wanted}");

@@ -22,7 +22,12 @@ use crate::world::{SHOP, World};
 pub(crate) const DATE: &str = "Sun, 15 Jun 2025 15:06:40 GMT";
 
 /// Makes the management key of a pool.
-pub(crate) async fn made(world: &World, pool: &str, role: AdminRole, ends_present: bool) -> (ManagementKey, String) {
+pub(crate) async fn made(
+    world: &World,
+    pool: &str,
+    role: AdminRole,
+    ends_present: bool,
+) -> (ManagementKey, String) {
     let (by, pool) = (AdminCaller::command_line(), PoolId::parse(pool).unwrap());
     let request = ManagementKeyRequest { role, expires_at: None, ends_present };
     let (key, secret) = world.node.app.create_management_key(&by, &pool, request).await.unwrap();
@@ -86,7 +91,8 @@ impl<'w> BackEnd<'w> {
             None => query.split('&').filter(|pair| !pair.is_empty()).map(str::to_owned).collect(),
         };
         values.sort();
-        let resource = if values.is_empty() { route.to_owned() } else { format!("{route}?{}", values.join("&")) };
+        let resource =
+            if values.is_empty() { route.to_owned() } else { format!("{route}?{}", values.join("&")) };
         let text = format!("{method}\n{date_line}{}{resource}", nonce_line.unwrap_or_default());
         let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, self.secret.as_bytes());
         let signature = STANDARD.encode(hmac::sign(&key, text.as_bytes()));
