@@ -123,7 +123,7 @@ impl App {
             let query = UserQuery { cursor, limit: Some(limit), ..query.clone() };
             async move {
                 let found = self.search_users(by, pool, query).await?;
-                Ok((found.users, found.next))
+                Ok::<_, Refusal>((found.users, found.next))
             }
         };
         let mut found = self.numbered_page(&list, page, limit, read).await?;

@@ -183,7 +183,6 @@ impl ManagementQuery {
     }
 
     /// The user with one of these names.
-    #[expect(clippy::too_many_arguments, reason = "the client's arguments")]
     async fn find_user(
         &self,
         context: &Context<'_>,

@@ -141,7 +141,7 @@ impl Call {
         let read = |cursor: Option<String>, limit| async move {
             let found =
                 self.app.list_applications(&self.by, &self.pool, cursor.as_deref(), Some(limit)).await?;
-            Ok((found.applications, found.next))
+            Ok::<_, Refusal>((found.applications, found.next))
         };
         let mut found = self.app.numbered_page(&list, page.number, page.rows, read).await?;
         let known = self.app.config().of_pool(&self.pool).map_or(0, |pool| pool.applications().len());

@@ -95,7 +95,7 @@ impl Call {
             if let Some(wanted) = wanted {
                 self.set_status(&user.id, wanted).await?;
             }
-            Ok(())
+            Ok::<(), Refusal>(())
         };
         match rest.await {
             Ok(()) => self.shown(&user.id).await,

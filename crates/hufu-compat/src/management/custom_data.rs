@@ -118,7 +118,7 @@ pub(super) async fn set_fields(call: Call) -> Answer<Success<Value>> {
                 None => fields.push(new),
             }
         }
-        Ok(())
+        Ok::<(), Refusal>(())
     };
     call.change_fields(merge).await?;
     Ok(call.fields_told())
@@ -134,7 +134,7 @@ pub(super) async fn delete_fields(call: Call) -> Answer<Success<Value>> {
     }
     let remove = |fields: &mut Vec<Value>| {
         fields.retain(|field| field.get("key").is_none_or(|key| !keys.contains(key)));
-        Ok(())
+        Ok::<(), Refusal>(())
     };
     call.change_fields(remove).await?;
     Ok(success())

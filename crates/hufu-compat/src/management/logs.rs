@@ -91,7 +91,7 @@ impl Call {
                 let before = before.map_err(Refusal::internal)?;
                 let limit = usize::try_from(limit).unwrap_or(usize::MAX);
                 let found = self.app.audit_events(&self.by, &self.pool, &filter, before, limit).await?;
-                Ok((found.events, found.next.map(String::from)))
+                Ok::<_, Refusal>((found.events, found.next.map(String::from)))
             }
         };
         self.app.numbered_page(&list, page.number, page.rows, read).await

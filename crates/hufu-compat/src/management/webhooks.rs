@@ -137,7 +137,7 @@ pub(super) async fn logs(call: Call) -> Answer<Success<Value>> {
             let before = before.map_err(Refusal::internal)?;
             let limit = usize::try_from(limit).unwrap_or(usize::MAX);
             let found = call.app.deliveries(&call.by, &call.pool, id, None, before, limit).await?;
-            Ok((found.deliveries, found.next.map(String::from)))
+            Ok::<_, Refusal>((found.deliveries, found.next.map(String::from)))
         }
     };
     let found = call.app.numbered_page(&list, page.number, page.rows, read).await?;
