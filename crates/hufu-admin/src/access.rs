@@ -142,7 +142,7 @@ fn key_view(key: AccessKey, text: Option<&SecretString>) -> KeyView {
     }
 }
 
-fn role(text: &str) -> Result<AdminRole, Refusal> {
+pub(super) fn role(text: &str) -> Result<AdminRole, Refusal> {
     AdminRole::parse(text).ok_or_else(|| {
         Refusal::invalid("role", Reason::NotOneOf { choices: "owner, manager, support, auditor".into() })
     })

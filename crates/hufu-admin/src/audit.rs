@@ -71,6 +71,7 @@ fn filter(asked: &Filter) -> Result<AuditFilter, Refusal> {
         user: read("userId", asked.user_id.as_ref(), UserId::parse)?,
         actions: actions.ok_or_else(|| Refusal::invalid("action", Reason::UnknownName))?,
         actor: asked.actor.clone(),
+        actor_kinds: Vec::new(),
         application: read("applicationId", asked.application_id.as_ref(), ApplicationId::parse)?,
         connection: read("connectionId", asked.connection_id.as_ref(), ConnectionId::parse)?,
         ip: asked.ip.clone(),

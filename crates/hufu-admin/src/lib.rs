@@ -14,6 +14,7 @@ mod case;
 mod configuration;
 mod connections;
 mod listed;
+mod management_keys;
 mod people;
 mod relay;
 mod schema;
@@ -62,6 +63,8 @@ pub fn routes() -> Routes {
         .routes(routes!(access::log_out))
         .routes(routes!(access::list_keys, access::create_key))
         .routes(routes!(access::revoke_key))
+        .routes(routes!(management_keys::list, management_keys::create))
+        .routes(routes!(management_keys::end))
         .routes(routes!(access::list_administrators, access::create_administrator))
         .routes(routes!(access::appoint_administrator, access::dismiss_administrator))
         .routes(routes!(access::list_pools, configuration::create_pool))

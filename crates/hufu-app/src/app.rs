@@ -14,6 +14,7 @@ use hufu_store::{Read, Store, StoreError, Tx, Write};
 use hufu_types::{Application, Clock, Random, SigningAlgorithm, Timestamp};
 use tokio::sync::Mutex;
 
+use crate::administration::Places;
 use crate::authorization::client_keys::KeySets;
 use crate::authorization::dpop::SeenProofs;
 use crate::authorization::request_uri::RequestObjects;
@@ -92,6 +93,10 @@ pub struct App {
     pub(crate) subjects: Subjects,
     /// The DPoP proofs of calls that this node saw.
     pub(crate) seen_proofs: SeenProofs,
+    /// The signatures of management clients that this node saw.
+    pub(crate) seen_signatures: SeenProofs,
+    /// Where the pages of management clients ended.
+    pub(crate) places: Places,
     /// The development outbox, if there is one.
     pub(crate) outbox: Option<Outbox>,
     /// Notified when a unit of work has queued jobs.
@@ -188,6 +193,8 @@ impl App {
             request_objects: RequestObjects::default(),
             subjects,
             seen_proofs: SeenProofs::default(),
+            seen_signatures: SeenProofs::default(),
+            places: Places::default(),
             hasher,
             sender_context: SenderContext {
                 http: outgoing,
@@ -386,6 +393,7 @@ impl Write for Sweep {
         hufu_store::keys::sweep(tx, now).await?;
         hufu_store::app_tokens::sweep(tx, now.minus(self.limits.app_token_kept)).await?;
         hufu_store::administration::sweep(tx, now).await?;
+        hufu_store::management_keys::sweep(tx, now).await?;
         let old = now.minus(self.limits.webhook_history);
         hufu_store::deliveries::sweep(tx, old, self.limits.deliveries_forgotten).await?;
         let old = now.minus(self.limits.relay_history);

@@ -366,6 +366,19 @@ limits! {
     key_life: Duration = HOUR * 24 * 365,
     /// How long a new access key may hold at most.
     key_life_max: Duration = HOUR * 24 * 1826,
+    /// How long the management key of a pool goes on after its successor was made.
+    management_key_overlap: Duration = HOUR * 24,
+    /// How long a token of a management client is valid. The published v2 client gets a new one an hour before its end.
+    management_token: Duration = HOUR * 2,
+    /// How far the `date` of a signed request may be from this node's time.
+    management_signature_age: Duration = MINUTE * 5,
+    /// Rows that a management client's list passes over to get to a page. The places where pages ended lately are
+    /// remembered, so that whoever reads page after page gets to the end of any list.
+    management_list_reach: u32 = 10_000,
+    /// Users that the list of a management client counts. Of more it only says that there are more.
+    management_list_count: u32 = 100_000,
+    /// Identity sources that management clients may make in a pool.
+    identity_sources: usize = 200,
     /// Bytes of a user file sent to `/admin/v1`. Use `hufu import` for larger ones.
     import_bytes: usize = 1024 * 1024 * 1024,
     /// Bytes of all such files together that wait or are imported on this node.

@@ -10,6 +10,7 @@ mod fields;
 mod graphql;
 mod launch;
 mod login_flow;
+mod management;
 mod mini_program;
 mod mobile;
 mod official_account;
@@ -103,6 +104,7 @@ pub fn routes(settings: &Settings) -> Routes {
         .merge(own::routes())
         .merge(public_config::routes())
         .merge(v3::routes())
+        .merge(management::routes())
         .merge(unserved_calls("/api/v2"))
         .merge(unserved_calls("/api/v3"))
         .merge(unserved_calls("/oauth/app2wxapp"))

@@ -1,12 +1,14 @@
 //! `/api/v2/.well-known`, logout, and token validation.
 
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use hufu_app::{Authenticated, Needs, Refusal, TokenType};
 use serde::{Deserialize, Serialize};
 
 use crate::envelope::Success;
+use crate::management::call::{self, Call};
+use crate::management::v2;
 use crate::request::{Head, Query, given};
 use crate::server::{self, Shared};
 use crate::surface::{Answer, private_json};
@@ -27,7 +29,16 @@ pub(crate) async fn well_known(State(shared): server::State) -> Answer<Success<W
 
 /// `GET /logout`: ends the session of the bearer token. Without a valid token there is nothing to end, which is not an
 /// error.
-pub(crate) async fn logout(State(shared): server::State, head: Head) -> Answer<Success<()>> {
+pub(crate) async fn logout(
+    State(shared): server::State,
+    head: Head,
+    request: Request,
+) -> Answer<Success<()>> {
+    let (parts, _) = request.into_parts();
+    if call::is_management(&parts, &head) {
+        v2::log_out(&Call::read(parts, &[], &shared).await?).await?;
+        return Ok(Success::empty());
+    }
     let who = head.authenticate(&shared, Needs::Login).await;
     end(&shared, who).await
 }

@@ -10,7 +10,10 @@ use std::borrow::Cow;
 use aws_lc_rs::digest::{SHA256, SHA512, digest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hufu_types::{ApplicationId, PROTOCOL_CLAIMS, ScopeSet, SessionId, SigningAlgorithm, Thumbprint, UserId};
+use hufu_types::{
+    AccessKeyId, ApplicationId, PROTOCOL_CLAIMS, PoolId, ScopeSet, SessionId, SigningAlgorithm, Thumbprint,
+    UserId,
+};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 
@@ -142,6 +145,22 @@ pub struct UserTokenClaims<'a> {
     /// When the user logged in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub auth_time: Option<i64>,
+}
+
+/// The claims of a token of a management client. What is in it is ASCII without `>`, `?` and `~`: the published Python
+/// client decodes it as base64, and loses what base64url writes in another way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ManagementTokenClaims<'a> {
+    /// Issuer.
+    pub iss: Cow<'a, str>,
+    /// The management key that it was issued for, and ends with.
+    pub sub: AccessKeyId,
+    /// The pool that it is good in.
+    pub scoped_userpool_id: PoolId,
+    /// When it was issued.
+    pub iat: i64,
+    /// When it expires.
+    pub exp: i64,
 }
 
 /// The `token_use` of an ID token that stands for no access token.

@@ -129,7 +129,8 @@ impl SigningKey {
     }
 
     fn header(&self, typ: TokenType) -> &str {
-        let [access_token, id_token, user_token, logout_token, userinfo, introspection] = &self.0.headers;
+        let [access_token, id_token, user_token, logout_token, userinfo, introspection, management] =
+            &self.0.headers;
         match typ {
             TokenType::AccessToken => access_token,
             TokenType::IdToken => id_token,
@@ -137,6 +138,7 @@ impl SigningKey {
             TokenType::LogoutToken => logout_token,
             TokenType::Userinfo => userinfo,
             TokenType::Introspection => introspection,
+            TokenType::ManagementToken => management,
         }
     }
 }

@@ -13,17 +13,19 @@ mod jwk;
 mod key;
 mod pairwise;
 pub mod pkce;
+mod request_signature;
 pub mod sealing;
 mod secret;
 mod token;
 
 pub use claims::{
     AccessTokenClaims, Audience, ClientTokenClaims, Confirmation, ID_TOKEN_ONLY, IdTokenClaims,
-    LogoutTokenClaims, UserTokenClaims, half_hash,
+    LogoutTokenClaims, ManagementTokenClaims, UserTokenClaims, half_hash,
 };
 pub use client_keys::{ClientKeys, ClientKeysError, ClientSignatureError, Signed, unverified_subject};
 pub use jwk::{Jwk, KeySet, PublicParameters, VerifyingKey};
 pub use key::{KeyError, Pkcs8, SignError, SigningKey};
 pub use pairwise::PairwiseKey;
+pub use request_signature::is_signature_of;
 pub use secret::SecretBytes;
-pub use token::{Expectation, MAX_TOKEN_LENGTH, TokenError, TokenType, Verified, verify};
+pub use token::{Expectation, MAX_TOKEN_LENGTH, TokenError, TokenType, Verified, declared_type, verify};

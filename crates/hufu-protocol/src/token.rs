@@ -33,17 +33,20 @@ pub enum TokenType {
     Userinfo,
     /// The answer of the introspection endpoint (RFC 9701).
     Introspection,
+    /// The token of a management client, for one pool.
+    ManagementToken,
 }
 
 impl TokenType {
     /// Every type, in declaration order.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::AccessToken,
         Self::IdToken,
         Self::UserToken,
         Self::LogoutToken,
         Self::Userinfo,
         Self::Introspection,
+        Self::ManagementToken,
     ];
 
     /// The value of `typ`.
@@ -55,6 +58,7 @@ impl TokenType {
             Self::LogoutToken => "logout+jwt",
             Self::Userinfo => "userinfo+jwt",
             Self::Introspection => "token-introspection+jwt",
+            Self::ManagementToken => "hufu-management+jwt",
         }
     }
 
@@ -112,6 +116,12 @@ pub enum TokenError {
     /// It was issued by someone else.
     #[error("the token has an unexpected issuer")]
     WrongIssuer,
+}
+
+/// The type that a token claims to have. Nothing about it is verified.
+pub fn declared_type(token: &str) -> Option<TokenType> {
+    let header = decode(Parts::split(token)?.header).ok()?;
+    TokenType::parse(&parse::<Header<'_>>(&header).ok()?.typ)
 }
 
 /// Verifies a compact JWS and parses its claims. Checks form, type, key, algorithm, signature, issuer and

@@ -29,6 +29,7 @@ statements! {
           AND (CAST($6 AS TEXT) IS NULL OR application_id = $6)
           AND (CAST($7 AS TEXT) IS NULL OR connection_id = $7)
           AND (CAST($8 AS TEXT) IS NULL OR ip = $8)
+          AND (CAST($12 AS TEXT) IS NULL OR CAST($12 AS TEXT) LIKE '%,' || actor_kind || ',%')
           AND code >= $9 AND code <= $10
         ORDER BY id DESC LIMIT $11";
     // The comparison with the pool is written so that it cannot use an index. Otherwise SQLite would choose
@@ -37,12 +38,13 @@ statements! {
         SELECT id, at, action, code, actor_kind, actor_id, user_id, application_id, connection_id, ip, user_agent,
                request_id, details
         FROM audit_events
-        WHERE pool_id || '' = $1 AND user_id = $12 AND id >= $2 AND id < $3
+        WHERE pool_id || '' = $1 AND user_id = $13 AND id >= $2 AND id < $3
           AND (CAST($4 AS TEXT) IS NULL OR CAST($4 AS TEXT) LIKE '%,' || action || ',%')
           AND (CAST($5 AS TEXT) IS NULL OR actor_id = $5)
           AND (CAST($6 AS TEXT) IS NULL OR application_id = $6)
           AND (CAST($7 AS TEXT) IS NULL OR connection_id = $7)
           AND (CAST($8 AS TEXT) IS NULL OR ip = $8)
+          AND (CAST($12 AS TEXT) IS NULL OR CAST($12 AS TEXT) LIKE '%,' || actor_kind || ',%')
           AND code >= $9 AND code <= $10
         ORDER BY id DESC LIMIT $11";
     LIST_OF_ACCOUNT = "
@@ -155,6 +157,8 @@ pub struct AuditFilter {
     pub actions: Vec<Action>,
     /// The user, administrator or access key that performed it.
     pub actor: Option<String>,
+    /// Any of these kinds of actors; empty means all.
+    pub actor_kinds: Vec<ActorKind>,
     /// The application used.
     pub application: Option<ApplicationId>,
     /// The connection used.
@@ -202,22 +206,19 @@ impl Read for ListEvents {
         let to = filter.to.map_or_else(|| AFTER_ALL_IDS.to_owned(), first_id_at);
         // The last entry of the previous page may be later than the requested end.
         let before = self.before.as_ref().map_or(to.as_str(), |before| before.as_str().min(to.as_str()));
-        let mut actions = String::from(",");
-        for action in &filter.actions {
-            actions.push_str(action.as_str());
-            actions.push(',');
-        }
+        let actions = one_of(filter.actions.iter().map(|action| action.as_str()));
+        let actor_kinds = one_of(filter.actor_kinds.iter().map(|kind| kind.as_str()));
         let (least, most) = match filter.outcome {
             None => (0, i64::MAX),
             Some(Outcome::Done) => (0, 0),
             Some(Outcome::Refused) => (1, i64::MAX),
             Some(Outcome::Code(code)) => (i64::from(code), i64::from(code)),
         };
-        let values: [Value<'_>; 12] = [
+        let values: [Value<'_>; 13] = [
             (&self.pool).into(),
             (&from).into(),
             before.into(),
-            Some(actions.as_str()).filter(|_| !filter.actions.is_empty()).into(),
+            (&actions).into(),
             (&filter.actor).into(),
             filter.application.as_ref().map(ApplicationId::as_str).into(),
             filter.connection.as_ref().map(ConnectionId::as_str).into(),
@@ -225,13 +226,20 @@ impl Read for ListEvents {
             least.into(),
             most.into(),
             self.limit.into(),
+            (&actor_kinds).into(),
             filter.user.as_ref().map(UserId::as_str).into(),
         ];
         match &filter.user {
             Some(_) => tx.all(LIST_OF_USER, &values, decode).await,
-            None => tx.all(LIST, values.get(..11).unwrap_or_default(), decode).await,
+            None => tx.all(LIST, values.get(..12).unwrap_or_default(), decode).await,
         }
     }
+}
+
+/// Names between commas. `None` for none, which restrict nothing.
+fn one_of<'a>(names: impl Iterator<Item = &'a str>) -> Option<String> {
+    let list: String = names.flat_map(|name| [name, ","]).collect();
+    (!list.is_empty()).then(|| format!(",{list}"))
 }
 
 /// Reads one audit log entry of a pool.

@@ -48,11 +48,13 @@ pub mod exchanges;
 pub mod exports;
 pub mod flows;
 pub mod identities;
+pub mod identity_sources;
 pub mod imports;
 pub mod instance;
 pub mod jobs;
 pub mod keys;
 pub mod login_names;
+pub mod management_keys;
 pub mod merges;
 pub mod outages;
 pub mod passcodes;
@@ -106,11 +108,13 @@ pub fn all_statements() -> Vec<(&'static str, &'static str)> {
         exports::STATEMENTS,
         flows::STATEMENTS,
         identities::STATEMENTS,
+        identity_sources::STATEMENTS,
         imports::STATEMENTS,
         instance::STATEMENTS,
         jobs::STATEMENTS,
         keys::STATEMENTS,
         login_names::STATEMENTS,
+        management_keys::STATEMENTS,
         merges::STATEMENTS,
         outages::STATEMENTS,
         passcodes::STATEMENTS,

@@ -52,6 +52,7 @@ const MIGRATIONS: &[Migration] = migrations![
     23 "0023_qr_pictures",
     24 "0024_user_info_in_idp",
     25 "0025_granted_requests",
+    26 "0026_management_keys",
 ];
 
 const CREATE_LEDGER: &str = "

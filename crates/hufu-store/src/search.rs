@@ -25,6 +25,12 @@ statements! {
            AND users.status = $5 AND users.status <> 'Activated'
          ORDER BY users.created_at DESC, users.id DESC LIMIT $6"
     );
+    COUNT = "
+        SELECT COUNT(*) FROM (
+            SELECT 1 FROM users
+            WHERE pool_id = $1 AND created_at >= $2 AND created_at < $3
+              AND status = COALESCE(CAST($4 AS TEXT), status)
+            LIMIT $5) counted";
     // A user whose name, e-mail address, number or id matches exactly.
     EXACT = concat!(
         "SELECT ", user_columns!(), "
@@ -164,6 +170,36 @@ impl SearchUsers {
             after: None,
             limit,
         }
+    }
+}
+
+/// Counts the users of a pool, up to a number.
+#[derive(Clone, Debug)]
+pub struct CountUsers {
+    /// The pool.
+    pub pool: PoolId,
+    /// Only users with this status.
+    pub status: Option<UserStatus>,
+    /// Only users created at or after this time.
+    pub created_from: Timestamp,
+    /// Only users created before this time.
+    pub created_before: Timestamp,
+    /// The number to count to.
+    pub most: i64,
+}
+
+impl Read for CountUsers {
+    type Out = i64;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<i64, StoreError> {
+        let values = [
+            (&self.pool).into(),
+            self.created_from.into(),
+            self.created_before.into(),
+            self.status.map(UserStatus::as_str).into(),
+            self.most.into(),
+        ];
+        Ok(tx.optional(COUNT, &values, |row| row.get(0)).await?.unwrap_or_default())
     }
 }
 

@@ -103,6 +103,10 @@ text_enum! {
         AccessKeyCreated = "access_key.created",
         /// An access key was revoked.
         AccessKeyRevoked = "access_key.revoked",
+        /// The management key of a pool was created. One that exists goes on for a while.
+        ManagementKeyCreated = "management_key.created",
+        /// A management key was ended.
+        ManagementKeyEnded = "management_key.ended",
         /// A token with which clients register was created.
         RegistrationTokenCreated = "registration_token.created",
         /// A token with which clients register was revoked.
@@ -125,6 +129,8 @@ text_enum! {
         Administrator = "administrator",
         /// An access key.
         AccessKey = "access_key",
+        /// The management key of a pool, with which a published management client calls.
+        ManagementKey = "management_key",
         /// An application that registered itself, on its own registration.
         Client = "client",
         /// The command line, on the server itself.

@@ -19,6 +19,8 @@ pub enum TokenPurpose {
     Step,
     /// The secret part of an access key.
     AccessKey,
+    /// The secret of a pool's management key.
+    ManagementKey,
     /// The secret that signs a webhook.
     Webhook,
     /// The cookie of a browser session.
@@ -52,6 +54,7 @@ impl TokenPurpose {
             Self::Flow => "hff_",
             Self::Step => "hfs_",
             Self::AccessKey => "hfk_",
+            Self::ManagementKey => "hfm_",
             Self::Webhook => "hfw_",
             Self::BrowserSession => "hfb_",
             Self::AuthorizationCode => "hfa_",
@@ -72,6 +75,7 @@ impl TokenPurpose {
             | Self::Flow
             | Self::Step
             | Self::AccessKey
+            | Self::ManagementKey
             | Self::Webhook
             | Self::BrowserSession
             | Self::AuthorizationCode

@@ -36,6 +36,17 @@ impl Timestamp {
     pub fn to_iso(self) -> String {
         jiff::Timestamp::from_millisecond(self.0).map_or_else(|_| String::new(), |t| format!("{t:.3}"))
     }
+
+    /// The time of a header such as `Date` (RFC 9110 section 5.6.7). `None` if it is none.
+    pub fn parse_http_date(text: &str) -> Option<Self> {
+        let at = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text.trim()).ok()?;
+        Some(Self(at.as_millisecond()))
+    }
+
+    /// The time of RFC 3339 text. `None` if it is none.
+    pub fn parse_iso(text: &str) -> Option<Self> {
+        text.parse().ok().map(|at: jiff::Timestamp| Self(at.as_millisecond()))
+    }
 }
 
 #[cfg(test)]
@@ -47,6 +58,13 @@ mod tests {
         assert_eq!(Timestamp(0).to_iso(), "1970-01-01T00:00:00.000Z");
         assert_eq!(Timestamp(1_700_000_000_120).to_iso(), "2023-11-14T22:13:20.120Z");
         assert_eq!(Timestamp(i64::MAX).to_iso(), "");
+    }
+
+    #[test]
+    fn dates_of_headers_are_read() {
+        let date = Timestamp::parse_http_date("Tue, 14 Nov 2023 22:13:20 GMT");
+        assert_eq!(date, Some(Timestamp(1_700_000_000_000)));
+        assert!(["", "now", "1700000000"].iter().all(|text| Timestamp::parse_http_date(text).is_none()));
     }
 
     #[test]

@@ -60,6 +60,11 @@ impl Head {
         ApplicationHint::new(self.application.as_deref(), self.pool.as_deref())
     }
 
+    /// The pool that the header names.
+    pub fn pool_named(&self) -> Option<&str> {
+        self.pool.as_deref().and_then(named)
+    }
+
     /// The application that the header names, or otherwise the given one, and the pool that the header names.
     pub fn named_or<'a>(&'a self, application: Option<&'a str>) -> ApplicationHint<'a> {
         let from_header = self.application.as_deref().and_then(named);
@@ -205,6 +210,14 @@ impl<T: DeserializeOwned> FromRequestParts<Arc<Shared>> for Query<T> {
             no_such_field(&error.to_string()).unwrap_or_else(|| Refusal::invalid("query", Reason::WrongQuery))
         })?))
     }
+}
+
+/// The parameters of a query, in their order.
+///
+/// # Errors
+/// [`Code::Invalid`]
+pub fn pairs(query: &str) -> Result<Vec<(String, String)>, Refusal> {
+    serde_urlencoded::from_str(query).map_err(|_| Refusal::invalid("query", Reason::WrongQuery))
 }
 
 /// Content types that a page of another site can make a browser send without asking this server first (Fetch

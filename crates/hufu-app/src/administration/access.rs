@@ -34,8 +34,6 @@ use crate::{App, Origin, Refusal};
 const PREFIX: &str = "hfk_";
 /// Maximum length of a key's name, in characters.
 const LONGEST_NAME: usize = 100;
-/// The code of [`Code::AccessKeyInvalid`], for the audit log.
-const KEY_CODE: u32 = Code::AccessKeyInvalid.number();
 /// The code of [`Code::AdministratorUnknown`], for the audit log.
 const LOGIN_CODE: u32 = Code::AdministratorUnknown.number();
 
@@ -111,6 +109,19 @@ impl App {
         origin: &Origin,
         reason: &str,
     ) -> Result<Refusal, Refusal> {
+        let actor = Actor { kind: ActorKind::AccessKey, id: key.map(|key| key.id.as_str().to_owned()) };
+        self.refuse_credential(&PoolId::system(), actor, Code::AccessKeyInvalid, reason, origin).await
+    }
+
+    /// Records in the audit log of a pool that a key, or what stands for one, was not valid.
+    pub(super) async fn refuse_credential(
+        &self,
+        pool: &PoolId,
+        actor: Actor,
+        code: Code,
+        reason: &str,
+        origin: &Origin,
+    ) -> Result<Refusal, Refusal> {
         let network = origin.ip.as_deref().map(network_of).unwrap_or_default();
         let hit = Hit {
             name: format!("admin_key:{network}"),
@@ -124,11 +135,9 @@ impl App {
                 .retry_after(wait)
                 .because("access keys that do not hold, from this address"));
         }
-        let pool = PoolId::system();
-        let actor = Actor { kind: ActorKind::AccessKey, id: key.map(|key| key.id.as_str().to_owned()) };
-        let trace = self.trace(&pool, Some(actor), None, None, origin);
-        self.record_refusal(&pool, trace, Action::AdministrationRefused, None, KEY_CODE, reason).await?;
-        Ok(Code::AccessKeyInvalid.into())
+        let trace = self.trace(pool, Some(actor), None, None, origin);
+        self.record_refusal(pool, trace, Action::AdministrationRefused, None, code.number(), reason).await?;
+        Ok(code.into())
     }
 
     /// Creates an access key. Its text is only returned here. It ends when it expires, when it is revoked, and
@@ -147,14 +156,7 @@ impl App {
         if !(1..=LONGEST_NAME).contains(&name.chars().count()) || name.chars().any(char::is_control) {
             return Err(Refusal::invalid("name", Reason::NotALine { max: LONGEST_NAME }));
         }
-        let (now, latest) = (self.now(), self.now().plus(self.limits.key_life_max));
-        let expires_at = request.expires_at.unwrap_or_else(|| now.plus(self.limits.key_life).min(latest));
-        if expires_at <= now {
-            return Err(Refusal::invalid("expiresAt", Reason::InThePast));
-        }
-        if expires_at > latest {
-            return Err(Refusal::invalid("expiresAt", Reason::TooFarAhead { latest: latest.to_iso() }));
-        }
+        let expires_at = self.key_end(request.expires_at)?;
         let (key, text) = self.new_key(name, request.role, request.pool, None, expires_at);
         let key = NewAccessKey { created_by: by.responsible.clone(), ..key };
         let details =
@@ -171,6 +173,19 @@ impl App {
         .await?;
         let key = self.read(GetAccessKey(id)).await?.ok_or(Code::NoSuchAccessKey)?;
         Ok((key, text))
+    }
+
+    /// When a new key expires, if this is the wish.
+    pub(super) fn key_end(&self, wish: Option<Timestamp>) -> Result<Timestamp, Refusal> {
+        let (now, latest) = (self.now(), self.now().plus(self.limits.key_life_max));
+        let expires_at = wish.unwrap_or_else(|| now.plus(self.limits.key_life).min(latest));
+        if expires_at <= now {
+            return Err(Refusal::invalid("expiresAt", Reason::InThePast));
+        }
+        if expires_at > latest {
+            return Err(Refusal::invalid("expiresAt", Reason::TooFarAhead { latest: latest.to_iso() }));
+        }
+        Ok(expires_at)
     }
 
     /// The access keys of machines that the caller may see.
@@ -357,7 +372,7 @@ impl App {
     }
 
     /// Checks a permission in one pool, or in the whole instance if no pool is given.
-    async fn permit_within(
+    pub(super) async fn permit_within(
         &self,
         by: &AdminCaller,
         permission: Permission,

@@ -1,5 +1,7 @@
 //! Administration of what is attached to accounts: identities, sessions, merges, conflicts.
 
+use std::sync::Arc;
+
 use async_recursion::async_recursion as boxed;
 use hufu_store::conflicts::{Conflict, ListConflicts};
 use hufu_store::endings::EndedSession;
@@ -9,7 +11,7 @@ use hufu_store::sessions::{ListSessions, OwnSession};
 use hufu_store::{StoreError, Tx, Write, users, versions};
 use hufu_types::refusal::{Code, Reason};
 use hufu_types::{
-    Action, AdminRole, ConnectionId, Identity, IdentityKey, IdentityKind, IdpUserInfo, MergeId, Permission,
+    Action, AdminRole, Connection, ConnectionId, Identity, IdentityKey, IdentityKind, IdpUserInfo, MergeId, Permission,
     PoolId, SessionId, User, UserId,
 };
 use serde_json::json;
@@ -57,19 +59,12 @@ impl App {
         if !(1..=LONGEST_VALUE).contains(&value.len()) || !plain {
             return Err(Refusal::invalid("value", Reason::NotAscii { max: LONGEST_VALUE }));
         }
-        let config = self.config();
-        let connection = config
-            .connection_of_pool(pool, connection)
-            .or_else(|| {
-                let id = ConnectionId::parse(connection).ok()?;
-                config.connection(&id).filter(|found| found.pool == *pool)
-            })
-            .ok_or(Code::NoSuchConnection)?;
+        let connection = self.connection_called(pool, connection).ok_or(Code::NoSuchConnection)?;
         let unit = Link {
             pool: pool.clone(),
             user: user.clone(),
             connection: connection.id.clone(),
-            key: crate::sources::identity_key(connection, kind, value),
+            key: crate::sources::identity_key(&connection, kind, value),
             trace: self.trace_by(pool, by),
         };
         match self.write(unit).await? {
@@ -78,6 +73,16 @@ impl App {
             Linked::Taken => Err(Code::IdentityTaken.into()),
             Linked::AnotherBound => Err(Code::AnotherIdentityBound.into()),
         }
+    }
+
+    /// The connection of a pool with this identifier or id.
+    pub(super) fn connection_called(&self, pool: &PoolId, name: &str) -> Option<Arc<Connection>> {
+        let config = self.config();
+        let found = config.connection_of_pool(pool, name).or_else(|| {
+            let id = ConnectionId::parse(name).ok()?;
+            config.connection(&id).filter(|found| found.pool == *pool)
+        });
+        found.cloned()
     }
 
     /// Unlinks an identity from an account, even if it is the last way to log in.

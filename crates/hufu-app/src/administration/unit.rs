@@ -1,6 +1,8 @@
 //! Account operations that several administrator units share.
 
-use hufu_store::{StoreError, Tx, administration, endings, flows, passwords, users, versions};
+use hufu_store::{
+    StoreError, Tx, administration, endings, flows, management_keys, passwords, users, versions,
+};
 use hufu_types::{Action, PoolId, Timestamp, UserId};
 use serde_json::json;
 
@@ -38,8 +40,8 @@ pub(super) async fn sign_out(
     versions::sessions_changed(tx).await
 }
 
-/// Ends the logins of somebody who is no administrator any more, and the access keys that they created. Each of
-/// those keys has an entry in the audit log.
+/// Ends the logins of somebody who is no administrator any more, and the access and management keys that they created.
+/// Each of those keys has an entry in the audit log.
 pub(super) async fn end_keys(
     tx: &mut Tx<'_>,
     events: &mut Recorder<'_>,
@@ -52,6 +54,12 @@ pub(super) async fn end_keys(
         let details = json!({ "key": key.id.as_str(), "before": before, "createdBy": user.as_str() });
         let event = Event { action: Action::AccessKeyRevoked, code: 0, user: None, details };
         events.record(tx, &PoolId::system(), event).await?;
+    }
+    for (pool, key) in management_keys::made_by(tx, user).await? {
+        management_keys::delete(tx, &pool, &key).await?;
+        let details = json!({ "key": key.as_str(), "createdBy": user.as_str() });
+        let event = Event { action: Action::ManagementKeyEnded, code: 0, user: None, details };
+        events.record(tx, &pool, event).await?;
     }
     Ok(())
 }

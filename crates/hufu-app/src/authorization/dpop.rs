@@ -415,7 +415,12 @@ impl Default for Halves {
 impl SeenProofs {
     /// Notes a proof. Returns whether it was new.
     fn see(&self, proof: &DpopProof, now: Timestamp, life: Duration) -> bool {
-        let hash = hash_token(&format!("{} {}", proof.key.as_str(), proof.jti));
+        self.see_text(&format!("{} {}", proof.key.as_str(), proof.jti), now, life)
+    }
+
+    /// Notes anything else that is good once. Returns whether it was new.
+    pub(crate) fn see_text(&self, text: &str, now: Timestamp, life: Duration) -> bool {
+        let hash = hash_token(text);
         let id = hash.as_bytes().first_chunk::<16>().copied().unwrap_or_default();
         self.0.lock().unwrap_or_else(PoisonError::into_inner).see(id, now, life, MOST_SEEN)
     }

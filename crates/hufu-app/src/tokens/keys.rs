@@ -195,6 +195,7 @@ impl App {
         };
         let longest_token =
             self.config().applications().map(lifetimes).max().unwrap_or(Duration::from_secs(14 * 86_400));
+        let longest_token = longest_token.max(self.limits.management_token);
         let lead = if at_once { Duration::ZERO } else { self.limits.key_lead };
         let start = Start::Successor { now: self.now(), lead, longest_token };
         add(&self.store, &self.sealing, &*self.random, algorithm, start).await

@@ -62,7 +62,7 @@ pub(super) struct CommonMessage {
 }
 
 impl CommonMessage {
-    fn done(language: Language) -> Self {
+    pub(super) fn done(language: Language) -> Self {
         let message = match language.for_integrators() {
             Language::SimplifiedChinese => "操作成功",
             _ => "Done",

@@ -9,6 +9,7 @@ mod credentials;
 pub(crate) mod custom_data;
 mod document;
 mod login;
+mod management;
 mod mutation;
 mod profile;
 mod query;
@@ -40,7 +41,7 @@ type Schema = async_graphql::Schema<Query, Mutation, EmptySubscription>;
 /// Builds the schema. Without introspection, nothing reveals its contents, and error texts make no
 /// suggestions.
 fn schema(introspection: bool) -> Schema {
-    let builder = Schema::build(Query, Mutation::default(), EmptySubscription);
+    let builder = Schema::build(Query::default(), Mutation::default(), EmptySubscription);
     if introspection {
         builder.finish()
     } else {

@@ -7,14 +7,16 @@ use super::Call;
 use super::credentials::CredentialMutation;
 use super::custom_data::{self, TargetType, UserDefinedData, UserDefinedDataInput};
 use super::login::LoginMutation;
+use super::management::{self, ManagementMutation};
 use super::profile::UpdateUserInput;
+use crate::management::v2;
 use crate::user::UserV2;
 use hufu_types::Scope;
-use hufu_types::refusal::Reason;
+use hufu_types::refusal::{Code, Reason};
 
 /// The mutations.
 #[derive(Default, MergedObject)]
-pub(crate) struct Mutation(ProfileMutation, LoginMutation, CredentialMutation);
+pub(crate) struct Mutation(ProfileMutation, LoginMutation, CredentialMutation, ManagementMutation);
 
 /// The user's profile, data and token.
 #[derive(Default)]
@@ -43,6 +45,10 @@ impl ProfileMutation {
     ) -> Result<UserV2> {
         let _ = (email_token, phone_token);
         let call = Call::of(context)?;
+        if let Some(manager) = call.manager().await? {
+            let changes = management::argument(context, "input")?;
+            return Ok(v2::update(&manager, id.as_deref().unwrap_or_default(), changes).await?);
+        }
         let who = call.authenticate(id.as_deref(), Scope::Profile).await?;
         if let Some(change) = input.into_change() {
             call.shared.app.update_profile(&who, change).await?;
@@ -50,9 +56,13 @@ impl ProfileMutation {
         Ok(call.user(&who).await?)
     }
 
-    /// Issues a new user token of the same session in exchange for a user token.
+    /// Issues a new user token of the same session in exchange for a user token. A management client gets no token of
+    /// a user: nobody has logged in.
     async fn refresh_token(&self, context: &Context<'_>, id: Option<String>) -> Result<Option<RefreshToken>> {
         let call = Call::of(context)?;
+        if call.manager().await?.is_some() {
+            return Err(Refusal::from(Code::NotServed).into());
+        }
         let who = call.authenticate(id.as_deref(), Scope::Profile).await?;
         if who.scope.is_some() {
             return Err(Refusal::invalid("token", Reason::RenewedElsewhere).into());
@@ -98,6 +108,10 @@ impl ProfileMutation {
         key: String,
     ) -> Result<Vec<UserDefinedData>> {
         let call = Call::of(context)?;
+        if let Some(manager) = call.manager().await? {
+            let removal = custom_data::removal(key);
+            return Ok(management::change_data(&manager, target_type, &target_id, removal).await?);
+        }
         let who = custom_data::target(call, target_type, &target_id).await?;
         Ok(custom_data::change(call, &who, custom_data::removal(key)).await?)
     }
@@ -109,7 +123,10 @@ async fn set(
     target_id: &str,
     list: Vec<UserDefinedDataInput>,
 ) -> Result<Vec<UserDefinedData>> {
-    let who = custom_data::target(call, target_type, target_id).await?;
     let values = custom_data::read(list)?;
+    if let Some(manager) = call.manager().await? {
+        return Ok(management::change_data(&manager, target_type, target_id, values).await?);
+    }
+    let who = custom_data::target(call, target_type, target_id).await?;
     Ok(custom_data::change(call, &who, values).await?)
 }

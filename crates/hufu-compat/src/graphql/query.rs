@@ -1,20 +1,27 @@
 //! The queries.
 
-use async_graphql::{Context, Object, Result, SimpleObject};
+use async_graphql::{Context, MergedObject, Object, Result, SimpleObject};
 use hufu_app::authorization::Presented;
 use hufu_app::{AccountName, Authenticated, Needs, Refusal};
 
 use super::Call;
 use super::custom_data::{self, TargetType, UserDefinedData};
+use super::management::{self, ManagementQuery};
 use crate::codes::serving;
 use crate::fields;
+use crate::management::v2;
 use crate::request::given;
 use crate::user::{UserV2, arn};
 use hufu_types::refusal::{Code, Reason};
-use hufu_types::{Language, Scope};
+use hufu_types::{Language, Scope, UserId};
 
 /// The queries.
-pub(crate) struct Query;
+#[derive(Default, MergedObject)]
+pub(crate) struct Query(UserQuery, ManagementQuery);
+
+/// The queries of users.
+#[derive(Default)]
+pub(crate) struct UserQuery;
 
 /// Whether a token belongs to a logged-in user. Times are Unix seconds.
 #[derive(Default, SimpleObject)]
@@ -45,10 +52,15 @@ pub(super) struct CheckPasswordStrengthResult {
 }
 
 #[Object]
-impl Query {
-    /// The logged-in user.
+impl UserQuery {
+    /// The logged-in user; any user of the pool for a management client.
     async fn user(&self, context: &Context<'_>, id: Option<String>) -> Result<Option<UserV2>> {
         let call = Call::of(context)?;
+        if let Some(manager) = call.manager().await? {
+            let id = UserId::parse(id.as_deref().unwrap_or_default())
+                .map_err(|_| Refusal::from(Code::UserUnknown))?;
+            return Ok(Some(v2::with_identities(&manager, &id).await?));
+        }
         let who = call.authenticate(id.as_deref(), Scope::Profile).await?;
         Ok(Some(call.user(&who).await?))
     }
@@ -71,7 +83,7 @@ impl Query {
         }
     }
 
-    /// The custom data of the logged-in user.
+    /// The custom data of the logged-in user; of any user of the pool for a management client.
     async fn udv(
         &self,
         context: &Context<'_>,
@@ -79,6 +91,9 @@ impl Query {
         target_id: String,
     ) -> Result<Vec<UserDefinedData>> {
         let call = Call::of(context)?;
+        if let Some(manager) = call.manager().await? {
+            return Ok(management::data_of(&manager, target_type, &target_id).await?);
+        }
         let who = custom_data::target(call, target_type, &target_id).await?;
         let user = call.shared.app.user(&who).await?;
         Ok(custom_data::list(&user.custom_data, &call.shared.app.config().settings(who.pool())))
@@ -103,7 +118,8 @@ impl Query {
         }
     }
 
-    /// Whether there is an account with this name, if the pool lets anyone ask. A bearer token is ignored.
+    /// Whether there is an account with this name, if the pool lets anyone ask, or a management client asks. Other
+    /// bearer tokens are ignored.
     async fn is_user_exists(
         &self,
         context: &Context<'_>,
@@ -113,6 +129,11 @@ impl Query {
         external_id: Option<String>,
     ) -> Result<Option<bool>> {
         let call = Call::of(context)?;
+        if let Some(manager) = call.manager().await? {
+            let names =
+                [("email", email), ("phone", phone), ("username", username), ("external_id", external_id)];
+            return Ok(Some(v2::find(&manager, names).await?.is_some()));
+        }
         let text = |text: &Option<String>| given(text.as_ref()).map(str::to_owned);
         let name = if let Some(email) = text(&email) {
             AccountName::Email(email)

@@ -9,6 +9,14 @@ use async_graphql::parser::types::{
 use hufu_app::Refusal;
 use hufu_types::refusal::Code;
 
+/// What the clients ask for about a user that Hufu does not have: the fields, and their subjects.
+const NOT_SERVED: [(&str, &str); 4] = [
+    ("roles", "roles"),
+    ("groups", "groups"),
+    ("departments", "departments"),
+    ("authorizedResources", "resources"),
+];
+
 /// The names of the root fields.
 pub(super) struct Served {
     queries: HashSet<String>,
@@ -33,7 +41,8 @@ impl Served {
     }
 
     /// # Errors
-    /// [`Code::NotServed`] for a document that calls an operation which there is not.
+    /// [`Code::NotServed`] for a document that calls an operation which there is not; [`Code::NotServedYet`] for one that asks
+    /// for what a user does not have.
     pub(super) fn check(&self, document: &ExecutableDocument) -> Result<(), Refusal> {
         for (_, operation) in document.operations.iter() {
             let names = match operation.node.ty {
@@ -47,6 +56,14 @@ impl Served {
                 let name = field.node.name.node.as_str();
                 if !name.starts_with("__") && !names.contains(name) {
                     return Err(Code::NotServed.into());
+                }
+                let asked = field.node.selection_set.node.items.iter().filter_map(|item| match &item.node {
+                    Selection::Field(field) => Some(field.node.name.node.as_str()),
+                    _ => None,
+                });
+                let mut asked = asked.filter_map(|name| NOT_SERVED.iter().find(|(field, _)| *field == name));
+                if let Some((_, subject)) = asked.next() {
+                    return Err(Code::NotServedYet.with("subject", *subject));
                 }
             }
         }

@@ -1,6 +1,7 @@
 //! `GET /api/v3/get-profile` and `POST /api/v3/update-profile`.
 
-use axum::extract::State;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse as _, Response};
 use hufu_app::{Authenticated, ProfileChange, Refusal, identity_id};
 use hufu_types::refusal::Reason;
 use hufu_types::{Gender, Identity, PoolId, Profile, Scope, User, camel_case};
@@ -9,6 +10,8 @@ use serde_json::{Map, Value, json};
 
 use crate::entry::field_of;
 use crate::envelope::Success;
+use crate::management;
+use crate::management::call::{self, Call};
 use crate::request::{Body, Head, Query};
 use crate::server::{self, Shared};
 use crate::surface::{Answer, Refused};
@@ -37,14 +40,21 @@ pub(crate) async fn get_profile(
     profile_of(&shared, &who, wanted).await
 }
 
-/// `GET /api/v3/get-user`: the same for the mobile SDKs, which send their id token.
+/// `GET /api/v3/get-user`: the same for the mobile SDKs, which send their id token; and any user of the pool for the
+/// management clients.
 pub(crate) async fn get_user(
     State(shared): server::State,
     head: Head,
     wanted: Result<Query<Wanted>, Refused>,
-) -> Answer<Success<Map<String, Value>>> {
+    request: Request,
+) -> Answer<Response> {
+    let (parts, _) = request.into_parts();
+    if call::is_management(&parts, &head) {
+        let call = Call::read(parts, &[], &shared).await?;
+        return Ok(management::users::get(call).await?.into_response());
+    }
     let who = head.authenticate_mobile(&shared, Scope::Profile).await?;
-    profile_of(&shared, &who, wanted).await
+    Ok(profile_of(&shared, &who, wanted).await?.into_response())
 }
 
 async fn profile_of(
@@ -177,7 +187,7 @@ pub(crate) fn user_dto(user: &User) -> Map<String, Value> {
 }
 
 /// An identity in v3 responses.
-pub(super) fn identity_dto(pool: &PoolId, identity: &Identity) -> Value {
+pub(crate) fn identity_dto(pool: &PoolId, identity: &Identity) -> Value {
     json!({
         "identityId": identity_id(pool, &identity.key),
         "extIdpId": identity.connection,

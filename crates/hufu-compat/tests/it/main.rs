@@ -12,6 +12,7 @@ mod credentials;
 mod isolation;
 mod limits;
 mod login_flows;
+mod management;
 mod merging;
 mod messages;
 mod mobile;

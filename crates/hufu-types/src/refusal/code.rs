@@ -184,6 +184,28 @@ codes! {
     NameTaken(field) => 2445, 409, "name-taken", "name-taken";
     /// There is no such access key.
     NoSuchAccessKey => 2446, 404, "no-such-access-key", "not-found";
+    /// The request of a management client has no valid key, signature or token.
+    ManagementKeyInvalid => 2720, 401, "management-key-invalid", "login-again";
+    /// The signature of a management client is valid, and its date too far from now.
+    SignatureStale(seconds) => 2721, 401, "signature-stale", "login-again";
+    /// The signed request of a management client was received before.
+    SignatureUsed => 2722, 401, "signature-used", "login-again";
+    /// A call of the published management clients about something that this version does not have.
+    NotServedYet(subject) => 2723, 501, "not-served-yet", "path-unknown";
+    /// A field of a management call about something that this version does not have.
+    FieldNotServed(field) => 2724, 501, "field-not-served", "invalid";
+    /// The pool has no such management key.
+    NoSuchManagementKey => 2725, 404, "no-such-management-key", "not-found";
+    /// A page further into a list than is passed over for it.
+    PageTooFar(rows) => 2726, 400, "page-too-far", "invalid";
+    /// Secrets of applications are hashes, so they cannot be shown again.
+    SecretNotKept => 2727, 409, "secret-not-kept", "not-found";
+    /// The pool has no such identity source.
+    NoSuchSource => 2728, 404, "no-such-source", "not-found";
+    /// The pool has as many identity sources as it may have.
+    TooManySources(most) => 2729, 409, "too-many-sources", "invalid";
+    /// An identity source of several connections, where one is meant.
+    SourceNotOne => 2730, 409, "source-not-one", "invalid";
     /// There is no such administrator.
     NoSuchAdministrator => 2446, 404, "no-such-administrator", "not-found";
     /// There is no such session.

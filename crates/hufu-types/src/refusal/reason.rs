@@ -193,6 +193,8 @@ reasons! {
     NotUtf8 { at: u64 } => "not-utf-8", "field-not-utf-8";
     /// A JSON file that is not a list.
     NotAList => "not-a-list", "field-check";
+    /// A list of more than `max` items.
+    TooManyItems { max: usize } => "too-many-items", "field-shorten";
     /// A column that occurs twice.
     ColumnTwice => "column-twice", "field-column-twice";
     /// Columns that do not correspond to any field.

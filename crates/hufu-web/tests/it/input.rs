@@ -225,7 +225,7 @@ on_both_engines! {
         let send = async |client: &Client<'_>, method: Method, path: &str| {
             client.send(method, path, "application/json", b"{}".to_vec()).await
         };
-        for path in ["/api/v3/nothing", "/api/v2/nothing", "/api/v3/list-users", "/connections/social/x", "/graphql",
+        for path in ["/api/v3/nothing", "/api/v2/nothing", "/api/v3/list-nothing", "/connections/social/x", "/graphql",
             "/graphql/v3", &format!("{AUTH}/x"), &format!("{GRAPHQL}/x")]
         {
             for method in [Method::GET, Method::POST, Method::DELETE] {

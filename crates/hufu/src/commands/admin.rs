@@ -1,5 +1,7 @@
 //! `hufu admin`: operations that an operator runs on the instance's own machine.
 
+mod management_key;
+
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -108,6 +110,44 @@ enum Command {
         #[arg(long, value_name = "MOMENT")]
         expires: Option<String>,
     },
+    /// Create the management key of a user pool, or its successor, and print its secret once. The published
+    /// management clients (authing-node-sdk, authing-js-sdk, PyPI authing) take the pool's id and this secret. The
+    /// present key goes on for a day (the limit `management_key_overlap`), and its predecessor ends.
+    ManagementKey {
+        /// The user pool.
+        #[arg(long)]
+        pool: String,
+        /// What the clients may do in the pool: owner, manager, support or auditor.
+        #[arg(long, default_value = "owner")]
+        role: String,
+        /// When it expires, such as 2027-01-31T00:00:00Z. Without it, after a year (the limit `key_life`).
+        #[arg(long, value_name = "MOMENT")]
+        expires: Option<String>,
+        /// End the present key at once, because it is in wrong hands.
+        #[arg(long)]
+        end_present: bool,
+        #[command(flatten)]
+        config: ConfigFlag,
+    },
+    /// List the management keys of a user pool: the key, and its predecessor while that goes on.
+    ListManagementKeys {
+        /// The user pool.
+        #[arg(long)]
+        pool: String,
+        #[command(flatten)]
+        config: ConfigFlag,
+    },
+    /// End a management key and its tokens, effective from the next request.
+    EndManagementKey {
+        /// The user pool.
+        #[arg(long)]
+        pool: String,
+        /// The key's id.
+        #[arg(long)]
+        key: String,
+        #[command(flatten)]
+        config: ConfigFlag,
+    },
     /// Measure how strong a password hash this machine computes in a given time, and print the limits to
     /// configure. Needs no configuration and no database; run it on the server's machine while it is mostly
     /// idle.
@@ -151,11 +191,14 @@ struct RoleArguments {
     config: ConfigFlag,
 }
 
+fn read_role(name: &str) -> anyhow::Result<AdminRole> {
+    let role = AdminRole::parse(name);
+    role.with_context(|| format!("{name} is not a role; use owner, manager, support or auditor"))
+}
+
 impl RoleArguments {
     fn read(&self) -> anyhow::Result<(AdminRole, Option<PoolId>)> {
-        let Some(role) = AdminRole::parse(&self.role) else {
-            bail!("{} is not a role; use owner, manager, support or auditor", self.role);
-        };
+        let role = read_role(&self.role)?;
         Ok((role, self.pool.as_deref().map(PoolId::parse).transpose().context("--pool")?))
     }
 }
@@ -196,6 +239,16 @@ impl Admin {
             Command::DisableUser(arguments) => set_status(&arguments, StatusChange::Disable).await?,
             Command::EnableUser(arguments) => set_status(&arguments, StatusChange::Enable).await?,
             Command::CreateKey { name, role, expires } => create_key(name, &role, expires.as_deref()).await?,
+            Command::ManagementKey { pool, role, expires, end_present, config } => {
+                management_key::create(&pool, &role, expires.as_deref(), end_present, &config.read()?)
+                    .await?;
+            }
+            Command::ListManagementKeys { pool, config } => {
+                management_key::list(&pool, &config.read()?).await?;
+            }
+            Command::EndManagementKey { pool, key, config } => {
+                management_key::end(&pool, &key, &config.read()?).await?;
+            }
             Command::CalibratePassword { milliseconds } => calibrate_password(milliseconds)?,
             Command::ListKeys { config } => list_keys(&config.read()?).await?,
             Command::RevokeKey { key, config } => revoke_key(&key, &config.read()?).await?,

@@ -73,6 +73,17 @@ step-impossible = This step is not possible at this point in the login: continue
 
 ## Administration
 
+management-key-invalid = The management key, its signature or its token is not valid: check the pool's id and secret; `hufu admin management-key` makes a new one.
+signature-stale = The signed request is more than { $seconds } seconds off: set the clock of the machine that signs, and sign each request when you send it.
+signature-used = The signed request was received before: sign each request with a new `x-authing-signature-nonce`.
+not-served-yet = Hufu has no { $subject } yet: docs/clients.md lists the calls that are served.
+field-not-served = Hufu has nothing for { $field } yet: leave it out; docs/clients.md says what is served.
+no-such-management-key = The pool has no such management key: check its id.
+page-too-far = The page lies more than { $rows } rows beyond what was read lately: read the list page after page from its beginning, or narrow it.
+secret-not-kept = A client secret is shown only when it is made, because only its hash is kept: keep it yourself, or make a new one with refresh-application-secret.
+no-such-source = The pool has no such identity source: check its id; list-ext-idp has them.
+too-many-sources = The pool has { $most } identity sources, as many as it may have: delete one that is not used.
+source-not-one = The identity source has several connections, or none: name the connection by its own id.
 access-key-invalid = The access key is not valid: send one as `Authorization: Bearer …`; `hufu admin create-key` creates one.
 administrator-unknown = Username or password is wrong: check them and try again.
 not-permitted = Your role lacks { $permission }: use a key whose role has it.
@@ -287,6 +298,7 @@ introspection = this server does not show its schema; leave __schema and __type 
 format-unknown = the format of the file is unknown: send `format=csv`, `json` or `jsonl`, a `fileName` with such an ending, or the Content-Type `text/csv`, `application/json` or `application/x-ndjson`
 empty-file = it is empty
 not-utf-8 = it is not UTF-8 (byte { $at }). Chinese versions of Excel save CSV as GBK; save it as "CSV UTF-8", or convert it with `iconv -f GB18030 -t UTF-8`
+too-many-items = { $field } has more than { $max } items; send fewer at a time
 not-a-list = it is not a JSON list; if each line is a user, set the format to jsonl
 column-twice = the column { $field } stands twice
 unknown-columns = no fields are known for the columns { $field }: correct their names, or ask to ignore unknown fields

@@ -73,6 +73,17 @@ step-impossible = 当前登录步骤不支持该操作：请按返回的 stage �
 
 ## 管理
 
+management-key-invalid = 管理密钥、签名或管理 token 无效：请核对用户池 ID 和密钥，可用 hufu admin management-key 生成新密钥。
+signature-stale = 签名请求的时间与服务器相差超过 { $seconds } 秒：请校准签名机器的时钟，并在发送时签名。
+signature-used = 该签名请求已经收到过：请为每次请求生成新的 x-authing-signature-nonce 再签名。
+not-served-yet = Hufu 暂不支持 { $subject }：支持的调用见 docs/clients.md。
+field-not-served = Hufu 暂不支持 { $field }：请去掉该字段，支持的内容见 docs/clients.md。
+no-such-management-key = 该用户池没有这个管理密钥：请核对 ID。
+page-too-far = 该页与最近读到的位置相距超过 { $rows } 行：请从第一页起逐页读取，或缩小范围。
+secret-not-kept = 应用密钥只在生成时显示一次，系统只保存哈希：请自行保存，或用 refresh-application-secret 生成新密钥。
+no-such-source = 该用户池没有这个身份源：请核对 ID，可用 list-ext-idp 查看。
+too-many-sources = 该用户池已有 { $most } 个身份源，达到上限：请先删除不用的身份源。
+source-not-one = 该身份源有多个连接，或没有连接：请直接使用连接的 ID。
 access-key-invalid = 访问密钥无效：请在 Authorization 头中携带有效的密钥，可用 hufu admin create-key 创建。
 administrator-unknown = 用户名或密码错误：请核对后重试。
 not-permitted = 权限不足（{ $permission }）：请换用具备该权限的密钥。
@@ -287,6 +298,7 @@ introspection = 本服务不公开 schema，请去掉 __schema 和 __type
 format-unknown = 无法判断文件格式：请加 `format=csv`、`json` 或 `jsonl`，或让 `fileName` 以此结尾，或将 Content-Type 设为 `text/csv`、`application/json` 或 `application/x-ndjson`
 empty-file = 文件为空
 not-utf-8 = 不是 UTF-8 编码（第 { $at } 字节）。中文版 Excel 默认以 GBK 保存 CSV，请另存为“CSV UTF-8”，或用 `iconv -f GB18030 -t UTF-8` 转换
+too-many-items = { $field } 超过 { $max } 项，请分批发送
 not-a-list = 不是 JSON 列表，如果每行是一个用户，请把格式指定为 jsonl
 column-twice = 列 { $field } 出现了两次
 unknown-columns = 无法识别的列：{ $field }，请改正列名，或选择忽略未知字段
