@@ -27,6 +27,7 @@ pub mod people;
 mod refusal;
 mod sealing_key;
 pub mod sources;
+pub mod statistics;
 mod subjects;
 pub mod tickets;
 pub mod tokens;

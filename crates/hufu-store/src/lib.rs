@@ -67,6 +67,7 @@ pub mod search;
 pub mod senders;
 pub mod sessions;
 pub mod source_logins;
+pub mod statistics;
 pub mod step_tokens;
 pub mod uploads;
 pub mod used_jtis;
@@ -124,6 +125,7 @@ pub fn all_statements() -> Vec<(&'static str, &'static str)> {
         senders::STATEMENTS,
         sessions::STATEMENTS,
         source_logins::STATEMENTS,
+        statistics::STATEMENTS,
         step_tokens::STATEMENTS,
         uploads::STATEMENTS,
         used_jtis::STATEMENTS,
@@ -141,7 +143,8 @@ pub fn all_statements() -> Vec<(&'static str, &'static str)> {
 pub fn statements_of(engine: &str) -> Vec<(&'static str, &'static str)> {
     let is_sqlite = engine == "sqlite";
     let search = if is_sqlite { search::SQLITE_STATEMENTS } else { search::POSTGRES_STATEMENTS };
-    let batches = [identities::BATCHES, imports::BATCHES, users::BATCHES].concat().into_iter();
+    let batches =
+        [identities::BATCHES, imports::BATCHES, statistics::BATCHES, users::BATCHES].concat().into_iter();
     let batches = batches.map(|(name, batch)| (name, if is_sqlite { batch.sqlite } else { batch.postgres }));
     search.iter().copied().chain(batches).collect()
 }

@@ -9,5 +9,6 @@ mod configuration;
 mod doctor;
 mod listed;
 mod openapi;
+mod statistics;
 
 use hufu_testkit::{client, world};

@@ -89,6 +89,7 @@ const WITHOUT_POOL: &[(&str, &str)] = &[
     ("registrations::SWEEP_TOKENS", "sweeps all pools"),
     ("sessions::SWEEP", "sweeps all pools"),
     ("source_logins::SWEEP", "sweeps all pools"),
+    ("statistics::BEHIND", "looks at the logs of all pools, each by its own key"),
     ("step_tokens::SWEEP", "sweeps all pools"),
     ("used_jtis::SWEEP", "sweeps all pools"),
     ("wechat_messages::SWEEP", "sweeps all pools"),

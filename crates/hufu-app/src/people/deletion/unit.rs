@@ -5,7 +5,7 @@ use hufu_store::passcodes::Target;
 use hufu_store::step_tokens::{self, NewStepToken};
 use hufu_store::{
     Read, StoreError, Tx, Write, application_users, choices, conflicts, consents, exchanges, identities,
-    merges, passwords, sessions, uploads, users, versions,
+    merges, passwords, sessions, statistics, uploads, users, versions,
 };
 use hufu_types::refusal::Code;
 use hufu_types::{
@@ -257,6 +257,7 @@ pub async fn delete(
         merges::delete_of_user(tx, pool, &row.id).await?;
         exchanges::delete_of_user(tx, pool, &row.id).await?;
         step_tokens::delete_of_user(tx, pool, &row.id).await?;
+        statistics::forget(tx, pool, &row.id).await?;
         uploads::claim(tx, pool, &row.id, None, now).await?;
     }
     unlock(tx, pool, id).await?;
