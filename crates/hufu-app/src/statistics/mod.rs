@@ -16,7 +16,9 @@ use hufu_types::refusal::Reason;
 use hufu_types::{ApplicationId, ConnectionId, Day, Permission, PoolId, day};
 use jiff::tz::TimeZone;
 
-use self::tally::{ACTIVE, CREATED, ENDINGS, FAILED_STEPS, LOGINS, PASSED, WAITING};
+use self::tally::{
+    ACTIVE, BY_APPLICATION, BY_CONNECTION, BY_METHOD, CREATED, ENDINGS, FAILED_STEPS, LOGINS, PASSED, WAITING,
+};
 use crate::administration::AdminCaller;
 use crate::{App, Refusal};
 
@@ -64,6 +66,19 @@ pub struct LoginQuery {
     pub method: Option<String>,
     /// What each day is split by.
     pub by: SplitBy,
+}
+
+impl LoginQuery {
+    /// The figure that answers it with the fewest rows.
+    const fn figure(&self) -> &'static str {
+        let of = (&self.application, &self.connection, &self.method);
+        match (of, self.by) {
+            ((None, None, _), SplitBy::Nothing | SplitBy::Code | SplitBy::Name) => BY_METHOD,
+            ((_, None, None), SplitBy::Nothing | SplitBy::Code | SplitBy::Application) => BY_APPLICATION,
+            ((None, _, None), SplitBy::Nothing | SplitBy::Code | SplitBy::Connection) => BY_CONNECTION,
+            _ => LOGINS,
+        }
+    }
 }
 
 /// The logins through a connection.
@@ -119,13 +134,13 @@ impl App {
         let days = self.permitted_days(by, pool, period).await?;
         let mut figures: BTreeMap<Day, DayFigures> =
             (days.0.0..=days.1.0).map(|day| (Day(day), DayFigures::default())).collect();
-        for what in [LOGINS, CREATED, ACTIVE] {
+        for what in [BY_METHOD, CREATED, ACTIVE] {
             let by = if what == ACTIVE { SplitBy::Name } else { SplitBy::Nothing };
             let (pool, application, connection, name) = (pool.clone(), None, None, None);
             for count in self.read(ReadDays { pool, what, days, application, connection, name, by }).await? {
                 let day = figures.entry(count.day).or_default();
                 match (what, count.value.as_str()) {
-                    (LOGINS, _) => (day.logins, day.refused) = (count.done, count.refused),
+                    (BY_METHOD, _) => (day.logins, day.refused) = (count.done, count.refused),
                     (CREATED, _) => day.new_users = count.done,
                     (_, "1") => day.active_users = count.done,
                     (_, "7") => day.active_users_7 = count.done,
@@ -150,10 +165,11 @@ impl App {
         query: LoginQuery,
     ) -> Result<Vec<DayCount>, Refusal> {
         let days = self.permitted_days(by, pool, period).await?;
+        let what = query.figure();
         let LoginQuery { application, connection, method, by } = query;
         self.read(ReadDays {
             pool: pool.clone(),
-            what: LOGINS,
+            what,
             days,
             application: application.map(Into::into),
             connection: connection.map(Into::into),
@@ -175,7 +191,7 @@ impl App {
         period: Period,
     ) -> Result<Vec<ConnectionFigures>, Refusal> {
         let days = self.permitted_days(by, pool, period).await?;
-        let totals = self.read(ReadTotals { pool: pool.clone(), what: LOGINS, days }).await?;
+        let totals = self.read(ReadTotals { pool: pool.clone(), what: BY_CONNECTION, days }).await?;
         let mut found: BTreeMap<String, BTreeMap<i64, i64>> = BTreeMap::new();
         for total in totals.into_iter().filter(|total| !total.connection.is_empty()) {
             *found.entry(total.connection).or_default().entry(total.code).or_default() += total.amount;

@@ -8,6 +8,10 @@ use serde::Deserialize;
 
 /// Logins, by application, connection, method and code.
 pub(super) const LOGINS: &str = "logins";
+/// The same, by fewer of them, which is less to read: by method and code, application and code, connection and code.
+pub(super) const BY_METHOD: &str = "logins.by_method";
+pub(super) const BY_APPLICATION: &str = "logins.by_application";
+pub(super) const BY_CONNECTION: &str = "logins.by_connection";
 /// Users created.
 pub(super) const CREATED: &str = "users.created";
 /// Users active in a period that ends on the day; the name is its length in days.
@@ -69,14 +73,19 @@ impl Tally {
             // The login goes on.
             return self.add(FAILED_STEPS, step, entry.code);
         }
-        let counter = Counter {
-            what: LOGINS.to_owned(),
-            application: entry.application.unwrap_or_default(),
-            connection: entry.connection.unwrap_or_default(),
-            name: details.by,
-            code: entry.code,
-        };
-        *self.counts.entry(counter).or_default() += 1;
+        let application = entry.application.as_deref().unwrap_or_default();
+        let connection = entry.connection.as_deref().unwrap_or_default();
+        for (what, application, connection, name) in [
+            (LOGINS, application, connection, details.by.as_str()),
+            (BY_METHOD, "", "", details.by.as_str()),
+            (BY_APPLICATION, application, "", ""),
+            (BY_CONNECTION, "", connection, ""),
+        ] {
+            let [what, application, connection, name] =
+                [what, application, connection, name].map(str::to_owned);
+            let counter = Counter { what, application, connection, name, code: entry.code };
+            *self.counts.entry(counter).or_default() += 1;
+        }
         if entry.code == 0 {
             self.active.extend(entry.user);
             self.pass(details.waited);
