@@ -25,7 +25,7 @@ pub mod official_account;
 mod origin;
 pub mod people;
 mod refusal;
-mod sealing_key;
+pub mod sealing_key;
 pub mod sources;
 pub mod statistics;
 mod subjects;

@@ -63,6 +63,7 @@ pub mod rates;
 pub mod refresh_tokens;
 pub mod registrations;
 pub mod removal;
+pub mod sealed;
 pub mod search;
 pub mod senders;
 pub mod sessions;
@@ -121,6 +122,7 @@ pub fn all_statements() -> Vec<(&'static str, &'static str)> {
         refresh_tokens::STATEMENTS,
         registrations::STATEMENTS,
         removal::STATEMENTS,
+        sealed::STATEMENTS,
         search::STATEMENTS,
         senders::STATEMENTS,
         sessions::STATEMENTS,

@@ -51,6 +51,8 @@ const MIGRATIONS: &[Migration] = migrations![
     22 "0022_wechat_signatures",
     23 "0023_qr_pictures",
     24 "0024_statistics",
+    25 "0025_sealing_nodes",
+    26 "0026_key_permissions",
 ];
 
 const CREATE_LEDGER: &str = "
