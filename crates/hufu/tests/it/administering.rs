@@ -92,7 +92,7 @@ on_both_engines! {
         let left = instance.run(&["keys", "retire", &old]).await;
         assert!(left.failed().contains("these end by themselves"));
         let store = hufu_store::Store::open(&instance.database_url().parse().unwrap()).await.unwrap();
-        store.write(Forget).await.unwrap();
+        store.write(Forget {}).await.unwrap();
         store.close().await;
         instance.run(&["keys", "retire", &old]).await.succeeded();
         let server = instance.serve().await;

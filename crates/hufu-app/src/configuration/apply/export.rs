@@ -52,7 +52,9 @@ pub enum ExportError {
 /// # Errors
 /// [`ExportError`].
 pub async fn export(store: &Store, sealing: &SealingKey, pool: &PoolId) -> Result<Exported, ExportError> {
-    let Present { stored, connections, senders, registered } = store.read(ReadPool(pool.clone())).await?;
+    let Present { stored, mut connections, senders, registered } = store.read(ReadPool(pool.clone())).await?;
+    // Their order means nothing, and is not kept.
+    connections.sort_by(|a, b| a.value.identifier.as_str().cmp(b.value.identifier.as_str()));
     let found = stored.pools.first().ok_or_else(|| ExportError::NoPool(pool.clone()))?;
     let mut file = File::default();
     let own = [("id", json!(pool.as_str())), ("name", json!(found.name))];
