@@ -6,7 +6,7 @@ use axum::response::Response;
 use hufu_app::administration::{AccessKey, AccessKeyRequest, Administrator};
 use hufu_types::Refusal;
 use hufu_types::refusal::{Code, Reason};
-use hufu_types::{AccessKeyId, AdminRole, PoolId, UserId};
+use hufu_types::{AccessKeyId, AdminRole, Permission, PoolId, UserId};
 use hufu_web::request::{Head, Path};
 use hufu_web::server;
 use hufu_web::surface::Answer;
@@ -58,6 +58,8 @@ pub(crate) struct KeyView {
     id: String,
     name: String,
     role: &'static str,
+    /// What it may do, which is at most what its role may.
+    permissions: Vec<&'static str>,
     pool: Option<String>,
     created_at: String,
     /// The administrator who created it, directly or with a key of theirs. Null if it was created on the command
@@ -75,6 +77,8 @@ pub(crate) struct KeyView {
 pub(crate) struct NewKey {
     name: String,
     role: String,
+    /// What the key may do of what its role may, such as `users.read`. Without it, all of it.
+    permissions: Option<Vec<String>>,
     pool: Option<String>,
     /// RFC 3339. Without it the key expires after `key_life`, a year; `key_life_max` is the furthest it may lie
     /// ahead.
@@ -133,6 +137,13 @@ fn key_view(key: AccessKey, text: Option<&SecretString>) -> KeyView {
     KeyView {
         id: key.id.into(),
         name: key.name,
+        permissions: key
+            .permissions
+            .as_deref()
+            .unwrap_or(key.role.permissions())
+            .iter()
+            .map(|permission| permission.as_str())
+            .collect(),
         role: key.role.as_str(),
         pool: key.scope.map(String::from),
         created_at: iso(key.created_at),
@@ -145,6 +156,13 @@ fn key_view(key: AccessKey, text: Option<&SecretString>) -> KeyView {
 pub(super) fn role(text: &str) -> Result<AdminRole, Refusal> {
     AdminRole::parse(text).ok_or_else(|| {
         Refusal::invalid("role", Reason::NotOneOf { choices: "owner, manager, support, auditor".into() })
+    })
+}
+
+fn permission(text: &str) -> Result<Permission, Refusal> {
+    Permission::parse(text).ok_or_else(|| {
+        let choices = Permission::ALL.iter().map(|permission| permission.as_str()).collect::<Vec<_>>();
+        Refusal::invalid("permissions", Reason::NotOneOf { choices: choices.join(", ").into() })
     })
 }
 
@@ -196,8 +214,10 @@ pub(crate) async fn list_keys(caller: Caller) -> Answer<Response> {
 #[utoipa::path(post, path = "/admin/v1/keys", tag = "access", request_body = NewKey,
     responses((status = 201, body = KeyView), (status = 422, body = ProblemBody)))]
 pub(crate) async fn create_key(caller: Caller, Body(new): Body<NewKey>) -> Answer<Response> {
+    let permissions = new.permissions.map(|names| names.iter().map(|name| permission(name)).collect());
     let wish = AccessKeyRequest {
         role: role(&new.role)?,
+        permissions: permissions.transpose()?,
         pool: scope(new.pool.as_deref())?,
         expires_at: timestamp("expiresAt", new.expires_at.as_deref())?,
         name: new.name,

@@ -18,6 +18,7 @@ mod management_keys;
 mod people;
 mod relay;
 mod schema;
+mod statistics;
 mod transfer;
 mod users;
 mod webhooks;
@@ -39,7 +40,7 @@ const DESCRIPTION: &str = "/admin/v1/openapi.json";
 
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "Hufu administration", version = "1", description = "Users, webhooks, the audit log, the configuration, access keys."),
+    info(title = "Hufu administration", version = "1", description = "Users, webhooks, the audit log, statistics, the configuration, access keys."),
     modifiers(&Bearer),
     security(("accessKey" = []))
 )]
@@ -110,6 +111,10 @@ pub fn routes() -> Routes {
         .routes(routes!(audit::list))
         .routes(routes!(audit::export))
         .routes(routes!(audit::get))
+        .routes(routes!(statistics::days))
+        .routes(routes!(statistics::logins))
+        .routes(routes!(statistics::connections))
+        .routes(routes!(statistics::waiting))
         .routes(routes!(webhooks::list, webhooks::create))
         .routes(routes!(webhooks::get, webhooks::update, webhooks::delete))
         .routes(routes!(webhooks::ping))

@@ -346,6 +346,7 @@ impl App {
     pub async fn sweep(&self) -> Result<(), StoreError> {
         self.store.write(Sweep { now: self.now(), limits: self.limits.clone() }).await?;
         self.delete_expired().await?;
+        self.end_expired_flows().await?;
         self.forget_audit().await
     }
 }
@@ -381,7 +382,6 @@ impl Write for Sweep {
         hufu_store::refresh_tokens::sweep(tx, now).await?;
         hufu_store::sessions::sweep(tx, now).await?;
         hufu_store::browser_sessions::sweep(tx, now).await?;
-        hufu_store::flows::sweep(tx, now).await?;
         hufu_store::passcodes::sweep(tx, now).await?;
         hufu_store::source_logins::sweep(tx, now).await?;
         hufu_store::step_tokens::sweep(tx, now).await?;

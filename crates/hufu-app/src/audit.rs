@@ -7,6 +7,7 @@ use async_recursion::async_recursion as boxed;
 use futures::Stream;
 use hufu_store::StoreError;
 use hufu_store::audit::{DeleteEvents, GetEvent, ListEvents};
+use hufu_store::statistics::ReadSettled;
 use hufu_store::{Tx, Write};
 use hufu_types::refusal::Code;
 use hufu_types::{Action, ApplicationId, ConnectionId, EventId, Permission, PoolId, UserId};
@@ -113,14 +114,17 @@ impl App {
         Ok(futures::stream::try_unfold(export, Export::next))
     }
 
-    /// Deletes entries older than the retention period of their pool. If there are more pools than one sweep may check, the sweeps go through them in turn.
+    /// Deletes entries older than the retention period of their pool, once they are in its statistics. If there are more pools than one sweep may check, the sweeps go through them in turn.
     pub(crate) async fn forget_audit(&self) -> Result<(), StoreError> {
         let (config, now) = (self.config(), self.now());
         let pools: Vec<&PoolId> = config.pools().collect();
         let first = self.audit_turn.fetch_add(POOLS_PER_SWEEP, Ordering::Relaxed) % pools.len().max(1);
         for pool in pools.iter().copied().cycle().skip(first).take(pools.len().min(POOLS_PER_SWEEP)) {
             let days = i64::from(config.settings(pool).audit_days);
-            let before = hufu_types::Timestamp(now.0.saturating_sub(days.saturating_mul(DAY)));
+            let old = hufu_types::Timestamp(now.0.saturating_sub(days.saturating_mul(DAY)));
+            // What is not counted yet stays.
+            let Some(counted) = self.store.read(ReadSettled(pool.clone())).await? else { continue };
+            let before = old.min(counted);
             let limit = i64::try_from(FORGOTTEN_AT_ONCE).unwrap_or(i64::MAX);
             for _ in 0..FORGETTING_UNITS {
                 let forgotten = self.store.write(DeleteEvents { pool: pool.clone(), before, limit }).await?;

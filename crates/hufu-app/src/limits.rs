@@ -257,6 +257,12 @@ limits! {
     job_poll: Duration = SECOND,
     /// How long one job may take. After twice this time, another node may take it over.
     job_time: Duration = SECOND * 30,
+    /// How often a node looks whether there are other sealing keys.
+    sealing_key_poll: Duration = SECOND * 5,
+    /// How often the audit log is counted into statistics, by one node in turn.
+    statistics_every: Duration = MINUTE,
+    /// How late an entry may appear in the audit log, after the time that it tells, to be counted in statistics.
+    statistics_late: Duration = HOUR * 6,
     /// How often a job that keeps panicking or timing out is tried before it is given up.
     job_tries: i64 = 10,
     /// Webhooks: maximum per pool.

@@ -1,10 +1,13 @@
-//! The key that seals secrets. It is created once and stored outside the database.
+//! The key that seals secrets. It is created once and stored outside the database, with those that sealed before or will:
+//! [`change`].
+
+pub mod change;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use async_recursion::async_recursion as boxed;
-use hufu_protocol::sealing::SealingKey;
+use hufu_protocol::sealing::{OpenError, SealingKey};
 use hufu_store::instance::{Fact, GetFact, PutFactIfAbsent};
 use hufu_store::{Store, StoreError};
 use hufu_types::Random;
@@ -14,9 +17,9 @@ use zeroize::Zeroizing;
 /// Where the key comes from.
 #[derive(Clone, Debug)]
 pub enum KeySource {
-    /// 64 hexadecimal digits.
+    /// Keys of 64 hexadecimal digits each, separated by spaces, commas or line breaks.
     Given(SecretString),
-    /// A file with 64 hexadecimal digits. Created if it does not exist and the database has no key id yet.
+    /// A file with such keys. Created if it does not exist and the database has no key id yet.
     File(PathBuf),
 }
 
@@ -50,8 +53,13 @@ pub enum SealingKeyError {
         /// The id of the required key.
         wanted: String,
     },
+    /// The key of keyed hashes cannot be opened.
+    #[error("the key of keyed hashes cannot be opened")]
+    HashKey(#[source] OpenError),
     /// The text is not a valid key.
-    #[error("the encryption key must be 64 hexadecimal digits (32 bytes)")]
+    #[error(
+        "an encryption key must be 64 hexadecimal digits (32 bytes); several are separated by commas or line breaks"
+    )]
     Malformed,
 }
 
@@ -63,7 +71,7 @@ pub async fn load_sealing_key(
     random: &dyn Random,
 ) -> Result<SealingKey, SealingKeyError> {
     let wanted = store.read(GetFact(Fact::SealingKeyId)).await?;
-    let key = match source {
+    let keys = match source {
         KeySource::Given(text) => parse(text.expose_secret())?,
         KeySource::File(path) => match (read(path)?, &wanted) {
             (Some(text), _) => parse(&text)?,
@@ -73,18 +81,72 @@ pub async fn load_sealing_key(
             (None, None) => make(path, random)?,
         },
     };
-    let found = key.key_id();
+    let found = keys.key_id();
     let wanted = match wanted {
         Some(wanted) => wanted,
         None => store.write(PutFactIfAbsent(Fact::SealingKeyId, found.clone())).await?,
     };
-    if found == wanted { Ok(key) } else { Err(SealingKeyError::Wrong { found, wanted }) }
+    let key = keys.sealing_with(&wanted).ok_or(SealingKeyError::Wrong { found, wanted })?;
+    let Some(sealed) = store.read(GetFact(Fact::HashKey)).await? else {
+        // As long as the key has not been changed, hashes are those of the key that seals.
+        return Ok(key.with_own_hashes());
+    };
+    let sealed = hex::decode(sealed).map_err(|_| SealingKeyError::HashKey(OpenError::Malformed))?;
+    key.with_hash_key(&sealed).map_err(SealingKeyError::HashKey)
 }
 
+/// Reads keys, of which the first seals as long as the database names none.
 fn parse(text: &str) -> Result<SealingKey, SealingKeyError> {
+    let words = text.split(|c: char| c.is_whitespace() || c == ',').filter(|word| !word.is_empty());
+    let keys: Vec<[u8; 32]> = words.map(parse_one).collect::<Result<_, _>>()?;
+    let (first, others) = keys.split_first().ok_or(SealingKeyError::Malformed)?;
+    Ok(SealingKey::of(*first, others.iter().copied()))
+}
+
+fn parse_one(word: &str) -> Result<[u8; 32], SealingKeyError> {
     let mut bytes = [0_u8; 32];
-    hex::decode_to_slice(text.trim(), &mut bytes).map_err(|_| SealingKeyError::Malformed)?;
-    Ok(SealingKey::from_bytes(bytes))
+    hex::decode_to_slice(word, &mut bytes).map_err(|_| SealingKeyError::Malformed)?;
+    Ok(bytes)
+}
+
+/// Makes another key and adds it to a file of keys. Returns its id.
+///
+/// # Errors
+/// [`SealingKeyError`], in which case the file is as it was.
+pub fn add_key(path: &Path, random: &dyn Random) -> Result<String, SealingKeyError> {
+    let text = read(path)?.ok_or_else(|| SealingKeyError::File {
+        path: path.to_owned(),
+        source: std::io::ErrorKind::NotFound.into(),
+    })?;
+    parse(&text)?;
+    let (key, id) = new_key(random);
+    let text = Zeroizing::new(format!("{}\n{}\n", text.trim_end(), *key));
+    replace(path, &text)?;
+    Ok(id)
+}
+
+/// Takes a key out of a file of keys.
+///
+/// # Errors
+/// [`SealingKeyError`], in which case the file is as it was.
+pub fn remove_key(path: &Path, id: &str) -> Result<(), SealingKeyError> {
+    let text = read(path)?.unwrap_or_default();
+    let words = text.split(|c: char| c.is_whitespace() || c == ',').filter(|word| !word.is_empty());
+    let mut kept = Zeroizing::new(String::new());
+    for word in words {
+        if SealingKey::from_bytes(parse_one(word)?).key_id() != id {
+            kept.push_str(word);
+            kept.push('\n');
+        }
+    }
+    replace(path, &kept)
+}
+
+/// Makes a key. Returns its text and its id.
+pub fn new_key(random: &dyn Random) -> (Zeroizing<String>, String) {
+    let mut bytes = Zeroizing::new([0_u8; 32]);
+    random.fill(bytes.as_mut_slice());
+    (Zeroizing::new(hex::encode(bytes.as_slice())), SealingKey::from_bytes(*bytes).key_id())
 }
 
 fn read(path: &Path) -> Result<Option<Zeroizing<String>>, SealingKeyError> {
@@ -98,9 +160,27 @@ fn read(path: &Path) -> Result<Option<Zeroizing<String>>, SealingKeyError> {
 /// Creates the file, readable only by its owner, and syncs it to disk: without the key, everything sealed
 /// with it is lost.
 fn make(path: &Path, random: &dyn Random) -> Result<SealingKey, SealingKeyError> {
-    let mut bytes = Zeroizing::new([0_u8; 32]);
-    random.fill(bytes.as_mut_slice());
-    let text = Zeroizing::new(hex::encode(bytes.as_slice()));
+    let (text, _) = new_key(random);
+    write_new(path, &format!("{}\n", *text))?;
+    parse(&text)
+}
+
+/// Replaces a file of keys. At every moment there is a whole one.
+fn replace(path: &Path, text: &str) -> Result<(), SealingKeyError> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".new");
+    let new = PathBuf::from(name);
+    let wrap = |source| SealingKeyError::File { path: path.to_owned(), source };
+    // What a process left that ended in the middle.
+    match std::fs::remove_file(&new) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(wrap(error)),
+        _ => {}
+    }
+    write_new(&new, text)?;
+    std::fs::rename(&new, path).map_err(wrap)
+}
+
+fn write_new(path: &Path, text: &str) -> Result<(), SealingKeyError> {
     let write = || {
         let mut options = std::fs::OpenOptions::new();
         options.write(true).create_new(true);
@@ -108,9 +188,7 @@ fn make(path: &Path, random: &dyn Random) -> Result<SealingKey, SealingKeyError>
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let mut file = options.open(path)?;
         file.write_all(text.as_bytes())?;
-        file.write_all(b"\n")?;
         file.sync_all()
     };
-    write().map_err(|source| SealingKeyError::File { path: path.to_owned(), source })?;
-    Ok(SealingKey::from_bytes(*bytes))
+    write().map_err(|source| SealingKeyError::File { path: path.to_owned(), source })
 }

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use crate::App;
 
 /// What the sealed key is bound to.
-const CONTEXT: &str = "key of the pairwise subjects";
+pub(crate) const CONTEXT: &str = "key of the pairwise subjects";
 
 /// The subjects of users.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! `hufu-bench`: the cost of a complete mini program login, a search and an import, compared with a baseline.
 //!
 //! `run` measures logins and searches, `import` measures importing users, `config` measures changes of the
-//! configuration, and `oidc` the endpoints of OpenID Connect. The other commands are processes that these
+//! configuration, `oidc` the endpoints of OpenID Connect, and `statistics` counting the audit log. The other commands are processes that these
 //! start: the sandbox (WeChat), the generators (phones, browsers and clients), the floor, and what else the
 //! server is compared with. They are separate so that the CPU time of each is known. docs/performance.md
 //! explains the method.
@@ -27,6 +27,7 @@ mod requests;
 mod run;
 mod sandbox;
 mod server;
+mod statistics;
 mod world;
 
 use clap::{Parser, Subcommand};
@@ -50,6 +51,8 @@ enum Command {
     Config(config::Options),
     /// Measure the endpoints of OpenID Connect and the login page, and print one line per figure.
     Oidc(oidc::Options),
+    /// Measure how the audit log is counted, and questions about thirty days, and print one line per figure.
+    Statistics(statistics::Options),
     /// The load generator, started by `run`.
     #[command(hide = true)]
     Generate(generate::Options),
@@ -76,6 +79,7 @@ fn main() -> anyhow::Result<()> {
         Command::Import(options) => import::run(&options),
         Command::Config(options) => config::run(&options),
         Command::Oidc(options) => oidc::run(&options),
+        Command::Statistics(options) => statistics::run(&options),
         Command::Generate(options) => generate::generate(&options),
         Command::Floor(options) => floor::serve(options),
         Command::Sandbox(options) => sandbox::serve(&options),

@@ -8,6 +8,7 @@ use crate::config::Configured;
 use crate::generate::Outcome;
 use crate::import::Imported;
 use crate::run::{Case, Measured};
+use crate::statistics::Counted;
 
 /// The targets, for two cores with SQLite.
 const LOGINS_PER_SECOND: f64 = 3000.0;
@@ -20,6 +21,9 @@ const CHANGE_WITH_USERS: f64 = 0.20;
 const CHANGE_IN_EFFECT: Duration = Duration::from_secs(1);
 /// How much more memory an import of ten times the rows may take at most.
 const MEMORY_OF_TEN_TIMES_THE_ROWS: f64 = 0.20;
+
+/// The longest that a question about thirty days of statistics may take.
+const STATISTICS: Duration = Duration::from_millis(20);
 
 pub(crate) fn note(text: &str) {
     println!("# {text}");
@@ -278,4 +282,25 @@ fn megabytes_of(bytes: u64) -> f64 {
 
 pub(crate) fn percent(share: f64) -> String {
     format!("{:.0} %", share * 100.0)
+}
+
+/// Prints the figures of counting the audit log of a pool of one size.
+pub(crate) fn counted(counted: &Counted) {
+    let line = |name: &str, value: String| {
+        println!("{:<8} {:>9} users  {name:<46} {value:>12}", counted.engine, counted.users);
+    };
+    let per_login = |time: Duration| micros(time / u32::try_from(counted.logins.max(1)).unwrap_or(u32::MAX));
+    line("entries in thirty days", counted.logins.to_string());
+    line("counting, µs an entry", per_login(counted.time));
+    line("CPU of the server meanwhile, µs an entry", per_login(counted.cpu));
+    line("resident memory afterwards, MB", megabytes(counted.resident));
+    for (path, median, longest) in &counted.answers {
+        line(&format!("statistics{path}, median ms"), millis_of(*median));
+        line(&format!("statistics{path}, longest ms"), millis_of(*longest));
+        println!(
+            "# at most {} ms: {}",
+            STATISTICS.as_millis(),
+            if *median <= STATISTICS { "met" } else { "not met" }
+        );
+    }
 }

@@ -132,10 +132,9 @@ mp_base = "{wechat_base}/mp"
         Ok(median(&mut times))
     }
 
-    /// An access key for `/admin/v1` that may read users.
-    pub(crate) fn access_key(&self) -> Result<String> {
-        let said =
-            self.finish(self.command(&["admin", "create-key", "--name", "bench", "--role", "support"]))?;
+    /// An access key for `/admin/v1`.
+    pub(crate) fn access_key(&self, role: &str) -> Result<String> {
+        let said = self.finish(self.command(&["admin", "create-key", "--name", "bench", "--role", role]))?;
         let key = said.split_whitespace().find(|word| word.starts_with("hfk_"));
         Ok(key.context("hufu admin create-key printed no key")?.to_owned())
     }

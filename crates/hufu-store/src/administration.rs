@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use hufu_types::{AccessKeyId, AdminRole, PoolId, Timestamp, TokenHash, UserId, UserStatus, Username};
+use hufu_types::{
+    AccessKeyId, AdminRole, Permission, PoolId, Timestamp, TokenHash, UserId, UserStatus, Username,
+};
 
 use crate::{Read, Row, StoreError, Tx, statements};
 
@@ -11,7 +13,7 @@ use crate::{Read, Row, StoreError, Tx, statements};
 macro_rules! key_columns {
     () => {
         "k.id, k.secret, k.name, COALESCE(a.role, k.role), CASE WHEN k.user_id IS NULL THEN k.scope_pool ELSE a.scope_pool END,
-         k.user_id, k.created_at, k.expires_at, a.user_id IS NOT NULL, u.status, k.created_by"
+         k.user_id, k.created_at, k.expires_at, a.user_id IS NOT NULL, u.status, k.created_by, k.permissions"
     };
 }
 macro_rules! with_administrator {
@@ -24,8 +26,9 @@ macro_rules! with_administrator {
 
 statements! {
     INSERT_KEY = "
-        INSERT INTO access_keys (id, secret, name, role, scope_pool, user_id, created_at, expires_at, created_by)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+        INSERT INTO access_keys (id, secret, name, role, scope_pool, user_id, created_at, expires_at, created_by,
+                                 permissions)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
     GET_KEY = concat!("SELECT ", key_columns!(), with_administrator!(), "WHERE k.id = $2");
     LIST_KEYS = concat!(
         "SELECT ", key_columns!(), with_administrator!(), "
@@ -73,6 +76,8 @@ pub struct NewAccessKey {
     pub name: String,
     /// The role. For an administrator's login, the administrator's own role applies instead.
     pub role: AdminRole,
+    /// What it may do of what its role may; `None` means all of it.
+    pub permissions: Option<Vec<Permission>>,
     /// The pool it is limited to; `None` means all pools.
     pub scope: Option<PoolId>,
     /// The administrator, if this key is an administrator's login.
@@ -96,6 +101,8 @@ pub struct AccessKey {
     pub name: String,
     /// The role that applies now.
     pub role: AdminRole,
+    /// What it may do of what its role may; `None` means all of it.
+    pub permissions: Option<Vec<Permission>>,
     /// The pool it is limited to; `None` means all pools.
     pub scope: Option<PoolId>,
     /// The administrator, if this key is an administrator's login.
@@ -140,6 +147,8 @@ impl Read for ListAccessKeys {
 
 /// Inserts an access key.
 pub async fn insert_access_key(tx: &mut Tx<'_>, key: &NewAccessKey) -> Result<(), StoreError> {
+    let names = |list: &Vec<Permission>| list.iter().map(|one| one.as_str()).collect::<Vec<_>>().join(" ");
+    let permissions = key.permissions.as_ref().map(names);
     let values = [
         key.id.as_str().into(),
         (&key.secret).into(),
@@ -150,6 +159,7 @@ pub async fn insert_access_key(tx: &mut Tx<'_>, key: &NewAccessKey) -> Result<()
         key.created_at.into(),
         key.expires_at.into(),
         key.created_by.as_ref().map(UserId::as_str).into(),
+        (&permissions).into(),
     ];
     tx.execute(INSERT_KEY, &values).await.map(drop)
 }
@@ -278,6 +288,10 @@ fn decode_key(row: &Row<'_>) -> Result<AccessKey, StoreError> {
         secret: row.get(1)?,
         name: row.get(2)?,
         role: AdminRole::parse(&row.get::<String>(3)?).ok_or(StoreError::Corrupt { column: "role" })?,
+        // One of a later version is not granted.
+        permissions: row
+            .get::<Option<String>>(11)?
+            .map(|names| names.split(' ').filter_map(Permission::parse).collect()),
         scope: row.get::<Option<String>>(4)?.map(|id| PoolId::parse(&id)).transpose()?,
         is_owner_active: user.is_none() || (appointed && in_use),
         user,

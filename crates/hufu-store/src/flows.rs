@@ -28,7 +28,12 @@ statements! {
         WHERE pool_id = $1
           AND user_id IN (SELECT id FROM users WHERE pool_id = $1 AND (id = $2 OR merged_into = $2))";
     DELETE = "DELETE FROM login_flows WHERE pool_id = $1 AND id = $2";
-    SWEEP = "DELETE FROM login_flows WHERE expires_at < $1";
+    SWEEP = "
+        DELETE FROM login_flows
+        WHERE expires_at < $1
+          AND (pool_id, id) IN (
+              SELECT pool_id, id FROM login_flows WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)
+        RETURNING pool_id, application_id, connection_id, state";
 }
 
 /// A waiting login to insert.
@@ -139,9 +144,30 @@ pub async fn end(tx: &mut Tx<'_>, pool: &PoolId, flow: &FlowId) -> Result<(), St
     tx.execute(DELETE, &[pool.into(), flow.as_str().into()]).await.map(drop)
 }
 
-/// Deletes the flows that expired before `now`.
-pub async fn sweep(tx: &mut Tx<'_>, now: Timestamp) -> Result<u64, StoreError> {
-    tx.execute(SWEEP, &[now.into()]).await
+/// A waiting login that has expired.
+#[derive(Clone, Debug)]
+pub struct Expired {
+    /// The pool.
+    pub pool: PoolId,
+    /// The application that the person was logging in to.
+    pub application: ApplicationId,
+    /// The connection used.
+    pub connection: Option<ConnectionId>,
+    /// Its last state.
+    pub state: FlowState,
+}
+
+/// Deletes flows that expired before `now`, of all pools.
+pub async fn sweep(tx: &mut Tx<'_>, now: Timestamp, limit: i64) -> Result<Vec<Expired>, StoreError> {
+    tx.all(SWEEP, &[now.into(), limit.into()], |row| {
+        Ok(Expired {
+            pool: crate::config::pool_id(row, 0)?,
+            application: ApplicationId::parse(&row.get::<String>(1)?)?,
+            connection: row.get::<Option<String>>(2)?.map(|id| ConnectionId::parse(&id)).transpose()?,
+            state: serde_json::from_str(&row.get::<String>(3)?)?,
+        })
+    })
+    .await
 }
 
 fn hash(bytes: &[u8], column: &'static str) -> Result<TokenHash, StoreError> {

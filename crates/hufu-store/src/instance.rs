@@ -15,15 +15,19 @@ pub enum Fact {
     SealingKeyId,
     /// The key of the pairwise subjects, sealed, in hexadecimal.
     SubjectKey,
+    /// The key of keyed hashes, sealed, in hexadecimal. Absent as long as it is derived from the sealing key.
+    HashKey,
     /// Set if `hufu dev` created the database.
     MadeByDev,
 }
 
 impl Fact {
-    const fn key(self) -> &'static str {
+    /// The name in the table.
+    pub const fn key(self) -> &'static str {
         match self {
             Self::SealingKeyId => "sealing_key_id",
             Self::SubjectKey => "subject_key",
+            Self::HashKey => "hash_key",
             Self::MadeByDev => "made_by_dev",
         }
     }
@@ -47,10 +51,15 @@ impl Write for PutFactIfAbsent {
     type Out = String;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<String, StoreError> {
-        tx.execute(PUT_IF_ABSENT, &[self.0.key().into(), (&self.1).into()]).await?;
+        put_if_absent(tx, self.0, &self.1).await?;
         let standing = tx.optional(GET, &[self.0.key().into()], |row| row.get(0)).await?;
         Ok(standing.unwrap_or_else(|| self.1.clone()))
     }
+}
+
+/// Writes a fact unless it already exists.
+pub async fn put_if_absent(tx: &mut Tx<'_>, fact: Fact, value: &str) -> Result<(), StoreError> {
+    tx.execute(PUT_IF_ABSENT, &[fact.key().into(), value.into()]).await.map(drop)
 }
 
 /// Runs a trivial query to see whether the database responds.

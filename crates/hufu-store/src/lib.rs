@@ -66,10 +66,12 @@ pub mod rates;
 pub mod refresh_tokens;
 pub mod registrations;
 pub mod removal;
+pub mod sealed;
 pub mod search;
 pub mod senders;
 pub mod sessions;
 pub mod source_logins;
+pub mod statistics;
 pub mod step_tokens;
 pub mod uploads;
 pub mod used_jtis;
@@ -126,10 +128,12 @@ pub fn all_statements() -> Vec<(&'static str, &'static str)> {
         refresh_tokens::STATEMENTS,
         registrations::STATEMENTS,
         removal::STATEMENTS,
+        sealed::STATEMENTS,
         search::STATEMENTS,
         senders::STATEMENTS,
         sessions::STATEMENTS,
         source_logins::STATEMENTS,
+        statistics::STATEMENTS,
         step_tokens::STATEMENTS,
         uploads::STATEMENTS,
         used_jtis::STATEMENTS,
@@ -147,7 +151,8 @@ pub fn all_statements() -> Vec<(&'static str, &'static str)> {
 pub fn statements_of(engine: &str) -> Vec<(&'static str, &'static str)> {
     let is_sqlite = engine == "sqlite";
     let search = if is_sqlite { search::SQLITE_STATEMENTS } else { search::POSTGRES_STATEMENTS };
-    let batches = [identities::BATCHES, imports::BATCHES, users::BATCHES].concat().into_iter();
+    let batches =
+        [identities::BATCHES, imports::BATCHES, statistics::BATCHES, users::BATCHES].concat().into_iter();
     let batches = batches.map(|(name, batch)| (name, if is_sqlite { batch.sqlite } else { batch.postgres }));
     search.iter().copied().chain(batches).collect()
 }

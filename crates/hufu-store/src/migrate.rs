@@ -53,6 +53,9 @@ const MIGRATIONS: &[Migration] = migrations![
     24 "0024_user_info_in_idp",
     25 "0025_granted_requests",
     26 "0026_management_keys",
+    27 "0027_statistics",
+    28 "0028_sealing_nodes",
+    29 "0029_key_permissions",
 ];
 
 const CREATE_LEDGER: &str = "

@@ -81,7 +81,8 @@ pub async fn call_with(
 /// Creates an access key.
 pub async fn key(world: &World, role: AdminRole, pool: Option<&str>) -> String {
     let pool = pool.map(|pool| PoolId::parse(pool).unwrap());
-    let request = AccessKeyRequest { name: "test".to_owned(), role, pool, expires_at: None };
+    let request =
+        AccessKeyRequest { name: "test".to_owned(), role, permissions: None, pool, expires_at: None };
     let (_, text) = world.node.app.create_access_key(&AdminCaller::command_line(), request).await.unwrap();
     world.secret(text.expose_secret());
     text.expose_secret().to_owned()

@@ -33,7 +33,7 @@ impl Base {
         Self {
             database,
             store,
-            sealing: Arc::new(SealingKey::from_bytes([7; 32])),
+            sealing: Arc::new(SealingKey::from_bytes(KEY)),
             clock: Arc::new(TestClock::new(now)),
             random: Arc::new(random),
         }
@@ -74,7 +74,8 @@ impl Base {
         Parts {
             store: self.store.clone(),
             wechat: hufu_wechat::Client::new(hufu_wechat::Settings::default()).unwrap(),
-            sealing: self.sealing.clone(),
+            // Each node has keys of its own, as processes do.
+            sealing: Arc::new(SealingKey::from_bytes(KEY)),
             limits: Limits::default(),
             public_url: PUBLIC_URL.to_owned(),
             clock: self.clock.clone(),
@@ -94,5 +95,7 @@ pub fn outgoing_to_this_machine() -> GuardedClient {
 
 /// The public URL of the instance.
 pub const PUBLIC_URL: &str = "https://id.example.com";
+/// The sealing key.
+const KEY: [u8; 32] = [7; 32];
 /// The name of applied files in error messages.
 const FILE: &str = "hufu.toml";

@@ -13,7 +13,7 @@ text_enum! {
         Manager = "manager",
         /// Helps users: reads users, disables and enables them, ends sessions, unlinks identities.
         Support = "support",
-        /// Reads users and the audit log.
+        /// Reads users, statistics and the audit log.
         Auditor = "auditor",
     }
 }
@@ -39,6 +39,8 @@ text_enum! {
         TransferUsers = "users.transfer",
         /// Read and export the audit log.
         ReadAudit = "audit.read",
+        /// Read the pool's statistics.
+        ReadStatistics = "statistics.read",
         /// Read webhooks and their deliveries.
         ReadWebhooks = "webhooks.read",
         /// Create, change and delete webhooks, and resend deliveries.
@@ -70,12 +72,13 @@ impl AdminRole {
                 P::UnlinkIdentities,
                 P::TransferUsers,
                 P::ReadAudit,
+                P::ReadStatistics,
                 P::ReadWebhooks,
                 P::WriteWebhooks,
                 P::ReadConfiguration,
             ],
             Self::Support => &[P::ReadUsers, P::DisableUsers, P::EndSessions, P::UnlinkIdentities],
-            Self::Auditor => &[P::ReadUsers, P::ReadAudit],
+            Self::Auditor => &[P::ReadUsers, P::ReadAudit, P::ReadStatistics],
         }
     }
 
@@ -102,6 +105,7 @@ mod tests {
             (Permission::UnlinkIdentities, &[R::Owner, R::Manager, R::Support]),
             (Permission::TransferUsers, &[R::Owner, R::Manager]),
             (Permission::ReadAudit, &[R::Owner, R::Manager, R::Auditor]),
+            (Permission::ReadStatistics, &[R::Owner, R::Manager, R::Auditor]),
             (Permission::ReadWebhooks, &[R::Owner, R::Manager]),
             (Permission::WriteWebhooks, &[R::Owner, R::Manager]),
             (Permission::ReadConfiguration, &[R::Owner, R::Manager]),

@@ -11,6 +11,8 @@ text_enum! {
     Action {
         /// A person logged in.
         Login = "login",
+        /// A login that waited for the person's next step ended without it.
+        LoginAbandoned = "login.abandoned",
         /// A person logged out.
         Logout = "logout",
         /// A user ended sessions, or an administrator ended them for the user.

@@ -173,6 +173,9 @@ pub struct FlowState {
     /// How a proved phone number is used.
     #[serde(default)]
     pub phone_use: PhoneUse,
+    /// The stages at which the login waited before this one. Missing in rows written by older versions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub passed: Vec<Stage>,
 }
 
 /// The engine as a Mermaid state diagram.

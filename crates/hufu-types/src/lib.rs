@@ -13,6 +13,7 @@ mod client_check;
 mod connection;
 mod connection_extras;
 mod custom_field;
+pub mod day;
 pub mod doctor;
 mod environment;
 mod event;
@@ -58,6 +59,7 @@ pub use client::{
 pub use client_check::check_address;
 pub use connection::{Connection, ConnectionKind, ConnectionSettings, OpenPlatform, Pool};
 pub use connection_extras::{ConnectionExtras, VerificationFile};
+pub use day::Day;
 pub use environment::{Clock, Random, SystemClock, SystemRandom, TestClock, TestRandom};
 pub use event::{Action, ActorKind, EventName};
 pub use facts::{Fact, Facts, Method, UnknownMethod};

@@ -108,6 +108,8 @@ pub struct PoolSettings {
     pub deletion_grace_days: u32,
     /// For how many days audit log entries are kept.
     pub audit_days: u32,
+    /// The time zone of the pool's days in statistics: a name of the IANA database.
+    pub time_zone: String,
     /// The scopes of the pool, beside Hufu's own. In the configuration file they are tables of their own.
     pub scopes: Vec<PoolScope>,
     /// How the hosted pages look, where an application does not say. In the configuration file it is a table of its own.
@@ -148,6 +150,7 @@ impl Default for PoolSettings {
             qr: QrRules::default(),
             deletion_grace_days: 7,
             audit_days: 180,
+            time_zone: "Asia/Shanghai".to_owned(),
             scopes: Vec::new(),
             branding: Branding::default(),
         }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use crate::{
     Association, AssociationMode, BindMethod, ConnectionKind, CustomFieldType, MatchField, PasswordPolicy,
-    PoolScope, PoolSettings, Profile, QrRules, lifetime,
+    PoolScope, PoolSettings, Profile, QrRules, day, lifetime,
 };
 
 /// A setting that makes no sense.
@@ -114,6 +114,10 @@ impl PoolSettings {
         }
         if !(1..=MAX_DAYS).contains(&self.audit_days) {
             problems.add("audit_days", format!("out of range — write 1 to {MAX_DAYS}"));
+        }
+        if day::zone(&self.time_zone).is_none() {
+            problems
+                .add("time_zone", "no time zone of the IANA database — write a name such as Asia/Shanghai");
         }
         problems.0.extend(self.scope_problems().into_iter().map(|problem| problem.within("scopes")));
         problems.0.extend(self.branding.problems().into_iter().map(|problem| problem.within("branding")));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hufu_testkit::administration::{call, call_if, create, found, key, users};
 use hufu_testkit::on_both_engines;
-use hufu_types::AdminRole;
+use hufu_types::{AdminRole, Permission};
 use serde_json::{Value, json};
 
 use crate::client::GET_PROFILE;
@@ -75,6 +75,10 @@ pub(crate) const TABLE: &[(&str, &str, &str)] = &[
     ("GET", "/admin/v1/pools/{pool}/audit", "owner manager auditor"),
     ("GET", "/admin/v1/pools/{pool}/audit/export", "owner manager auditor"),
     ("GET", "/admin/v1/pools/{pool}/audit/{event}", "owner manager auditor"),
+    ("GET", "/admin/v1/pools/{pool}/statistics", "owner manager auditor"),
+    ("GET", "/admin/v1/pools/{pool}/statistics/logins", "owner manager auditor"),
+    ("GET", "/admin/v1/pools/{pool}/statistics/connections", "owner manager auditor"),
+    ("GET", "/admin/v1/pools/{pool}/statistics/waiting", "owner manager auditor"),
     ("GET", "/admin/v1/pools/{pool}/webhooks", "owner manager"),
     ("POST", "/admin/v1/pools/{pool}/webhooks", "owner manager"),
     ("GET", "/admin/v1/pools/{pool}/webhooks/{webhook}", "owner manager"),
@@ -150,6 +154,37 @@ on_both_engines! {
                 let reply = call(&world, None, method, &to, body_for(method, path)).await;
                 assert_eq!(reply.status, 401, "{method} {path}");
             }
+        }
+    }
+
+    async fn a_key_may_do_what_it_was_made_for_and_nothing_else(database) {
+        let world = World::new(database).await;
+        let owner = key(&world, AdminRole::Owner, None).await;
+        let make = async |by: &str, role: &str, permissions: Value| {
+            let wish = json!({ "name": "narrow", "role": role, "permissions": permissions });
+            let reply = call(&world, Some(by), "POST", "/admin/v1/keys", Some(wish)).await;
+            world.secret(reply.body["key"].as_str().unwrap_or_default());
+            reply
+        };
+        let made = make(&owner, "owner", json!(["users.read", "keys.manage", "administrators.manage"])).await.is(201);
+        assert_eq!(made["permissions"], json!(["users.read", "keys.manage", "administrators.manage"]));
+        let narrow = made["key"].as_str().unwrap();
+        call(&world, Some(narrow), "GET", &users(SHOP), None).await.is(200);
+        call(&world, Some(narrow), "POST", &users(SHOP), Some(json!({ "username": "zoe" }))).await.is(403);
+        call(&world, Some(narrow), "GET", &format!("/admin/v1/pools/{SHOP}/audit"), None).await.is(403);
+        call(&world, Some(narrow), "GET", &users("system"), None).await.is(403);
+        // It makes no key, and no administrator, that may do more.
+        make(narrow, "auditor", Value::Null).await.is(403);
+        make(narrow, "owner", json!(["users.write"])).await.is(403);
+        let wish = json!({ "username": "mei", "role": "auditor" });
+        call(&world, Some(narrow), "POST", "/admin/v1/administrators", Some(wish)).await.is(403);
+        let made = make(narrow, "auditor", json!(["users.read"])).await.is(201);
+        call(&world, Some(made["key"].as_str().unwrap()), "GET", &users(SHOP), None).await.is(200);
+        let listed = call(&world, Some(&owner), "GET", "/admin/v1/keys", None).await.is(200);
+        let of = |name: &str| listed["keys"].as_array().unwrap().iter().find(|key| key["name"] == name).unwrap().clone();
+        assert_eq!(of("test")["permissions"].as_array().unwrap().len(), Permission::ALL.len());
+        for wrong in [json!([]), json!(["users.fly"]), json!(["configuration.write"]), json!("users.read")] {
+            make(&owner, "manager", wrong).await.is(422);
         }
     }
 

@@ -9,5 +9,7 @@ mod configuration;
 mod doctor;
 mod listed;
 mod openapi;
+mod sealing;
+mod statistics;
 
 use hufu_testkit::{client, world};

@@ -44,6 +44,8 @@ pub struct AccessKeyRequest {
     pub name: String,
     /// The role of the key.
     pub role: AdminRole,
+    /// What the key may do of what its role may. `None` means all of it.
+    pub permissions: Option<Vec<Permission>>,
     /// The only pool the key has access to. `None` means all pools.
     pub pool: Option<PoolId>,
     /// When the key expires. `None` means after [`crate::Limits::key_life`].
@@ -97,8 +99,8 @@ impl App {
             None => Actor { kind: ActorKind::AccessKey, id: Some(key.id.as_str().to_owned()) },
         };
         let responsible = key.user.clone().or(key.created_by);
-        let (role, scope, user) = (key.role, key.scope, key.user);
-        Ok(AdminCaller { actor, role, scope, key: Some(key.id), user, responsible, origin })
+        let (role, permissions, scope, user) = (key.role, key.permissions, key.scope, key.user);
+        Ok(AdminCaller { actor, role, permissions, scope, key: Some(key.id), user, responsible, origin })
     }
 
     /// Records an invalid key in the audit log, unless its address has already sent many: guessing must not
@@ -152,15 +154,29 @@ impl App {
         request: AccessKeyRequest,
     ) -> Result<(AccessKey, SecretString), Refusal> {
         self.permit_within(by, Permission::ManageKeys, request.pool.as_ref()).await?;
+        if let Some(permissions) = &request.permissions
+            && (permissions.is_empty() || permissions.iter().any(|permission| !request.role.may(*permission)))
+        {
+            let of_role = request.role.permissions().iter().map(|permission| permission.as_str());
+            let choices = of_role.collect::<Vec<_>>().join(", ").into();
+            return Err(Refusal::invalid("permissions", Reason::NotOneOf { choices }));
+        }
+        let given = request.permissions.as_deref().unwrap_or(request.role.permissions());
+        self.permit_giving(by, given).await?;
         let name = request.name.trim().to_owned();
         if !(1..=LONGEST_NAME).contains(&name.chars().count()) || name.chars().any(char::is_control) {
             return Err(Refusal::invalid("name", Reason::NotALine { max: LONGEST_NAME }));
         }
         let expires_at = self.key_end(request.expires_at)?;
         let (key, text) = self.new_key(name, request.role, request.pool, None, expires_at);
-        let key = NewAccessKey { created_by: by.responsible.clone(), ..key };
-        let details =
-            json!({ "after": key_details(&key.name, key.role, key.scope.as_ref(), key.expires_at) });
+        let (created_by, permissions) = (by.responsible.clone(), request.permissions);
+        let key = NewAccessKey { created_by, permissions, ..key };
+        let mut after = key_details(&key.name, key.role, key.scope.as_ref(), key.expires_at);
+        if let (Some(after), Some(permissions)) = (after.as_object_mut(), &key.permissions) {
+            let names = permissions.iter().map(|permission| permission.as_str());
+            after.insert("permissions".to_owned(), names.collect::<Vec<_>>().into());
+        }
+        let details = json!({ "after": after });
         let id = key.id.clone();
         self.write(IssueKey {
             key,
@@ -307,6 +323,7 @@ impl App {
         scope: Option<PoolId>,
     ) -> Result<(Administrator, SecretString), Refusal> {
         self.permit_within(by, Permission::ManageAdministrators, scope.as_ref()).await?;
+        self.permit_giving(by, role.permissions()).await?;
         let username =
             Username::parse(username).map_err(|error| Refusal::invalid("username", error.into()))?;
         let password = self.generate_password();
@@ -337,6 +354,7 @@ impl App {
         scope: Option<PoolId>,
     ) -> Result<Administrator, Refusal> {
         self.permit_within(by, Permission::ManageAdministrators, scope.as_ref()).await?;
+        self.permit_giving(by, role.permissions()).await?;
         let appointment = Some((role, scope));
         self.change_administrator(by, user, appointment)
             .await?
@@ -410,6 +428,7 @@ impl App {
             secret,
             name,
             role,
+            permissions: None,
             scope,
             user,
             created_by: None,

@@ -50,6 +50,8 @@ pub struct AdminCaller {
     pub actor: Actor,
     /// The caller's role.
     pub role: AdminRole,
+    /// What the caller may do of what the role may. `None` means all of it.
+    pub permissions: Option<Vec<Permission>>,
     /// The only pool the caller has access to. `None` means all pools.
     pub scope: Option<PoolId>,
     /// The access key used for the request.
@@ -69,12 +71,18 @@ impl AdminCaller {
         Self {
             actor: Actor { kind: ActorKind::Command, id: None },
             role: AdminRole::Owner,
+            permissions: None,
             scope: None,
             key: None,
             user: None,
             responsible: None,
             origin: Origin::default(),
         }
+    }
+
+    /// Whether the caller has this permission, wherever their scope is.
+    pub fn may(&self, permission: Permission) -> bool {
+        self.role.may(permission) && self.permissions.as_ref().is_none_or(|own| own.contains(&permission))
     }
 
     /// Whether the caller's scope includes this pool.
@@ -105,7 +113,7 @@ impl App {
             return Err(Code::PoolUnknown.into());
         }
         // Anyone who can change users of the system pool could make themselves an owner.
-        if *pool == PoolId::system() && by.role != AdminRole::Owner {
+        if *pool == PoolId::system() && (by.role != AdminRole::Owner || by.permissions.is_some()) {
             return Err(self.not_permitted(by, permission, pool).await?);
         }
         self.permit_role(by, permission, pool).await
@@ -130,7 +138,15 @@ impl App {
         permission: Permission,
         pool: &PoolId,
     ) -> Result<(), Refusal> {
-        if by.role.may(permission) { Ok(()) } else { Err(self.not_permitted(by, permission, pool).await?) }
+        if by.may(permission) { Ok(()) } else { Err(self.not_permitted(by, permission, pool).await?) }
+    }
+
+    /// Checks that the caller has all of these permissions, because they give them to somebody else.
+    async fn permit_giving(&self, by: &AdminCaller, permissions: &[Permission]) -> Result<(), Refusal> {
+        match permissions.iter().find(|permission| !by.may(**permission)) {
+            None => Ok(()),
+            Some(lacking) => Err(self.not_permitted(by, *lacking, &PoolId::system()).await?),
+        }
     }
 
     async fn not_permitted(
@@ -140,7 +156,11 @@ impl App {
         pool: &PoolId,
     ) -> Result<Refusal, Refusal> {
         let trace = self.trace_by(pool, by);
-        let reason = format!("role {} lacks {}", by.role.as_str(), permission.as_str());
+        let reason = if by.role.may(permission) {
+            format!("the key lacks {}", permission.as_str())
+        } else {
+            format!("role {} lacks {}", by.role.as_str(), permission.as_str())
+        };
         self.record_refusal(
             pool,
             trace,

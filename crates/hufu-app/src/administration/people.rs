@@ -268,7 +268,7 @@ impl App {
     pub fn pools_of(&self, by: &AdminCaller) -> Vec<(PoolId, String)> {
         let config = self.config();
         // Only owners of the whole instance may see the system pool.
-        let all = by.role == AdminRole::Owner && by.scope.is_none();
+        let all = by.role == AdminRole::Owner && by.permissions.is_none() && by.scope.is_none();
         let seen = config.pools().filter(|pool| by.reaches(pool) && (all || **pool != PoolId::system()));
         let mut pools: Vec<_> =
             seen.map(|pool| (pool.clone(), config.pool_name(pool).unwrap_or_default().to_owned())).collect();

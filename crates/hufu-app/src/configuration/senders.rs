@@ -201,5 +201,10 @@ pub(crate) fn open<T: DeserializeOwned>(stored: &StoredSender, key: &SealingKey)
 
 /// The sealing context of a setting.
 fn context(pool: &PoolId, kind: SenderKind) -> String {
-    format!("sender:{pool}:{}", kind.as_str())
+    context_of(pool.as_str(), kind.as_str())
+}
+
+/// The same, by the names in the table.
+pub(crate) fn context_of(pool: &str, kind: &str) -> String {
+    format!("sender:{pool}:{kind}")
 }

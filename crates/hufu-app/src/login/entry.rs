@@ -260,6 +260,7 @@ impl App {
             facts,
             patch,
             browser: binding,
+            passed: Vec::new(),
             admission: Admission::of(application),
             trace: self.trace(&application.pool, None, Some(&application.id), Some(&connection), origin),
         };

@@ -42,6 +42,8 @@ pub struct LoginPlan {
     pub patch: CustomDataPatch,
     /// The browser session that the login starts or belongs to, if any.
     pub browser: Option<BrowserBinding>,
+    /// The stages at which the login has waited already.
+    pub passed: Vec<Stage>,
     /// Whom the application lets log in.
     pub admission: Admission,
     /// The actor, origin and time, for the audit log.
@@ -239,6 +241,9 @@ async fn log_in(
         };
         let mut details = progress.details;
         details.extend(login_details(plan.method, facts));
+        if !plan.passed.is_empty() {
+            details.insert("waited".to_owned(), stages(&plan.passed));
+        }
         if let (RequestedTokens::Authorization(_), Some(browser)) = (&plan.requested, browser) {
             // The answer to the request begins the session of the application.
             details.insert("browser_session".to_owned(), browser.as_str().into());
@@ -430,6 +435,26 @@ impl LoginPlan {
             user: None,
             newly_created: false,
             phone_use: PhoneUse::default(),
+            passed: self.passed.clone(),
         }
     }
+}
+
+/// Stages, for the audit log.
+fn stages(stages: &[Stage]) -> Value {
+    stages.iter().map(|stage| Value::from(stage.as_str())).collect()
+}
+
+/// Records that a waiting login has ended without the person being logged in, and why.
+pub(super) async fn record_abandoned(
+    tx: &mut Tx<'_>,
+    events: &mut Recorder<'_>,
+    pool: &PoolId,
+    state: &FlowState,
+    reason: &'static str,
+) -> Result<(), StoreError> {
+    let waited: Vec<Stage> = state.passed.iter().copied().chain([state.stage]).collect();
+    let details = json!({ "waited": stages(&waited), "reason": reason });
+    let event = Event { action: Action::LoginAbandoned, code: 0, user: state.user.as_ref(), details };
+    events.record(tx, pool, event).await
 }

@@ -215,6 +215,8 @@ impl App {
             flow: found.id.clone(),
         });
         plan.flow.expires_at = found.flow.expires_at;
+        let state = &found.flow.state;
+        plan.passed = state.passed.iter().copied().chain([state.stage]).collect();
         let proof = self.open_proof(&found.id, &found.flow.proof)?;
         let resets = matches!(prepared, PreparedAction::SetPassword { .. } | PreparedAction::Merge { .. });
         let unit = Continue {

@@ -3,7 +3,7 @@
 //! The units of work, in reading order: `finish` (the end of every login), `resolver` (login through a
 //! source), `by_password`, `by_code`, `by_ticket`, `registration::unit`, and `steps` (continuing a login that waits). The
 //! use cases around them: `entry` (what every login writes and answers), `by_source`, `by_launch`, `by_redirect`,
-//! `by_credentials`, `registration`, `first_login`, `flow`.
+//! `by_credentials`, `registration`, `first_login`, `flow`, `expired`.
 
 mod admission;
 mod by_code;
@@ -14,6 +14,7 @@ pub(crate) mod by_redirect;
 pub(crate) mod by_source;
 mod by_ticket;
 pub(crate) mod entry;
+mod expired;
 mod finish;
 mod first_login;
 pub(crate) mod flow;

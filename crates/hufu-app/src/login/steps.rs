@@ -15,7 +15,7 @@ use hufu_types::resolution::{Choice, Owner, Resolution};
 use hufu_types::{Action, Facts, FlowId, MergeId, Method, PoolId, TokenHash, User, UserId};
 use serde_json::{Value as Json, json};
 
-use super::finish::{self, LoginOutcome, LoginPlan, LoginProgress, Waiting, accounts_of};
+use super::finish::{self, LoginOutcome, LoginPlan, LoginProgress, Waiting, accounts_of, record_abandoned};
 use super::resolver::{AccountResolver, Resolved};
 use crate::credentials::guess::{CodeCheck, Guess};
 use crate::credentials::locks::Counted;
@@ -221,11 +221,20 @@ impl Continue {
             }
             Outcome::Login(outcome) => {
                 flows::end(tx, &self.pool, &self.flow).await?;
+                if !matches!(outcome, LoginOutcome::LoggedIn(_)) {
+                    let reason = match &self.prepared {
+                        PreparedAction::GiveUp => "cancelled",
+                        PreparedAction::SetPassword { ends_login: true, .. } => "restarted",
+                        _ => "refused",
+                    };
+                    record_abandoned(tx, &mut events, &self.pool, &state, reason).await?;
+                }
                 let given_up = self.ends_login() && matches!(outcome, LoginOutcome::Ended);
                 Ok(if given_up { Continued::GivenUp } else { Continued::Login(Box::new(outcome)) })
             }
             Outcome::Gone => {
                 flows::end(tx, &self.pool, &self.flow).await?;
+                record_abandoned(tx, &mut events, &self.pool, &state, "refused").await?;
                 Ok(Continued::Unknown)
             }
             Outcome::Changed => Ok(Continued::Changed),
@@ -234,6 +243,7 @@ impl Continue {
                 let tries = found.tries + 1;
                 if tries >= self.max_tries {
                     flows::end(tx, &self.pool, &self.flow).await?;
+                    record_abandoned(tx, &mut events, &self.pool, &state, "out_of_tries").await?;
                     return Ok(Continued::Ended(failure));
                 }
                 let handle = if self.keeps_handle { &self.handle } else { &self.plan.flow.handle };

@@ -23,12 +23,12 @@ pub(crate) enum SettingsError {
 }
 
 /// The context that settings are sealed under.
-fn context(connection: &ConnectionId) -> String {
+pub(crate) fn context(connection: &ConnectionId) -> String {
     format!("connection:{connection}:settings")
 }
 
 /// The context that releases before migration 0004 sealed the AppSecret under.
-fn secret_context(connection: &ConnectionId) -> String {
+pub(crate) fn secret_context(connection: &ConnectionId) -> String {
     format!("connection:{connection}:app_secret")
 }
 

@@ -97,7 +97,8 @@ impl Keys {
     }
 }
 
-fn context(id: &str) -> String {
+/// The sealing context of a signing key.
+pub(crate) fn context(id: &str) -> String {
     format!("signing_key:{id}")
 }
 

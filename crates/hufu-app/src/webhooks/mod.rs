@@ -335,7 +335,7 @@ impl App {
 }
 
 /// The context that a webhook's secret is sealed under.
-fn secret_context(pool: &PoolId, id: &WebhookId) -> String {
+pub(crate) fn secret_context(pool: &PoolId, id: &WebhookId) -> String {
     format!("webhook:{pool}:{id}:secret")
 }
 

@@ -2,6 +2,7 @@
 
 mod branding;
 mod clients;
+mod export;
 mod extras;
 mod operations;
 mod people;

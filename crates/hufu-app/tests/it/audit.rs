@@ -84,6 +84,9 @@ on_both_engines! {
         assert_eq!(count().await, 1);
         world.clock.advance(Duration::from_secs(2 * 86_400));
         world.app.sweep().await.unwrap();
+        assert_eq!(count().await, 1, "it is not in the statistics yet");
+        world.app.count_statistics().await.unwrap();
+        world.app.sweep().await.unwrap();
         assert_eq!(count().await, 0);
     }
 }

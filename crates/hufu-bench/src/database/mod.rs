@@ -1,6 +1,7 @@
 //! The database of a measured program. It is created by Hufu's own migrations, then filled directly and
 //! measured.
 
+mod log;
 pub(crate) mod people;
 mod postgres;
 mod sqlite;

@@ -77,7 +77,7 @@ impl Bench<'_> {
         let phones: Vec<String> = all.filter_map(|user| user.phone).step_by(apart).take(SEARCHES).collect();
         ensure!(!phones.is_empty(), "there are too few users to search");
 
-        let key = server.access_key()?;
+        let key = server.access_key("support")?;
         let (process, address) = server.start()?;
         let base = format!("http://{address}/admin/v1/pools/{}/users", self.world.pool);
         let searched = self.runtime.block_on(async {

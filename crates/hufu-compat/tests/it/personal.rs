@@ -406,7 +406,7 @@ on_both_engines! {
         world.client().try_log_in(Mode::V2Code, MINI, "bob").await.refused(2413);
 
         // An administrator cancels the deletion within the grace period.
-        let wish = AccessKeyRequest { name: "test".to_owned(), role: AdminRole::Manager, pool: None, expires_at: None };
+        let wish = AccessKeyRequest { name: "test".to_owned(), role: AdminRole::Manager, permissions: None, pool: None, expires_at: None };
         let (_, key) = app.create_access_key(&AdminCaller::command_line(), wish).await.unwrap();
         world.secret(key.expose_secret());
         let path = format!("/admin/v1/pools/{SHOP}/users/{}/cancel-deletion", bob.id);

@@ -67,6 +67,10 @@ reasons! {
     NotATimestamp => "not-a-timestamp", "field-timestamp";
     /// Neither an RFC 3339 timestamp nor milliseconds since 1970.
     NotADatetime => "not-a-datetime", "field-timestamp";
+    /// Not a day such as 2026-01-31.
+    NotADay => "not-a-day", "field-timestamp";
+    /// A period that ends before it begins, or is longer than `max` days.
+    NotAPeriod { max: usize } => "not-a-period", "field-timestamp";
     /// Not a JSON object.
     NotAnObject => "not-an-object", "field-check";
     /// The body is not a form, or has a repeated parameter (RFC 6749 3.2).

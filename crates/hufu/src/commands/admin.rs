@@ -17,7 +17,8 @@ use hufu_app::{App, Parts, Refusal};
 use hufu_store::Store;
 use hufu_types::refusal::Code;
 use hufu_types::{
-    AccessKeyId, AdminRole, ApplicationId, PoolId, RegistrationTokenId, SigningAlgorithm, Timestamp, UserId,
+    AccessKeyId, AdminRole, ApplicationId, Permission, PoolId, RegistrationTokenId, SigningAlgorithm,
+    Timestamp, UserId,
 };
 use secrecy::ExposeSecret as _;
 
@@ -106,6 +107,10 @@ enum Command {
         name: String,
         #[command(flatten)]
         role: RoleArguments,
+        /// What the key may do of what its role may, such as users.read; may be given several times. Without it,
+        /// all of it.
+        #[arg(long = "permission", value_name = "PERMISSION")]
+        permissions: Vec<String>,
         /// When it expires, such as 2027-01-31T00:00:00Z. Without it, after a year (the limit `key_life`).
         #[arg(long, value_name = "MOMENT")]
         expires: Option<String>,
@@ -238,7 +243,9 @@ impl Admin {
             }
             Command::DisableUser(arguments) => set_status(&arguments, StatusChange::Disable).await?,
             Command::EnableUser(arguments) => set_status(&arguments, StatusChange::Enable).await?,
-            Command::CreateKey { name, role, expires } => create_key(name, &role, expires.as_deref()).await?,
+            Command::CreateKey { name, role, permissions, expires } => {
+                create_key(name, &role, &permissions, expires.as_deref()).await?;
+            }
             Command::ManagementKey { pool, role, expires, end_present, config } => {
                 management_key::create(&pool, &role, expires.as_deref(), end_present, &config.read()?)
                     .await?;
@@ -381,11 +388,23 @@ fn of_pool(refusal: &Refusal, pool: &PoolId) -> anyhow::Error {
     }
 }
 
-async fn create_key(name: String, role: &RoleArguments, expires: Option<&str>) -> anyhow::Result<()> {
+async fn create_key(
+    name: String,
+    role: &RoleArguments,
+    permissions: &[String],
+    expires: Option<&str>,
+) -> anyhow::Result<()> {
     let (wanted, pool) = role.read()?;
+    let known = |name: &String| {
+        let all = || wanted.permissions().iter().map(|one| one.as_str()).collect::<Vec<_>>().join(", ");
+        Permission::parse(name)
+            .with_context(|| format!("{name} is not a permission of the role; use some of {}", all()))
+    };
+    let permissions = permissions.iter().map(known).collect::<anyhow::Result<Vec<_>>>()?;
+    let permissions = Some(permissions).filter(|permissions| !permissions.is_empty());
     let expires_at = expires.map(moment).transpose()?;
     let (app, store) = start(&role.config.read()?).await?;
-    let wish = AccessKeyRequest { name, role: wanted, pool, expires_at };
+    let wish = AccessKeyRequest { name, role: wanted, permissions, pool, expires_at };
     let made = app.create_access_key(&AdminCaller::command_line(), wish).await;
     drop(app);
     store.close().await;

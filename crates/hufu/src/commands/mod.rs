@@ -6,6 +6,7 @@ mod dev;
 mod doctor;
 mod export;
 mod import;
+mod keys;
 mod migrate;
 mod sandbox;
 mod serve;
@@ -53,6 +54,8 @@ enum Command {
     Try(try_login::Try),
     /// Administer an instance on its own machine.
     Admin(admin::Admin),
+    /// Change the key that seals secrets, while servers run.
+    Keys(keys::Keys),
 }
 
 /// The flag for the configuration file.
@@ -82,6 +85,7 @@ impl Cli {
             Command::Sandbox(command) => command.run().await,
             Command::Try(command) => command.run().await,
             Command::Admin(command) => command.run().await,
+            Command::Keys(command) => command.run().await,
         }
     }
 }

@@ -163,6 +163,8 @@ impl Server {
         background.spawn(Arc::clone(&app).watch_config());
         background.spawn(Arc::clone(&app).watch_tickets());
         background.spawn(Arc::clone(&app).sweep_forever());
+        background.spawn(Arc::clone(&app).count_statistics_forever());
+        background.spawn(Arc::clone(&app).watch_sealing_key(config.key.clone()));
         background.spawn(upkeep(metrics.clone()));
         if let Some(certificates) = certificates.clone() {
             background.spawn(certificates.clone().watch(config.limits.certificate_poll));

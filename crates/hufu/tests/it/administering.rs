@@ -7,6 +7,10 @@ use serde_json::{Value, json};
 
 use crate::support::{APPLICATION, Client, Instance, POOL, SOON, WORLD, claims, eventually, header_of};
 
+hufu_testkit::unit! { Write Forget {} -> (),
+    |_this, tx| tx.execute("DELETE FROM exchanges", &[]).await.map(drop)
+}
+
 async fn keys(client: &Client) -> Vec<Value> {
     let keys = client.get("/oidc/.well-known/jwks.json").await.json();
     keys["keys"].as_array().unwrap().clone()
@@ -57,6 +61,43 @@ on_both_engines! {
 
         let ran = instance.run(&["admin", "rotate-keys", "--algorithm", "HS256"]).await;
         assert_eq!(ran.failed(), "HS256 is not a signing algorithm; use ES256, RS256 or EdDSA");
+    }
+
+    async fn the_sealing_key_is_changed_while_the_server_runs(database) {
+        let instance = Instance::ready(database).await;
+        let server = instance.serve().await;
+        server.client.log_in(&instance.code(None)).await.token();
+        let list = async || instance.run(&["keys", "list"]).await.succeeded().to_owned();
+        let first = list().await;
+        let old = first.strip_prefix("key ").unwrap().split(',').next().unwrap().to_owned();
+        assert!(first.contains(", which seals\n") && first.contains("1 in connections.settings\n"), "{first}");
+
+        let added = instance.run(&["keys", "add"]).await;
+        let new = added.succeeded().strip_prefix("key ").unwrap().split(' ').next().unwrap().to_owned();
+        assert_ne!(new, old);
+        let early = instance.run(&["keys", "use", "0123456789abcdef"]).await;
+        assert!(early.failed().starts_with("the key 0123456789abcdef is not among the keys"));
+        eventually("the server has both keys", async || list().await.contains(&format!(" has {old}, {new}\n"))).await;
+        instance.run(&["keys", "use", &new]).await.succeeded();
+        eventually("the server seals with it", async || list().await.contains(&format!(" has {new}, {old}\n"))).await;
+        let early = instance.run(&["keys", "retire", &old]).await;
+        assert!(early.failed().contains("seal it again with `hufu keys reseal`"));
+        let ran = instance.run(&["keys", "reseal"]).await;
+        let sealed = ran.succeeded();
+        assert!(sealed.contains(" sealed again\n") && sealed.contains(&format!("key {new}, which seals")), "{sealed}");
+        server.client.log_in(&instance.code(None)).await.token();
+        server.stop().await.succeeded();
+
+        // What is left ends by itself.
+        let left = instance.run(&["keys", "retire", &old]).await;
+        assert!(left.failed().contains("these end by themselves"));
+        let store = hufu_store::Store::open(&instance.database_url().parse().unwrap()).await.unwrap();
+        store.write(Forget {}).await.unwrap();
+        store.close().await;
+        instance.run(&["keys", "retire", &old]).await.succeeded();
+        let server = instance.serve().await;
+        server.client.log_in(&instance.code(None)).await.token();
+        assert!(!list().await.contains(&format!("key {old}")));
     }
 
     async fn a_user_who_is_switched_off_is_out_until_switched_on(database) {

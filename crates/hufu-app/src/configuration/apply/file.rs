@@ -26,9 +26,12 @@ use hufu_types::{
 use secrecy::SecretString;
 use toml::de::DeTable;
 
+pub(super) use self::client::CLIENT_KEYS;
 pub use self::client::DesiredClient;
 pub use self::error::{FileError, FileErrors, Position};
 pub use self::messages::DesiredSender;
+pub(super) use self::messages::SECRETS as SENDER_SECRETS;
+pub(super) use self::reader::APPLICATION_KEYS;
 pub use self::scopes::DesiredScope;
 pub(in crate::configuration) use self::table::{NOT_YET, ONLY, nearest};
 use self::table::{Source, Table};
@@ -79,6 +82,8 @@ pub struct DesiredConnection {
     pub identifier: Identifier,
     /// The login mode.
     pub kind: ConnectionKind,
+    /// Whether it is switched on. Defaults to `true`.
+    pub enabled: bool,
     /// The label of its login button. Defaults to the identifier.
     pub display_name: String,
     /// Whether unknown people are refused.
@@ -104,6 +109,8 @@ pub struct DesiredApplication {
     pub name: String,
     /// The type of program.
     pub kind: ApplicationKind,
+    /// Whether it is switched on. Defaults to `true`.
+    pub enabled: bool,
     /// Serves clients that name only the pool. At most one per pool.
     pub is_default: bool,
     /// The connections enabled for it, in order and without duplicates.

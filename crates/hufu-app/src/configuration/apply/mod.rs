@@ -9,7 +9,10 @@
 //! not in the file are disabled, and senders are removed. Pools, connections, applications and users are
 //! never deleted. Applications that registered themselves are nobody's business but their own, until the file names one:
 //! from then on it does not manage itself.
+//!
+//! [`export()`] writes the file of a pool that is stored.
 
+mod export;
 pub mod file;
 mod plan;
 mod planner;
@@ -35,6 +38,7 @@ use crate::credentials::password;
 use crate::events::{Event, Recorder, Trace};
 use crate::people::accounts::{self, NewAccount};
 
+pub use self::export::{ExportError, Exported, export};
 pub use self::plan::{Changes, Plan};
 pub use crate::credentials::password::PasswordError;
 

@@ -24,6 +24,8 @@ use crate::configuration::senders::{PutSender, RemoveSender};
 
 /// What a line says of a disabled object that the file names.
 const ENABLED_AGAIN: &str = "enabled again";
+/// What a line says of one that the file switches off.
+const DISABLED: &str = "disabled";
 
 /// A plan, and the steps that carry it out, in order.
 pub(super) struct Planned {
@@ -268,10 +270,10 @@ impl<'a> PoolPlanner<'a> {
             return;
         }
         let mut more = Vec::new();
-        more.extend((!present.enabled).then_some(ENABLED_AGAIN));
+        more.extend(switched(present.enabled, desired.enabled));
         more.extend(is_used.then_some(NEW_APP));
         self.compared(&connection_label(present), &changed, &more);
-        if !changed.is_empty() || !present.enabled {
+        if !changed.is_empty() || present.enabled != desired.enabled {
             self.connection(present.id.clone(), wanted);
         }
     }
@@ -351,11 +353,20 @@ fn wanted_connection(desired: &DesiredConnection) -> WantedConnection {
         kind: desired.kind,
         display_name: desired.display_name.clone(),
         login_only: desired.login_only,
-        enabled: true,
+        enabled: desired.enabled,
         open_platform: desired.open_platform.clone(),
         association: desired.association.clone(),
         settings: Some(desired.settings.clone()),
         extras: desired.extras.clone(),
+    }
+}
+
+/// What a line says of an object that is switched on or off.
+fn switched(present: bool, wanted: bool) -> Option<&'static str> {
+    match (present, wanted) {
+        (false, true) => Some(ENABLED_AGAIN),
+        (true, false) => Some(DISABLED),
+        (true, true) | (false, false) => None,
     }
 }
 

@@ -61,7 +61,7 @@ impl App {
         kind: &'static str,
         make: impl AsyncFnOnce() -> Result<Zeroizing<Vec<u8>>, Refusal>,
     ) -> Result<Zeroizing<Vec<u8>>, Refusal> {
-        let context = format!("password_key:{kind}");
+        let context = key_context(kind);
         let sealed = if let Some(sealed) = self.read(GetPasswordKey(kind)).await? {
             sealed
         } else {
@@ -71,4 +71,9 @@ impl App {
         let opened = self.sealing.open(&context, &sealed).map_err(Refusal::internal)?;
         Ok(Zeroizing::new(opened.expose().to_vec()))
     }
+}
+
+/// The sealing context of a key pair.
+pub(crate) fn key_context(kind: &str) -> String {
+    format!("password_key:{kind}")
 }

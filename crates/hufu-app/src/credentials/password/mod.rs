@@ -9,7 +9,7 @@ pub(crate) mod change;
 mod error;
 pub mod foreign;
 pub mod hash;
-mod key_pairs;
+pub(crate) mod key_pairs;
 mod phc;
 pub mod policy;
 mod rsa_key;

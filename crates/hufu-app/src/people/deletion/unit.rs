@@ -5,7 +5,7 @@ use hufu_store::passcodes::Target;
 use hufu_store::step_tokens::{self, NewStepToken};
 use hufu_store::{
     Read, StoreError, Tx, Write, application_users, choices, conflicts, consents, endings, exchanges,
-    identities, merges, passwords, uploads, users, versions,
+    identities, merges, passwords, statistics, uploads, users, versions,
 };
 use hufu_types::refusal::Code;
 use hufu_types::{Action, IdentityKey, PasscodeChannel, PoolId, Timestamp, User, UserId, UserStatus};
@@ -256,6 +256,7 @@ pub async fn delete(
         merges::delete_of_user(tx, pool, &row.id).await?;
         exchanges::delete_of_user(tx, pool, &row.id).await?;
         step_tokens::delete_of_user(tx, pool, &row.id).await?;
+        statistics::forget(tx, pool, &row.id).await?;
         uploads::claim(tx, pool, &row.id, None, now).await?;
     }
     unlock(tx, pool, id).await?;

@@ -15,7 +15,7 @@ use super::table::{Item, ONLY, Table};
 use crate::configuration::applications::key_problem;
 
 /// The keys of an application that describe it as a client.
-pub(super) const CLIENT_KEYS: [&str; 22] = [
+pub(in crate::configuration::apply) const CLIENT_KEYS: [&str; 22] = [
     "secret",
     "token_auth",
     "jwks_uri",

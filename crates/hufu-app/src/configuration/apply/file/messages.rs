@@ -77,6 +77,10 @@ const HTTP: &[Key] = &[
     ("accepted", false, accepted),
 ];
 
+/// The keys whose values are secrets.
+pub(in crate::configuration::apply) const SECRETS: [&str; 4] =
+    ["password", "access_key_secret", "secret_key", "url"];
+
 /// Reads `[user_pool.email]`.
 pub(super) fn read_email(item: Item<'_>) -> Option<DesiredSender<MailSettings>> {
     let providers = [("smtp", SMTP), ("outbox", &[])];

@@ -24,6 +24,10 @@ use super::{
 use crate::configuration::document::check_label;
 use crate::sources::{self, Field, Form, field};
 
+/// The keys of an application beside those of the client.
+pub(in crate::configuration::apply) const APPLICATION_KEYS: [&str; 8] =
+    ["id", "name", "type", "enabled", "default", "connections", "signing_algorithm", "tokens"];
+
 /// Ids that are unique across pools.
 #[derive(Default)]
 struct InstanceIds {
@@ -78,6 +82,7 @@ fn read_pool(table: Table<'_>, ids: &mut InstanceIds) -> Option<DesiredPool> {
     let known = [
         "identifier",
         "type",
+        "enabled",
         "display_name",
         "login_only",
         "open_platform",
@@ -96,8 +101,7 @@ fn read_pool(table: Table<'_>, ids: &mut InstanceIds) -> Option<DesiredPool> {
         })
         .collect();
 
-    let mut known = vec!["id", "name", "type", "default", "connections", "signing_algorithm", "tokens"];
-    known.extend(CLIENT_KEYS);
+    let known = [&APPLICATION_KEYS[..], &CLIENT_KEYS].concat();
     let mut first_default = None;
     let applications = table
         .tables("application", "user_pool.application", "an application", &known)
@@ -158,6 +162,7 @@ fn read_connection(
     });
     let kind = table.required("type").and_then(read_connection_kind);
     let display_name = table.optional("display_name").and_then(read_label);
+    let enabled = read_enabled(table);
     let login_only = table.optional("login_only").and_then(|item| item.boolean()).unwrap_or(false);
     let open_platform = match table.optional("open_platform") {
         Some(item) => item.parse(Identifier::parse).inspect(|name| {
@@ -193,12 +198,18 @@ fn read_connection(
         display_name: display_name.unwrap_or_else(|| identifier.to_string()),
         identifier,
         kind: kind?,
+        enabled,
         login_only,
         open_platform: OpenPlatform(open_platform?),
         association: association?,
         settings: settings?.into(),
         extras: extras?,
     })
+}
+
+/// Whether a connection or an application is switched on. What a file names is, unless it says otherwise.
+fn read_enabled(table: Table<'_>) -> bool {
+    table.optional("enabled").and_then(|item| item.boolean()).unwrap_or(true)
 }
 
 fn read_value(item: Item<'_>, field: &Field) -> Option<Json> {
@@ -321,6 +332,7 @@ fn read_application(
         id: id?,
         name: name?,
         kind: kind?,
+        enabled: read_enabled(table),
         is_default,
         connections: connections.unwrap_or_default(),
         signing_algorithm,

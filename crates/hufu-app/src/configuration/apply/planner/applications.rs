@@ -11,7 +11,7 @@ use secrecy::ExposeSecret as _;
 use super::super::file::{ConnectionReference, DesiredApplication, DesiredPool};
 use super::super::plan::PlanAction;
 use super::super::{NewClientSecret, PresentPool};
-use super::{ENABLED_AGAIN, PoolPlanner, Step};
+use super::{PoolPlanner, Step, switched};
 use crate::configuration::applications::{self, PutApplication};
 use crate::digest::hash_token;
 
@@ -83,7 +83,7 @@ impl PoolPlanner<'_> {
                 kind: desired.kind,
                 is_default: desired.is_default,
                 position: self.order.position(index, holder),
-                enabled: true,
+                enabled: desired.enabled,
                 connections: self.references(desired),
                 signing_algorithm: desired
                     .signing_algorithm
@@ -127,9 +127,7 @@ impl PoolPlanner<'_> {
             changed.retain(|name| *name != "secret");
             more.push(SECRET_MADE);
         }
-        if !present.enabled {
-            more.push(ENABLED_AGAIN);
-        }
+        more.extend(switched(present.enabled, wanted.enabled));
         let is_taken_over = self.present.registered.contains(&wanted.id);
         if is_taken_over {
             more.push(TAKEN_OVER);
