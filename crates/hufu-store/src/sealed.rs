@@ -92,6 +92,7 @@ lasting! {
     Sender: "senders" "sealed" by "pool_id" "channel", COUNT_SENDERS LIST_SENDERS SET_SENDER;
     Webhook: "webhooks" "secret" by "pool_id" "id", COUNT_WEBHOOKS LIST_WEBHOOKS SET_WEBHOOK;
     WebhookBefore: "webhooks" "previous_secret" by "pool_id" "id", COUNT_BEFORE LIST_BEFORE SET_BEFORE;
+    ManagementKey: "management_keys" "secret" by "pool_id" "id", COUNT_MANAGEMENT LIST_MANAGEMENT SET_MANAGEMENT;
     SigningKey: "signing_keys" "sealed" by "id" "algorithm", COUNT_SIGNING LIST_SIGNING SET_SIGNING;
     PasswordKey: "password_keys" "sealed" by "kind" "kind", COUNT_PASSWORD LIST_PASSWORD SET_PASSWORD;
 }

@@ -76,11 +76,14 @@ on_both_engines! {
         let hook = json!({ "name": "hook", "url": "https://shop.example.com/hook", "events": ["user.created"] });
         let made = call(&world, Some(&owner), "POST", &format!("/admin/v1/pools/{SHOP}/webhooks"), Some(hook)).await.is(201);
         world.secret(made["secret"].as_str().unwrap());
+        let keys = format!("/admin/v1/pools/{SHOP}/management-keys");
+        let management = call(&world, Some(&owner), "POST", &keys, Some(json!({ "role": "auditor" }))).await.is(201);
+        world.secret(management["secret"].as_str().unwrap());
         let bob = world.client().log_in(MINI, "bob").await;
         refresh(&world.node, &[OLD]).await;
         refresh(&other, &[OLD]).await;
         let before = lasting(&world, &[OLD, NEW], OLD).await;
-        assert!(before >= 7, "connections, the webhook, the keys: {before}");
+        assert!(before >= 8, "connections, the webhook, the keys: {before}");
 
         // Nobody seals with a key that another node does not have.
         refresh(&world.node, &[OLD, NEW]).await;
@@ -137,6 +140,9 @@ on_both_engines! {
             refresh(node, &[NEW]).await;
             assert_eq!(world.client_of(node).log_in(MINI, "bob").await.id, bob.id);
         }
+        let asks = json!({ "accessKeyId": SHOP, "accessKeySecret": management["secret"] });
+        let token = world.client().post("/api/v3/get-management-token", asks).await.data();
+        assert!(token["access_token"].is_string(), "the secret of the management key can be opened");
         // A node that has only the old key says so, and keeps what it has.
         let wrong = other.app.refresh_sealing_key(&source(&[OLD]), &mut None).await.unwrap_err();
         assert!(matches!(&wrong, SealingKeyError::Wrong { wanted, .. } if *wanted == id(NEW)), "{wrong}");

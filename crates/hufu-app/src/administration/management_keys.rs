@@ -51,7 +51,7 @@ pub struct ManagementKeyRequest {
 }
 
 /// What a management key's secret is sealed for.
-pub(super) fn sealed_for(pool: &PoolId, id: &AccessKeyId) -> String {
+pub(crate) fn sealed_for(pool: &PoolId, id: &AccessKeyId) -> String {
     format!("management_key:{pool}:{id}")
 }
 

@@ -11,7 +11,7 @@ mod identity_sources;
 mod listed;
 mod lookup;
 mod management_clients;
-mod management_keys;
+pub(crate) mod management_keys;
 mod numbered;
 mod people;
 mod search;

@@ -11,8 +11,8 @@ use hufu_store::sessions::{ListSessions, OwnSession};
 use hufu_store::{StoreError, Tx, Write, users, versions};
 use hufu_types::refusal::{Code, Reason};
 use hufu_types::{
-    Action, AdminRole, Connection, ConnectionId, Identity, IdentityKey, IdentityKind, IdpUserInfo, MergeId, Permission,
-    PoolId, SessionId, User, UserId,
+    Action, AdminRole, Connection, ConnectionId, Identity, IdentityKey, IdentityKind, IdpUserInfo, MergeId,
+    Permission, PoolId, SessionId, User, UserId,
 };
 use serde_json::json;
 

@@ -17,10 +17,10 @@ use hufu_store::sealed::{
     self, CountSealed, Lasting, ListNodes, ListSealed, NodeKeys, ReplaceSealed, ReportNode, SealedValue,
 };
 use hufu_store::{Store, StoreError, Tx, Write};
-use hufu_types::{ConnectionId, PoolId, Random, Timestamp, WebhookId};
+use hufu_types::{AccessKeyId, ConnectionId, PoolId, Random, Timestamp, WebhookId};
 
 use super::{KeySource, SealingKeyError, load_sealing_key};
-use crate::{App, configuration, credentials, sources, subjects, tokens, webhooks};
+use crate::{App, administration, configuration, credentials, sources, subjects, tokens, webhooks};
 
 /// Rows that are sealed again in one unit of work.
 const AT_ONCE: usize = 200;
@@ -238,6 +238,10 @@ fn context(column: Lasting, value: &SealedValue) -> String {
         (Ok(pool), Ok(id)) => webhooks::secret_context(&pool, &id),
         _ => String::new(),
     };
+    let management_key = || match (PoolId::parse(first), AccessKeyId::parse(second)) {
+        (Ok(pool), Ok(id)) => administration::management_keys::sealed_for(&pool, &id),
+        _ => String::new(),
+    };
     let connection = |context: fn(&ConnectionId) -> String| {
         ConnectionId::parse(second).map(|id| context(&id)).unwrap_or_default()
     };
@@ -246,6 +250,7 @@ fn context(column: Lasting, value: &SealedValue) -> String {
         Lasting::OldConnection => connection(sources::settings::secret_context),
         Lasting::Sender => configuration::senders::context_of(first, second),
         Lasting::Webhook | Lasting::WebhookBefore => webhook(),
+        Lasting::ManagementKey => management_key(),
         Lasting::SigningKey => tokens::keys::context(first),
         Lasting::PasswordKey => credentials::password::key_pairs::key_context(first),
         Lasting::Fact if *first == Fact::HashKey.key() => SealingKey::hash_key_context().to_owned(),
