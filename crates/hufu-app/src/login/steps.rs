@@ -278,10 +278,15 @@ impl Continue {
                     Target::Phone(_) => Method::PhoneCode,
                     Target::Email(_) => Method::EmailCode,
                 };
-                match owner(tx, &self.pool, to).await? {
-                    Some(user) => self.bind(tx, events, user, proved).await,
-                    None => Ok(Outcome::Failed(StepFailure::NoAccount)),
+                let Some(user) = owner(tx, &self.pool, to).await? else {
+                    return Ok(Outcome::Failed(StepFailure::NoAccount));
+                };
+                // While this waited for the row, the name may have moved: a merge that is undone gives it back.
+                users::get_locked(tx, &self.pool, &user.id).await?;
+                if owner(tx, &self.pool, to).await?.is_none_or(|now| now.id != user.id) {
+                    return Err(StoreError::LostRace);
                 }
+                self.bind(tx, events, user, proved).await
             }
             PreparedAction::BindByPassword { user, hash, counted } => {
                 let found = users::get_locked(tx, &self.pool, user).await?;

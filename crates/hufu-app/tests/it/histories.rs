@@ -34,6 +34,9 @@ use crate::support::{NOW, migrated, random_hash};
 const CASES: u32 = 256;
 /// How often one history is played whose outcome depends on who is faster.
 const ROUNDS: u32 = 200;
+/// What [`Step::GoOn`] makes of these numbers at [`Stage::Associate`].
+const CREATE: u8 = 0;
+const BIND_BY_NUMBER: u8 = 4;
 /// The phone number of each person. The first two share one.
 const NUMBERS: [u8; 3] = [0, 0, 1];
 /// The number of people. They do not know each other.
@@ -339,21 +342,40 @@ on_both_engines! {
     // login says so, or the new one does, and the other is not made.
     async fn a_number_that_is_taken_while_its_person_makes_an_account(database) {
         let store = migrated(&database).await;
-        let proof = Proof { person: 0, app: 0, unionid: None };
-        let visit = Visit {
-            proof,
-            phone: Some(PhoneUse::LogIn),
-            mode: AssociationMode::Ask,
-            conflict: ConflictRule::Keep,
-            login_only: false,
-        };
-        let create = Step::GoOn { flow: 0, act: 0, account: 0 };
+        let visit = Visit { phone: Some(PhoneUse::LogIn), ..visit_of(0, 0, AssociationMode::Ask) };
         let history = vec![
             vec![Step::Arrive(visit)],
-            vec![Step::Number { person: 0, vouched: true }, create],
+            vec![Step::Number { person: 0, vouched: true }, Step::GoOn { flow: 0, act: CREATE, account: 0 }],
         ];
-        for _ in 0..ROUNDS {
-            play(&store, history.clone()).await.unwrap_or_else(|error| panic!("{error}"));
-        }
+        play_often(&store, history).await;
+    }
+
+    // A merge is undone at the moment in which a waiting login binds to the account that has the number: it goes back to the
+    // other account, and the login has to follow it.
+    async fn a_number_that_goes_back_while_a_login_binds_by_it(database) {
+        let store = migrated(&database).await;
+        let with_number = Visit { phone: Some(PhoneUse::Fill), ..visit_of(0, 0, AssociationMode::None) };
+        let history = vec![
+            vec![Step::Arrive(with_number)],
+            vec![Step::Arrive(visit_of(0, 1, AssociationMode::None))],
+            vec![Step::Merge { person: 0, survivor: 0, merged: 1 }],
+            // Somebody else with the same number.
+            vec![Step::Arrive(visit_of(1, 0, AssociationMode::Ask))],
+            vec![Step::Undo { merge: 0 }, Step::GoOn { flow: 0, act: BIND_BY_NUMBER, account: 0 }],
+        ];
+        play_often(&store, history).await;
+    }
+}
+
+/// A login of a person through an app that says nothing else.
+fn visit_of(person: u8, app: usize, mode: AssociationMode) -> Visit {
+    let proof = Proof { person, app, unionid: None };
+    Visit { proof, phone: None, mode, conflict: ConflictRule::Keep, login_only: false }
+}
+
+/// Plays a history whose outcome depends on who is faster.
+async fn play_often(store: &Store, history: Vec<Vec<Step>>) {
+    for _ in 0..ROUNDS {
+        play(store, history.clone()).await.unwrap_or_else(|error| panic!("{error}"));
     }
 }
