@@ -12,11 +12,13 @@ mod looks;
 pub mod outbox;
 pub mod session;
 
+use std::net::IpAddr;
 use std::sync::LazyLock;
 
 use hufu_app::connect::Outbox;
 use hufu_types::{Language, Texts};
 use hufu_web::page::Asset;
+use hufu_web::request::Head;
 use hufu_web::server::Routes;
 
 /// The layout of development pages.
@@ -35,4 +37,13 @@ pub static TEXTS: LazyLock<Texts> = LazyLock::new(|| {
 /// The routes of all pages but the start page of `hufu dev`. The outbox exists only in development.
 pub fn routes(outbox: Option<Outbox>) -> Routes {
     hosted::routes().merge(session::routes()).merge(outbox.map_or_else(Routes::new, outbox::routes))
+}
+
+/// Whether a request comes from this machine. What is shown in development of logins and of codes, and who may report a
+/// login, is of no other machine's concern.
+fn is_near(head: &Head) -> bool {
+    head.ip
+        .as_deref()
+        .and_then(|ip| ip.parse::<IpAddr>().ok())
+        .is_none_or(|ip| ip.to_canonical().is_loopback())
 }

@@ -60,6 +60,13 @@ const CREATE_LEDGER: &str = "
 const HAS_LEDGER_SQLITE: &str =
     "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = 'schema_migrations'";
 const HAS_LEDGER_POSTGRES: &str = "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = 'schema_migrations'";
+const TABLES_SQLITE: &str = "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') ORDER BY name";
+/// Without those of extensions, which come with some servers.
+const TABLES_POSTGRES: &str = "
+    SELECT c.relname::TEXT FROM pg_class c
+    WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+      AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
+    ORDER BY 1";
 const LIST: &str = "SELECT number, name FROM schema_migrations ORDER BY number";
 const RECORD: &str = "INSERT INTO schema_migrations (number, name) VALUES ($1, $2)";
 const LOCK_POSTGRES: &str = "SELECT 1 FROM (SELECT pg_advisory_xact_lock(4856463)) AS locked";
@@ -108,6 +115,17 @@ async fn state(tx: &mut Tx<'_>) -> Result<SchemaState, StoreError> {
     Ok(if behind.is_empty() { SchemaState::Current } else { SchemaState::Behind(behind) })
 }
 
+struct Tables;
+
+impl Read for Tables {
+    type Out = Vec<String>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<String>, StoreError> {
+        let question = if matches!(tx, Tx::Sqlite(_)) { TABLES_SQLITE } else { TABLES_POSTGRES };
+        tx.all(question, &[], |row| row.get(0)).await
+    }
+}
+
 /// Applies the missing migrations up to this number.
 struct Migrate(i64);
 
@@ -136,6 +154,11 @@ impl Store {
     /// Compares the database's schema with the expected one.
     pub async fn schema_state(&self) -> Result<SchemaState, StoreError> {
         self.read(State).await
+    }
+
+    /// The names of the tables and views in the database, whoever made them.
+    pub async fn tables(&self) -> Result<Vec<String>, StoreError> {
+        self.read(Tables).await
     }
 
     /// Applies the missing migrations in one transaction. Returns their names.

@@ -23,6 +23,24 @@ pub(crate) struct DemoApps {
     report_secret: SecretString,
 }
 
+/// What an app tells its back end.
+struct Reported<'a> {
+    /// What it was answered.
+    answer: &'a Value,
+    /// Whether the person refused.
+    refused: bool,
+    /// Its calls of the server.
+    steps: &'a [Step],
+    /// How long the last click took.
+    millis: u64,
+}
+
+impl<'a> Reported<'a> {
+    const fn of(answer: &'a Value) -> Self {
+        Self { answer, refused: false, steps: &[], millis: 0 }
+    }
+}
+
 /// A request to the server, and for which mode.
 struct Request {
     kind: &'static str,
@@ -59,7 +77,17 @@ impl DemoApps {
                 };
                 // Without the number the person is logged in to the mini program all the same.
                 if kind != "wechat:miniprogram:default" {
-                    self.report(kind, None, &[], 0).await;
+                    // What WeChat's OpenSDK hands the app: the person denied, or cancelled.
+                    let told = if is_launched {
+                        r#"WXLaunchMiniProgram.Resp {"errCode":-2}"#
+                    } else {
+                        r#"SendAuth.Resp {"errCode":-4}"#
+                    };
+                    self.report(
+                        kind,
+                        Reported { refused: true, ..Reported::of(&json!({ "message": told })) },
+                    )
+                    .await;
                 }
                 return Outcome::default();
             }
@@ -85,7 +113,8 @@ impl DemoApps {
             let path = "/api/v3/update-profile";
             steps.push(self.post(path, mode.application, Some(token), &body).await.0);
         }
-        let name = self.report(kind, Some(&answer), &steps, millis).await;
+        let reported = Reported { steps: &steps, millis, ..Reported::of(&answer) };
+        let name = self.report(kind, reported).await;
         Outcome { ok, name: name.unwrap_or_default(), steps }
     }
 
@@ -110,20 +139,10 @@ impl DemoApps {
     }
 
     /// Tells the back end. Returns the name of the user.
-    async fn report(
-        &self,
-        kind: &str,
-        answer: Option<&Value>,
-        steps: &[Step],
-        millis: u64,
-    ) -> Option<String> {
-        let report = json!({
-            "mode": kind,
-            "answer": answer.cloned().unwrap_or_else(|| json!({})),
-            "refused": answer.is_none(),
-            "millis": millis,
-            "steps": steps,
-        });
+    async fn report(&self, kind: &str, reported: Reported<'_>) -> Option<String> {
+        let Reported { answer, refused, steps, millis } = reported;
+        let report =
+            json!({ "mode": kind, "answer": answer, "refused": refused, "millis": millis, "steps": steps });
         let headers = vec![
             ("authorization", format!("Bearer {}", self.report_secret.expose_secret())),
             ("content-type", "application/json".to_owned()),

@@ -49,7 +49,7 @@ impl Instance {
 
     /// Refuses a database that `hufu dev` created: its secrets are public.
     pub(crate) async fn refuse_dev_data(&self) -> anyhow::Result<()> {
-        if self.store.read(GetFact(Fact::MadeByDev)).await?.is_some() {
+        if is_made_by_dev(&self.store).await? {
             bail!(
                 "this database was created by `hufu dev`, and its secrets are public; use another, or accept \
                  that with --accept-dev-data"
@@ -57,6 +57,24 @@ impl Instance {
         }
         Ok(())
     }
+}
+
+async fn is_made_by_dev(store: &Store) -> anyhow::Result<bool> {
+    Ok(store.read(GetFact(Fact::MadeByDev)).await?.is_some())
+}
+
+/// Refuses to `hufu dev` a database with anything in it that is not its own: it would get the demonstration, whose secrets
+/// are public.
+pub(crate) async fn refuse_other_data(store: &Store) -> anyhow::Result<()> {
+    let tables = store.tables().await.context("the database cannot be read")?;
+    let is_hufus = tables.iter().any(|table| table == "instance");
+    if tables.is_empty() || (is_hufus && is_made_by_dev(store).await?) {
+        return Ok(());
+    }
+    bail!(
+        "the database is not empty, and `hufu dev` did not make what is in it; nothing was changed: give it an empty \
+         database, because its demonstration's secrets are public"
+    )
 }
 
 /// Upgrades the schema of an open database to this version; returns the names of the applied migrations.

@@ -63,6 +63,10 @@ impl hufu_pages::dev::Surroundings for Surroundings {
         calls.collect()
     }
 
+    fn wechat_time(&self) -> i64 {
+        self.sandbox.now_ms()
+    }
+
     fn call(&self, call: Call) -> Answering<'_> {
         Box::pin(self.send(call))
     }

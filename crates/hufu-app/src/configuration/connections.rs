@@ -7,7 +7,7 @@ use hufu_store::config::{self, Realms, Revised, StoredConnection, StoredSettings
 use hufu_store::{StoreError, Tx, identities, removal, versions};
 use hufu_types::{
     Association, ConnectionExtras, ConnectionId, ConnectionKind, ConnectionSettings, Identifier,
-    OpenPlatform, PoolId, Random, Timestamp,
+    OpenPlatform, PoolId, Random, SettingProblem, Timestamp,
 };
 
 use super::change::{Operation, Outcome, Rejection, created, is_expected, names_of, owned, removed};
@@ -126,6 +126,19 @@ impl WantedConnection {
         (self.realms_over(present, sealing).own.as_deref() != Some(own)).then_some(own)
     }
 
+    /// What is wrong with the values of its fields and the secrets that stay. What does not change is not looked at again.
+    pub(super) fn problems_over(
+        &self,
+        present: Option<&StoredConnection>,
+        sealing: &SealingKey,
+    ) -> Vec<SettingProblem> {
+        if present.is_some_and(|present| self.changed_fields(present, sealing).is_empty()) {
+            return Vec::new();
+        }
+        let opened = present.and_then(|present| sources::settings::open(present, sealing).ok());
+        field_problems(self.kind, &self.settings_over(opened.as_ref()))
+    }
+
     /// The settings to store: the wanted ones, plus the present secrets that they leave unchanged.
     fn settings_over(&self, present: Option<&ConnectionSettings>) -> ConnectionSettings {
         let fields = sources::fields(self.kind);
@@ -139,10 +152,9 @@ impl WantedConnection {
 }
 
 /// What is wrong with the values of the kind's fields.
-fn invalid_fields(kind: ConnectionKind, settings: &ConnectionSettings) -> Option<Rejection> {
-    let problems = sources::problems(kind, settings.values(), &|_| false);
-    let problems: Vec<_> = problems.into_iter().map(|problem| problem.within("fields")).collect();
-    (!problems.is_empty()).then_some(Rejection::Settings(problems))
+fn field_problems(kind: ConnectionKind, settings: &ConnectionSettings) -> Vec<SettingProblem> {
+    let found = sources::problems(kind, settings.values(), &|_| false);
+    found.into_iter().map(|problem| problem.within("fields")).collect()
 }
 
 impl Operation for PutConnection {
@@ -190,8 +202,9 @@ impl Operation for PutConnection {
         } else {
             let opened = sources::settings::open(&present.value, &self.sealing).ok();
             let settings = wanted.settings_over(opened.as_ref());
-            if let Some(rejection) = invalid_fields(wanted.kind, &settings) {
-                return Ok(Outcome::Rejected(rejection));
+            let problems = field_problems(wanted.kind, &settings);
+            if !problems.is_empty() {
+                return Ok(Outcome::Rejected(Rejection::Settings(problems)));
             }
             self.seal(&settings)
         };
@@ -229,8 +242,9 @@ impl PutConnection {
             return Ok(Outcome::Rejected(Rejection::IdentifierTaken));
         }
         let settings = wanted.settings_over(None);
-        if let Some(rejection) = invalid_fields(wanted.kind, &settings) {
-            return Ok(Outcome::Rejected(rejection));
+        let problems = field_problems(wanted.kind, &settings);
+        if !problems.is_empty() {
+            return Ok(Outcome::Rejected(Rejection::Settings(problems)));
         }
         let realms = sources::realms(wanted.kind, &settings, &wanted.open_platform);
         let stored = StoredConnection {

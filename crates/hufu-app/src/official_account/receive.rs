@@ -235,15 +235,17 @@ impl App {
     }
 
     fn refused_push(&self, connection: &Connection, error: MessageError) -> Refusal {
-        let code = match error {
-            MessageError::Signature => Code::PushUnsigned,
-            MessageError::Stale => Code::PushStale,
-            MessageError::NotEncrypted => Code::PushNotEncrypted,
-            MessageError::Half | MessageError::Decrypt => Code::PushUndecryptable,
+        let refusal = match error {
+            // The sentences of these codes say all that there is to say.
+            MessageError::Signature => Code::PushUnsigned.into(),
+            MessageError::Stale => Code::PushStale.into(),
+            MessageError::NotEncrypted => Code::PushNotEncrypted.into(),
+            MessageError::Decrypt => Code::PushUndecryptable.into(),
+            MessageError::Half => Code::PushUndecryptable.because(error),
             MessageError::TooLarge => return Code::BodyTooLarge.with("limit", LARGEST_BODY).because(error),
-            MessageError::Entity | MessageError::Malformed(_) => Code::PushMalformed,
+            MessageError::Entity | MessageError::Malformed(_) => Code::PushMalformed.because(error),
         };
-        self.noted_push(connection, code.because(error))
+        self.noted_push(connection, refusal)
     }
 
     /// Tells the operator: at the owner's end something is set up wrongly, or somebody is trying something. Anybody can

@@ -247,7 +247,10 @@ fn check_own_app(
     for field in of_app().filter(|field| !has(field)) {
         let at = joined(path, field.name);
         if !(field.secret && stays(&at)) {
-            let reason = format!("missing — {} go together", names.join(", "));
+            let reason = format!(
+                "missing — {} go together: write all of them, or none to use the server's own mini program",
+                names.join(", ")
+            );
             found.push(SettingProblem { path: at, reason });
         }
     }

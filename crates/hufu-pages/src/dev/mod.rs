@@ -19,7 +19,6 @@ mod tokens;
 mod website;
 
 use std::future::Future;
-use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::{Arc, LazyLock};
 
@@ -27,7 +26,6 @@ use axum::routing::{get, post};
 use hufu_app::connect::Outbox;
 use hufu_types::{Language, Texts};
 use hufu_web::page::{Asset, routes_of};
-use hufu_web::request::Head;
 use hufu_web::server::Routes;
 use secrecy::SecretString;
 
@@ -56,6 +54,9 @@ pub trait Surroundings: Send + Sync + 'static {
     fn last_wechat_call(&self) -> u64 {
         self.wechat_calls(0).last().map_or(0, |call| call.number)
     }
+
+    /// The time at WeChat, in Unix milliseconds.
+    fn wechat_time(&self) -> i64;
 
     /// Calls this very server over HTTP, as an application on another machine would.
     ///
@@ -182,12 +183,3 @@ pub fn routes(demo: Demo) -> Routes {
 }
 
 type Staged = axum::Extension<Arc<Stage>>;
-
-/// Whether a request comes from this machine. What is shown of a login, and who may report one, is of no other machine's
-/// concern.
-fn is_near(head: &Head) -> bool {
-    head.ip
-        .as_deref()
-        .and_then(|ip| ip.parse::<IpAddr>().ok())
-        .is_none_or(|ip| ip.to_canonical().is_loopback())
-}

@@ -25,7 +25,8 @@ pub(super) struct Mode {
     pub(super) kind: &'static str,
     pub(super) begins: Begins,
     /// The screen of the phone on which the first click is made. `APP_ID` stands for that of the mode, `PHONE_APP`
-    /// for that of the native app, `PAGE` for where the login begins.
+    /// for that of the native app, `PAGE` for where the login begins, `NOW` for the time at WeChat: codes that waited
+    /// before are not those of this login.
     pub(super) screen: &'static str,
     /// The calls of WeChat behind it, in order.
     pub(super) calls: &'static [&'static str],
@@ -83,7 +84,7 @@ pub(super) static ALL: [Mode; 7] = [
         slug: "official-account",
         kind: "wechatmp-qrcode",
         begins: Begins::AtATab,
-        screen: "/phone/scan",
+        screen: "/phone/scan?since=NOW",
         calls: &["/cgi-bin/qrcode/create", "phone scan", "push subscribe", "/cgi-bin/user/info"],
         before_the_second: 2,
         samples: samples::WEBSITE,
@@ -93,7 +94,7 @@ pub(super) static ALL: [Mode; 7] = [
         slug: "pc-scan",
         kind: "wechat:pc",
         begins: Begins::AtAButton,
-        screen: "/phone/scan",
+        screen: "/phone/scan?since=NOW",
         calls: &["/connect/qrconnect", "phone scan", "/sns/oauth2/access_token", "/sns/userinfo"],
         before_the_second: 2,
         samples: samples::WEBSITE,
@@ -103,7 +104,7 @@ pub(super) static ALL: [Mode; 7] = [
         slug: "mini-program-scan",
         kind: "wechat:miniprogram:qrconnect",
         begins: Begins::AtATab,
-        screen: "/phone/scan",
+        screen: "/phone/scan?since=NOW",
         calls: &[
             "/wxa/getwxacodeunlimit",
             "phone open mini program",

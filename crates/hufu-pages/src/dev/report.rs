@@ -17,7 +17,8 @@ use serde_json::{Map, Value};
 use subtle::ConstantTimeEq as _;
 
 use super::login::{Gotten, Refused, Step, tokens_in};
-use super::{Stage, Staged, is_near, modes};
+use super::{Stage, Staged, modes};
+use crate::is_near;
 
 /// The most calls that a report tells of.
 const MAX_STEPS: usize = 16;
@@ -30,8 +31,8 @@ const MAX_TEXT: usize = 200;
 pub(super) struct Report {
     /// The kind of the connection, such as `wechat:mobile`.
     mode: String,
-    /// The body of the answer that the app received last: the envelope of the published clients, or a token set. Missing if the person
-    /// refused before anything was asked.
+    /// The body of the answer that the app received last: the envelope of the published clients, or a token set. If the person
+    /// refused before anything was asked, its `message` is what WeChat told the app.
     #[serde(default)]
     answer: Map<String, Value>,
     /// Whether the person refused.

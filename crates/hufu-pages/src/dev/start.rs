@@ -19,8 +19,8 @@ use super::login::{Login, Refused, Seam};
 use super::memory::Progress;
 use super::modes::{self, Begins, Mode};
 use super::samples::Here;
-use super::{DemoMode, SCRIPT, STYLES, Stage, Staged, TEXTS, WechatCall, is_near, json};
-use crate::DEV;
+use super::{DemoMode, SCRIPT, STYLES, Stage, Staged, TEXTS, WechatCall, json};
+use crate::{DEV, is_near};
 
 /// What the reader asks for.
 #[derive(Default, Deserialize)]
@@ -146,7 +146,8 @@ struct Got {
 /// A refusal of the chosen mode.
 struct Denied {
     title: &'static str,
-    message: String,
+    /// What the application was told, if it was told anything.
+    message: Option<String>,
     at: String,
 }
 
@@ -268,6 +269,7 @@ impl Stage {
         let screen = mode.screen.replace("/APP_ID", &format!("/{}", demo.app_id)).replace("PAGE", &page);
         let phone_app = self.mode("native-app").map_or("", |(_, demo)| demo.app_id);
         let screen = screen.replace("PHONE_APP", phone_app);
+        let screen = screen.replace("NOW", &self.demo.surroundings.wechat_time().to_string());
         let joint = if screen.contains('?') { '&' } else { '?' };
         let phone = format!("{}{screen}{joint}lang={language}", self.demo.sandbox);
         Some(StartPage {
@@ -427,7 +429,8 @@ fn behind(view: &View, mode: &Mode, calls: &[WechatCall], now: Timestamp) -> Vec
 
 fn denied(refused: &Refused) -> Denied {
     let title = if refused.by_person { "dev-denied-person" } else { "dev-denied-server" };
-    Denied { title, message: refused.message.clone(), at: refused.at.to_iso() }
+    let message = Some(refused.message.clone()).filter(|message| !message.is_empty());
+    Denied { title, message, at: refused.at.to_iso() }
 }
 
 fn got(view: &View, login: &Login) -> Got {

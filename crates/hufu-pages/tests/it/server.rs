@@ -56,16 +56,20 @@ impl Plan {
 pub(crate) async fn with_messages(database: TestDatabase) -> Server {
     let plan = Plan::default();
     for (subject, code) in [("First", "111111"), ("<script>alert('x')</script>&\"", "222222")] {
-        let mail = Mail {
-            to: hufu_types::Email::parse("bob@example.com").unwrap(),
-            subject: subject.to_owned(),
-            text: format!("Your code:\n{code} <b>"),
-            html: None,
-            code: Some(code.into()),
-        };
-        plan.outbox.as_ref().unwrap().send(&mail).await.unwrap();
+        plan.outbox.as_ref().unwrap().send(&mail(subject, code)).await.unwrap();
     }
     plan.start(database).await
+}
+
+/// A mail with a code.
+pub(crate) fn mail(subject: &str, code: &str) -> Mail {
+    Mail {
+        to: hufu_types::Email::parse("bob@example.com").unwrap(),
+        subject: subject.to_owned(),
+        text: format!("Your code:\n{code} <b>"),
+        html: None,
+        code: Some(code.into()),
+    }
 }
 
 /// A response.

@@ -8,6 +8,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
 use axum::http::Request;
+use hufu_app::connect::Mailer as _;
 use hufu_pages::dev::{
     Answered, Answering, CALLBACK, Call, Demo, DemoMode, REPORTS, Surroundings, WechatCall,
 };
@@ -21,7 +22,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
 use crate::samples::well_formed;
-use crate::server::Answer;
+use crate::server::{Answer, mail};
 
 const HOST: &str = "id.example.com";
 const ORIGIN: &str = "https://id.example.com";
@@ -48,6 +49,10 @@ impl Surroundings for Around {
             age: now - call.at,
         });
         calls.collect()
+    }
+
+    fn wechat_time(&self) -> i64 {
+        self.sandbox.now_ms()
     }
 
     fn call(&self, call: Call) -> Answering<'_> {
@@ -398,12 +403,17 @@ async fn what_the_application_received_is_shown_on_this_machine_alone() {
     stand.world.person("mei");
     let answer = stand.log_in(MINI, "mei").await;
     assert_eq!(stand.report(&report_of(&answer), &[KNOWN]).await.status, 200);
-    let page = async |peer: [u8; 4]| {
-        let mut request = Request::get("/").header("host", HOST).body(Body::empty()).unwrap();
+    let open = async |path: &str, peer: [u8; 4]| {
+        let request = Request::get(path).header("host", HOST).header("accept-language", "en");
+        let mut request =
+            request.header("accept", "text/html, application/json").body(Body::empty()).unwrap();
         request.extensions_mut().insert(ConnectInfo(SocketAddr::from((peer, 40_000))));
         let response = stand.router.clone().oneshot(request).await.unwrap();
-        String::from_utf8(to_bytes(response.into_body(), usize::MAX).await.unwrap().to_vec()).unwrap()
+        let status = response.status();
+        let body = to_bytes(response.into_body(), usize::MAX).await.unwrap().to_vec();
+        (status, String::from_utf8(body).unwrap())
     };
+    let page = async |peer: [u8; 4]| open("/", peer).await.1;
     let payload = answer["data"]["access_token"].as_str().unwrap().split('.').nth(1).unwrap();
     let (near, far) = (page([127, 0, 0, 1]).await, page([192, 0, 2, 7]).await);
     assert!(near.contains(payload) && near.contains("token-raw"));
@@ -412,6 +422,16 @@ async fn what_the_application_received_is_shown_on_this_machine_alone() {
         "{far}"
     );
     well_formed(&far, "from another machine");
+
+    // Nor are the codes of the outbox.
+    stand.world.outbox().send(&mail("Code", "271828")).await.unwrap();
+    for path in ["/dev/outbox", "/dev/outbox.json"] {
+        let (status, near) = open(path, [127, 0, 0, 1]).await;
+        assert!(status == 200 && near.contains("271828"), "{path}: {near}");
+        let (status, far) = open(path, [192, 0, 2, 7]).await;
+        assert!(status == 403 && !far.contains("271828") && far.contains("2670"), "{path}: {far}");
+        assert!(far.contains("machine that runs"), "{path}: {far}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

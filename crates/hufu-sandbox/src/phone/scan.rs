@@ -113,6 +113,8 @@ fn screen(
     let look = Look::new(state, query, headers);
     let l = look.language;
     let codes = waiting(state);
+    // What waited before the reader came is offered, but it is not what the reader is to tap.
+    let since: Millis = query.map_or(0, |query| field(query, "since").parse().unwrap_or_default());
     let hint = if codes.is_empty() {
         l.of(
             "还没有码。打开你的登录页，或把链接粘在下面",
@@ -128,7 +130,7 @@ fn screen(
         let heading = l.of("在等的码", "Codes that wait");
         let _ = write!(body, r#"<h2 class="ph-h">{heading}</h2><ul class="ph-list">"#);
         for (at, code) in codes.iter().enumerate() {
-            write_code(&mut body, state, l, code, at == 0);
+            write_code(&mut body, state, l, code, at == 0 && code.created_at >= since);
         }
         body.push_str("</ul>");
     }

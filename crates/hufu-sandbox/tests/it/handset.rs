@@ -70,7 +70,14 @@ async fn a_website_waits_is_scanned_and_confirmed() {
     let scan = world.screen("/phone/scan", "alice").await.text;
     assert!(scan.contains("Website login") && scan.contains("300 s left · login.example"), "{scan}");
     let path = format!("/phone/web/{uuid}");
-    assert!(scan.contains(&format!("href=\"{path}\"")));
+    assert!(scan.contains(&format!("href=\"{path}\"")) && scan.contains("class=\"tap\""));
+    // To who came later it is offered; the code that they are to tap is another one.
+    let now = world.sandbox.now_ms();
+    for (since, is_ringed) in [(now, true), (now + 1, false)] {
+        let scan = world.screen(&format!("/phone/scan?since={since}"), "alice").await.text;
+        assert!(scan.contains(&path), "{scan}");
+        assert_eq!(scan.contains("class=\"tap\""), is_ringed, "{scan}");
+    }
 
     let asks = world.screen(&path, "alice").await.text;
     assert!(asks.contains("Log in to The website") && asks.contains("ALICE"), "{asks}");

@@ -469,6 +469,8 @@ codes! {
     WrongMethod => 405, 405, "wrong-method", "wrong-method";
     /// A development server was addressed by a host name other than that of the local machine.
     ForeignHost => 403, 403, "foreign-host", "foreign-host";
+    /// The outbox of a development server was asked for from another machine.
+    ForeignMachine => 2670, 403, "foreign-machine", "foreign-machine";
     /// The form lacks this browser's token, or was submitted from another site.
     FormExpired => 403, 403, "form-expired", "form-expired";
     /// The form is longer than any form of Hufu.

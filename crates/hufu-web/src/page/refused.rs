@@ -45,7 +45,7 @@ fn of(refusal: &Refusal, viewer: &Viewer, names_error: bool) -> Response {
 fn icon(code: Code) -> &'static str {
     match code {
         Code::PathUnknown | Code::NotServed => "search",
-        Code::WrongMethod | Code::ForeignHost => "lock",
+        Code::WrongMethod | Code::ForeignHost | Code::ForeignMachine => "lock",
         Code::FormExpired => "clock",
         Code::FormTooLarge | Code::FormIncomplete => "document",
         _ if code.is_internal() => "alert",

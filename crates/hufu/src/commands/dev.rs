@@ -24,7 +24,7 @@ use crate::surroundings::Surroundings;
 use crate::telemetry::{Format, start_logging, start_metrics};
 use crate::{demo, listen, messages};
 
-/// Run everything on this machine: the server with a database in a folder, the WeChat sandbox, and a demo
+/// Run everything on this machine: the server with a database of its own, the WeChat sandbox, and a demo
 /// pool. Running it again keeps the data.
 #[derive(Args)]
 pub(crate) struct Dev {
@@ -40,6 +40,10 @@ pub(crate) struct Dev {
     /// The folder for the database and its key.
     #[arg(long, default_value = "hufu-data", value_name = "FOLDER")]
     data: PathBuf,
+    /// Another database than the SQLite file in that folder, such as postgres://USER:PASSWORD@HOST:PORT/NAME. It must
+    /// be empty, or of an earlier run.
+    #[arg(long, value_name = "URL")]
+    database_url: Option<DatabaseUrl>,
     /// Allow addresses that other machines can reach. The demo's secrets are public knowledge.
     #[arg(long)]
     allow_remote: bool,
@@ -125,16 +129,16 @@ impl Dev {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// Opens or creates the database, marks it as created by `hufu dev`, and creates the demo pool.
+    /// Opens the database, which is empty or its own, marks it as created by `hufu dev`, and creates the demo pool.
     async fn prepare(&self, addresses: &Addresses) -> anyhow::Result<(Instance, Config)> {
         std::fs::create_dir_all(&self.data)
             .with_context(|| format!("cannot create the folder {}", self.data.display()))?;
-        let database = DatabaseUrl::Sqlite(self.data.join("hufu.db"));
+        let in_folder = || DatabaseUrl::Sqlite(self.data.join("hufu.db"));
+        let database = self.database_url.clone().unwrap_or_else(in_folder);
         let key = KeySource::File(self.data.join("hufu.key"));
         let store = Store::open(&database).await.context("the database cannot be opened")?;
+        instance::refuse_other_data(&store).await?;
         instance::migrate(&store).await?;
-        // This applies even if another command created the database, because it now gets the demo, whose
-        // secrets are public.
         store.write(PutFactIfAbsent(Fact::MadeByDev, "yes".to_owned())).await?;
         let instance = Instance::of(store, &key).await?;
         let options = Options { prune: false, new_apps: false, dry_run: false };
@@ -189,7 +193,7 @@ Stop it with Ctrl-C; the data is kept for the next run.
   Sandbox   http://{sandbox}   a WeChat to play with: people, codes, faults
   Outbox    http://{server}/dev/outbox   text messages and mail, which are not really sent
   Metrics   http://{metrics}/metrics
-  Data      {data}
+  Data      {data}{database}
 
 Demo pool, for your SDK:
 
@@ -210,6 +214,7 @@ A complete mini program login, step by step, in another terminal:
   {command}
 ",
             data = self.data.display(),
+            database = if self.database_url.is_some() { ", and the database that you named" } else { "" },
             pool = demo::POOL,
             application = demo::APPLICATION,
             app_id = demo::APP_ID,

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::support::{
-    APP_ID, Answer, Client, Instance, PERSON_PHONE, SECRET, Server, fill, free_address, sandbox_options,
+    APP_ID, Answer, Client, Instance, PERSON_PHONE, POOL, SECRET, Server, fill, free_address, sandbox_options,
 };
 
 /// The WeChat of these tests generates the same codes and session keys each time.
@@ -51,7 +51,31 @@ fn tokens(value: &Value, found: &mut Vec<String>) {
     }
 }
 
+/// A connection of the pool that gets messages of an official account.
+const ACCOUNT: &str = r#"
+[[user_pool]]
+id = "6560c0ffee00000000000001"
+name = "Shop"
+  [[user_pool.connection]]
+  identifier = "shop-oa"
+  type = "wechatmp-qrcode"
+  fields = { app_id = "wx00000000000000a5", app_secret = "s", original_id = "gh_0123456789ab", token = "shoptoken", encryption = "plain" }
+"#;
+
 on_both_engines! {
+    async fn a_message_that_is_refused_is_told_in_one_sentence(database) {
+        let instance = Instance::ready(database).await;
+        instance.write("account.toml", ACCOUNT);
+        instance.run(&["apply", "account.toml"]).await.succeeded();
+        let server = instance.serve().await;
+        let answer = server.client.post(&format!("/connections/social/shop-oa/{POOL}/events"), &json!({})).await;
+        assert_eq!(answer.json()["code"], 2600, "{answer:?}");
+        let line: Value = serde_json::from_str(&server.process.err.line_with("message of an official account").await).unwrap();
+        let told = "The signature of the message is missing or wrong: check that the token in WeChat's settings is the \
+                    connection's";
+        assert_eq!((line["error"].as_str(), line["code"].as_u64()), (Some(told), Some(2600)), "{line}");
+    }
+
     async fn every_line_is_json_and_none_holds_a_secret(database) {
         let instance = Instance::with_sandbox(database, options()).await;
         let codes: Vec<String> = (0..9).map(|_| instance.code(Some("alice"))).collect();

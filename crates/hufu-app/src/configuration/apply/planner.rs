@@ -240,7 +240,9 @@ impl<'a> PoolPlanner<'a> {
         let DesiredConnection { identifier, kind, .. } = desired;
         self.known.insert(identifier, (id.clone(), *kind));
         self.line(PlanAction::Add, format!("connection {identifier} ({})", kind.as_str()));
-        self.connection(id, wanted_connection(desired));
+        let wanted = wanted_connection(desired);
+        self.fields(desired.at, &wanted, None);
+        self.connection(id, wanted);
     }
 
     fn connection_present(&mut self, desired: &DesiredConnection, present: &StoredConnection) {
@@ -257,6 +259,7 @@ impl<'a> PoolPlanner<'a> {
             return;
         }
         let wanted = wanted_connection(desired);
+        self.fields(desired.at, &wanted, Some(present));
         let changed = wanted.differences(present, &self.task.sealing);
         let left = wanted.left_realm(present, &self.task.sealing);
         let is_used = left.is_some_and(|realm| self.present.used_realms.contains(realm));
@@ -270,6 +273,13 @@ impl<'a> PoolPlanner<'a> {
         self.compared(&connection_label(present), &changed, &more);
         if !changed.is_empty() || !present.enabled {
             self.connection(present.id.clone(), wanted);
+        }
+    }
+
+    /// Refuses fields that are wrong together with the secrets that the file leaves out.
+    fn fields(&mut self, at: Position, wanted: &WantedConnection, present: Option<&StoredConnection>) {
+        for problem in wanted.problems_over(present, &self.task.sealing) {
+            self.refuse(at, format!("`{}`: {}", problem.path, problem.reason));
         }
     }
 

@@ -51,6 +51,28 @@ on_both_engines! {
         assert_eq!(holders, [POOL]);
     }
 
+    async fn an_app_of_its_own_is_whole(database) {
+        let world = World::new(database).await;
+        let launch = |more: &str| {
+            pool(&[format!(
+                "[[user_pool.connection]]\nidentifier = \"launch\"\ntype = \"wechat:miniprogram:app-launch\"\n\
+                 fields = {{ mobile_app_id = \"wx0123456789abcdef\"{more} }}\n"
+            )])
+        };
+        let (app, secret, original) = (", app_id = \"wx0123456789abcde0\"", ", app_secret = \"s\"", ", original_id = \"gh_0123456789ab\"");
+        let advice = "missing — app_id, app_secret, original_id go together: write all of them, or none";
+        for (half, missing) in [(format!("{app}{secret}"), "original_id"), (format!("{app}{original}"), "app_secret")] {
+            let error = world.refused(&launch(&half)).await;
+            assert!(error.contains(&format!("hufu.toml:4:1: `fields.{missing}`: {advice}")), "{error}");
+        }
+        world.apply(&launch(&format!("{app}{secret}{original}"))).await;
+        // What is there stays if the file leaves it out, and nothing else does.
+        world.apply(&launch(&format!("{app}{original}"))).await;
+        let error = world.refused(&launch(&format!("{app}{secret}"))).await;
+        assert!(error.contains(&format!("`fields.original_id`: {advice}")), "{error}");
+        world.apply(&launch("")).await;
+    }
+
     async fn another_app_has_to_be_confirmed_once_people_came_through_the_first(database) {
         let world = World::with_example(database).await;
         let other = example_with("wx0123456789abcdef", OTHER_APP);

@@ -210,6 +210,7 @@ path-unknown = There is nothing at this address: check the path and the version 
 not-served = This call is not served: see docs/clients.md for those that are.
 wrong-method = This address does not accept this HTTP method: check the method and the version of your SDK.
 foreign-host = A development server only answers to localhost and 127.0.0.1: use one of these as host.
+foreign-machine = The outbox has codes to log in with, and answers only to the machine that runs `hufu dev`: open it there.
 form-expired = The form lacks this browser's token, or was submitted from another site: open the page again and submit it there.
 form-too-large = The form is too large: send less.
 form-incomplete = The form lacks a field, or is not application/x-www-form-urlencoded: submit it from the page.

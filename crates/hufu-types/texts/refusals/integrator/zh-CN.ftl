@@ -210,6 +210,7 @@ path-unknown = 该地址不存在：请核对路径和 SDK 的版本。
 not-served = 暂不支持该调用：支持的调用见 docs/clients.md。
 wrong-method = 该地址不支持此 HTTP 方法：请核对方法和 SDK 的版本。
 foreign-host = 开发服务器只响应 localhost 和 127.0.0.1：请改用其中之一作为主机名。
+foreign-machine = 发件箱里有登录用的验证码，只响应运行 `hufu dev` 的机器：请在那台机器上打开。
 form-expired = 表单缺少该浏览器的令牌，或不是从本站页面提交的：请重新打开页面后提交。
 form-too-large = 表单过大：请缩短内容。
 form-incomplete = 表单缺少字段，或不是 application/x-www-form-urlencoded：请从本站页面提交。

@@ -217,6 +217,7 @@ wrong-method = It only accepts requests from apps and has nothing to show you.
 foreign-host = The host name in the address doesn't belong to this machine, so the request was rejected.
     .title = A development server only answers this machine
     .action = Replace the host name in the address with localhost or 127.0.0.1.
+foreign-machine = Only the machine that runs this server may see this. Open the page there.
 form-expired = The page was open for too long, or the form wasn't submitted from this site. Nothing was changed.
     .title = This form has expired
     .action = Go back, reload the page, and send the form again.

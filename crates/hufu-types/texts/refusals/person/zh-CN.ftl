@@ -217,6 +217,7 @@ wrong-method = 该地址仅供应用调用，没有可查看的页面。
 foreign-host = 地址中的主机名不属于本机，请求已被拒绝。
     .title = 开发服务只回应本机
     .action = 请将地址中的主机名改为 localhost 或 127.0.0.1。
+foreign-machine = 此页只在运行服务的机器上显示，请在那台机器上打开。
 form-expired = 页面打开时间过长，或表单不是从本站提交的。未做任何更改。
     .title = 表单已失效
     .action = 请返回上一页，刷新后重新提交。
