@@ -48,7 +48,6 @@ export class Stack {
 
   async start({ wechatBase, environment, publicUrl }) {
     assert.ok(existsSync(HUFU), `there is no ${HUFU}; build it, or name another with HUFU_BIN`);
-    assert.ok(["sqlite", "postgres"].includes(ENGINE), "ENGINE must be sqlite or postgres");
     this.environment = { ...worldEnvironment(), ...environment };
     for (const [name, value] of Object.entries(this.environment)) this.secrets.add(name, value);
     for (const [identifier, { secret }] of Object.entries(MINI)) this.secrets.add(`${identifier}'s secret`, secret);
@@ -56,7 +55,7 @@ export class Stack {
 
     await this.#startSandbox();
     await this.post.start();
-    this.database = ENGINE === "sqlite" ? `sqlite://${this.#dir}/hufu.db` : await createPostgresDatabase();
+    this.database = await createDatabase(this.#dir);
     const [port, metricsPort] = [await freePort(), await freePort()];
     this.host = `http://127.0.0.1:${port}`;
     this.metrics = `http://127.0.0.1:${metricsPort}`;
@@ -256,9 +255,7 @@ api_base = "${wechatBase ?? `${this.sandbox}/api`}"
   async abandon() {
     this.post.close();
     for (const child of [this.server, this.sandboxProcess]) child?.kill("SIGKILL");
-    if (this.database?.startsWith("postgres")) {
-      await psql(`DROP DATABASE IF EXISTS ${new URL(this.database).pathname.slice(1)} WITH (FORCE)`).catch(() => {});
-    }
+    await dropDatabase(this.database);
     rmSync(this.#dir, { recursive: true, force: true });
   }
 
@@ -323,7 +320,10 @@ export async function freePort() {
   return port;
 }
 
-async function createPostgresDatabase() {
+/** The URL of a new database of the engine that is tested: a file in the folder, or one on the server. */
+export async function createDatabase(folder) {
+  assert.ok(["sqlite", "postgres"].includes(ENGINE), "ENGINE must be sqlite or postgres");
+  if (ENGINE === "sqlite") return `sqlite://${folder}/hufu.db`;
   const server = process.env.HUFU_TEST_POSTGRES;
   assert.ok(server, "ENGINE=postgres needs HUFU_TEST_POSTGRES: run ./test, or set it");
   const name = `hufu_sdk_${randomBytes(6).toString("hex")}`;
@@ -331,6 +331,12 @@ async function createPostgresDatabase() {
   const url = new URL(server);
   url.pathname = `/${name}`;
   return url.href;
+}
+
+/** Removes a database of the server. A file goes with its folder. */
+export async function dropDatabase(url) {
+  if (!url?.startsWith("postgres")) return;
+  await psql(`DROP DATABASE IF EXISTS ${new URL(url).pathname.slice(1)} WITH (FORCE)`).catch(() => {});
 }
 
 async function psql(statement) {

@@ -1,9 +1,9 @@
-// `hufu dev` in a folder of its own, and the code that its start page shows.
+// `hufu dev` in a folder and on a database of its own, and the code that its start page shows.
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ended, HUFU } from "./harness.mjs";
+import { createDatabase, dropDatabase, ended, HUFU } from "./harness.mjs";
 
 const ENTITIES = { "&lt;": "<", "&gt;": ">", "&quot;": '"', "&#39;": "'", "&amp;": "&" };
 
@@ -13,7 +13,8 @@ const plain = (html) => html.replace(/<[^>]*>/g, "").replace(/&(lt|gt|quot|#39|a
 export async function startDev() {
   const folder = mkdtempSync(join(tmpdir(), "hufu-start-"));
   const anywhere = ["--listen", "--sandbox-listen", "--metrics-listen"].flatMap((flag) => [flag, "127.0.0.1:0"]);
-  const dev = spawn(HUFU, ["dev", ...anywhere], { cwd: folder, stdio: ["ignore", "pipe", "inherit"] });
+  const database = await createDatabase(folder);
+  const dev = spawn(HUFU, ["dev", ...anywhere, "--database-url", database], { cwd: folder, stdio: ["ignore", "pipe", "inherit"] });
   let printed = "";
   dev.stdout.setEncoding("utf8");
   await new Promise((resolve, reject) => {
@@ -47,6 +48,7 @@ export async function startDev() {
       const exit = ended(dev);
       dev.kill("SIGTERM");
       await exit;
+      await dropDatabase(database);
       rmSync(folder, { recursive: true, force: true });
     },
   };

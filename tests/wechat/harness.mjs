@@ -17,7 +17,7 @@ export { startDev } from "../sdk/start.mjs";
 export { ENGINE, freePort, startStack } from "../sdk/harness.mjs";
 
 /** How long a person would look at a screen before giving up. */
-const PATIENCE_MS = 15_000;
+export const PATIENCE_MS = 60_000;
 
 export async function startChromium(options = {}) {
   const usual = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
@@ -39,6 +39,17 @@ export async function openWindow(browser, options) {
     if (answer.status() >= 400) faults.push(`${answer.status()} ${new URL(answer.url()).pathname}`);
   });
   return { context, faults };
+}
+
+/** Asks until the answer is as wished, for as long as a person would look; says what it was last. */
+export async function eventually(what, ask, isAsWished) {
+  const end = Date.now() + PATIENCE_MS;
+  for (;;) {
+    const answer = await ask();
+    if (isAsWished(answer)) return answer;
+    assert.ok(Date.now() < end, `${what}: ${JSON.stringify(answer)}`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
 }
 
 /** Where pictures of the screens go: outside the repository. */

@@ -1,17 +1,23 @@
 // The seven WeChat logins as people see them: the start page of `hufu dev` and the sandbox's phone in Chromium, on a
-// desktop and on a small screen. Every click is one that the page asks for; the test counts them, and prints how many a
+// desktop and on a small screen, in both themes, on both engines. Every click is one that the page asks for; the test counts them, and prints how many a
 // login took.
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { ENGINE, openWindow, shotsFolder, startChromium, startDev } from "./harness.mjs";
+import { ENGINE, eventually, openWindow, shotsFolder, startChromium, startDev } from "./harness.mjs";
 
+// Each screen is seen in one theme on one engine, and in the other on the other.
+const [THEME, OTHER_THEME] = ENGINE === "sqlite" ? ["light", "dark"] : ["dark", "light"];
 const SCREENS = [
-  { name: "desktop", lang: "en", options: { viewport: { width: 1440, height: 900 }, locale: "en" } },
+  {
+    name: "desktop",
+    lang: "en",
+    options: { viewport: { width: 1440, height: 900 }, locale: "en", colorScheme: THEME },
+  },
   {
     name: "small",
     lang: "zh-CN",
-    options: { viewport: { width: 390, height: 844 }, locale: "zh-CN", hasTouch: true, isMobile: true },
+    options: { viewport: { width: 390, height: 844 }, locale: "zh-CN", colorScheme: OTHER_THEME, hasTouch: true, isMobile: true },
   },
 ];
 
@@ -28,9 +34,9 @@ const MODES = {
 
 const shots = shotsFolder();
 
-// `hufu dev` has a database of its own, which is always SQLite.
-for (const screen of ENGINE === "sqlite" ? SCREENS : []) {
-  describe(`the start page on a ${screen.name} screen`, () => {
+for (const screen of SCREENS) {
+  const { colorScheme } = screen.options;
+  describe(`the start page on a ${screen.name} screen, ${colorScheme}, on ${ENGINE}`, () => {
     let dev, browser, window, page;
     /** Modes that are done. */
     const done = [];
@@ -49,7 +55,7 @@ for (const screen of ENGINE === "sqlite" ? SCREENS : []) {
       await dev?.close();
     });
 
-    const shot = (name) => page.screenshot({ path: join(shots, `${screen.name}-${name}.png`), fullPage: true });
+    const shot = (name) => page.screenshot({ path: join(shots, `${screen.name}-${colorScheme}-${name}.png`), fullPage: true });
     const phone = () => page.frameLocator("iframe.phone-frame");
 
     /** Comes to a mode as people do: opens the page, and then goes on to the next one. */
@@ -58,6 +64,9 @@ for (const screen of ENGINE === "sqlite" ? SCREENS : []) {
       else await page.locator(".dev-next a").click();
       await page.locator(`#modes a[href="/?mode=${mode}"][aria-current=step]`).waitFor();
       assert.equal(await page.locator("#steps .two li").count(), 2, "the page promises two clicks");
+      for (const body of [page.locator("body"), phone().locator("body")]) {
+        assert.equal(await body.evaluate(themeOf), colorScheme);
+      }
     }
 
     /** Clicks what is ringed on the phone, or another button there, and checks what it says. */
@@ -66,7 +75,7 @@ for (const screen of ENGINE === "sqlite" ? SCREENS : []) {
         ? phone().locator(".tap").filter({ hasText: label })
         : phone().getByRole("button", { name: label, exact: true });
       await target.waitFor();
-      if (ringed) assert.equal(await phone().locator(".tap").count(), 1, "one thing on the phone is ringed");
+      if (ringed) await eventually("what is ringed on the phone", () => phone().locator(".tap").count(), (count) => count === 1);
       await target.click();
     }
 
@@ -99,10 +108,13 @@ for (const screen of ENGINE === "sqlite" ? SCREENS : []) {
         assert.deepEqual((await ticked()).toSorted(), done.toSorted());
         assert.equal(await page.locator("#tally strong").innerText(), String(done.length));
         assert.equal(await page.locator("#steps .two li.done").count(), 2);
-        const behind = await page.locator(".behind li").evaluateAll((all) => all.map((one) => [one.innerText, one.querySelector(".is-ok") !== null]));
         // A number that is known already is not asked for.
         const isKnown = (call) => mode === "mini-program-scan" && call.startsWith("/wxa/business/getuserphonenumber");
-        assert.ok(behind.length >= 2 && behind.every(([call, isOk]) => isOk || isKnown(call)), `WeChat's calls: ${JSON.stringify(behind)}`);
+        await eventually(
+          "WeChat's calls",
+          () => page.locator(".behind li").evaluateAll((all) => all.map((one) => [one.textContent, one.querySelector(".is-ok") !== null])),
+          (behind) => behind.length >= 2 && behind.every(([call, isOk]) => isOk || isKnown(call)),
+        );
 
         // The user, and the tokens, decoded.
         const got = page.locator("#got");
@@ -119,6 +131,16 @@ for (const screen of ENGINE === "sqlite" ? SCREENS : []) {
         assert.equal(claims.iss, `${dev.host}/oidc`);
       });
     }
+
+    test("a mode that is chosen again rings its new code", async () => {
+      const ringed = () => phone().locator("form:has(.tap) [name=ticket]").first().getAttribute("value");
+      const codes = new Set();
+      for (let time = 1; time <= 3; time += 1) {
+        await page.goto(`${dev.host}/?mode=official-account&round=${time}`);
+        codes.add(await ringed());
+        assert.equal(codes.size, time, "never one of before");
+      }
+    });
 
     test("a refusal is shown, and nothing is ticked", async () => {
       const fresh = await startDev();
@@ -150,6 +172,7 @@ for (const screen of ENGINE === "sqlite" ? SCREENS : []) {
         await click({ en: "Refuse", "zh-CN": "拒绝" }[screen.lang], { ringed: false });
         const denied = page.locator(".got-denied");
         await denied.waitFor();
+        assert.equal(await denied.locator("code").innerText(), 'SendAuth.Resp {"errCode":-4}');
         await shot("refused-in-the-app");
         await nobody();
         await page.reload();
@@ -193,6 +216,18 @@ for (const screen of ENGINE === "sqlite" ? SCREENS : []) {
       assert.deepEqual(window.faults, []);
     });
   });
+}
+
+/** The theme in which a page is drawn, by its ground. Runs in the browser. */
+function themeOf(body) {
+  const canvas = Object.assign(document.createElement("canvas"), { width: 1, height: 1 });
+  const context = canvas.getContext("2d");
+  context.fillStyle = getComputedStyle(body).backgroundColor;
+  context.fillRect(0, 0, 1, 1);
+  const [red, green, blue, alpha] = context.getImageData(0, 0, 1, 1).data;
+  // A ground that shows what is behind it says what type is on it.
+  if (alpha === 0) return getComputedStyle(body).colorScheme.includes("dark") && matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+  return red + green + blue < 384 ? "dark" : "light";
 }
 
 /** JSON as the page shows it, without the notes behind its lines. */

@@ -5,6 +5,11 @@
   var scan = document.getElementById("qr");
   if (!scan || !scan.dataset.events || !window.EventSource) return;
   var shown = scan.dataset.status;
+  var left = scan.querySelector(".qr-left");
+  if (left) {
+    var end = Date.now() + left.value * 1000;
+    window.setInterval(function () { left.value = Math.max(0, (end - Date.now()) / 1000); }, 1000);
+  }
   var events = new EventSource(scan.dataset.events);
   var goOn = function () {
     events.close();

@@ -49,6 +49,9 @@ struct QrPage {
     person: Option<Scanner>,
     /// Where events tell of changes, while something can change.
     events: Option<String>,
+    /// For how many seconds it can be scanned and confirmed, and how many there are as a whole.
+    left: u64,
+    life: u64,
     /// How often the page opens itself again without script, in seconds.
     refresh: Option<u32>,
     /// This page with this code.
@@ -152,6 +155,7 @@ fn page(
     let (next, again) =
         (visit.address("/login", &[method, (SECRET, secret)]), visit.address("/login", &[method]));
     let waits = matches!(state, "created" | "scanned");
+    let life = visit.app().config().settings(&visit.application().pool).qr.life;
     let ways = Ways::of(visit, true);
     let mut frame = visit.frame();
     frame.policy.img_origins.extend(ways.img_origins());
@@ -176,6 +180,8 @@ fn page(
             short_code: ticket.short_code.as_deref().map(spaced),
             person: ticket.view.scanned_by.as_deref().and_then(scanner),
             events: waits.then(|| format!("/api/v2/qrcode/events?random={secret}")),
+            left: ticket.view.expires_at.since(visit.app().now()).as_secs().min(life.as_secs()),
+            life: life.as_secs(),
             refresh: waits.then_some(REFRESH),
             next,
             again,

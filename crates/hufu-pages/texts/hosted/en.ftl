@@ -132,6 +132,7 @@ qr-scan = Scan with WeChat
 qr-scan-how = Confirm on your phone, and { $app } opens here.
 qr-send-code = Send this code to { $account } in WeChat
 qr-send-code-how = Follow the account, type the digits as a message, and you are logged in here.
+qr-left = Time left
 qr-scanned = Scanned
 qr-scanned-how = Please confirm on your phone.
 qr-not-me = Not you? Show a new code

@@ -132,6 +132,7 @@ qr-scan = WeChat でスキャン
 qr-scan-how = スマートフォンで確認すると、ここで { $app } が開きます。
 qr-send-code = WeChat で「{ $account }」にこの番号を送ってください
 qr-send-code-how = アカウントをフォローし、番号をメッセージとして送ると、ここでログインできます。
+qr-left = 残り時間
 qr-scanned = スキャンしました
 qr-scanned-how = スマートフォンで確認してください。
 qr-not-me = 別の QR コードを表示

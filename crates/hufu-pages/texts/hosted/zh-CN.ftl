@@ -132,6 +132,7 @@ qr-scan = 用微信扫一扫
 qr-scan-how = 在手机上确认后，即可在这里进入{ $app }。
 qr-send-code = 在微信中把这个数字发给“{ $account }”
 qr-send-code-how = 关注公众号，把数字作为消息发出，即可在这里登录。
+qr-left = 剩余时间
 qr-scanned = 已扫码
 qr-scanned-how = 请在手机上确认。
 qr-not-me = 不是我，换一个二维码

@@ -132,6 +132,7 @@ qr-scan = 用微信掃一掃
 qr-scan-how = 在手機上確認後，即可在這裡進入{ $app }。
 qr-send-code = 在微信中把這個數字傳給「{ $account }」
 qr-send-code-how = 追蹤公眾號，把數字當作訊息傳送，即可在這裡登入。
+qr-left = 剩餘時間
 qr-scanned = 已掃碼
 qr-scanned-how = 請在手機上確認。
 qr-not-me = 不是我，換一個 QR Code

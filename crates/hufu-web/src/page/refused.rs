@@ -37,7 +37,7 @@ fn of(refusal: &Refusal, viewer: &Viewer, names_error: bool) -> Response {
         may_retry: code.is_internal(),
         code: code.number(),
         error: names_error.then_some(error),
-        detail: names_error.then(|| refusal.for_integrator(hufu_types::Language::English)),
+        detail: names_error.then(|| refusal.for_integrator(viewer.language())),
     };
     surface::waiting((surface::status_of(code), respond(&page)).into_response(), refusal)
 }
