@@ -138,7 +138,8 @@ fn session_dto(session: &OwnSession) -> Value {
     })
 }
 
-fn merge_dto(merge: &StoredMerge) -> Value {
+/// A merge, in an export and, with more, in the list.
+pub(super) fn merge_dto(merge: &StoredMerge) -> Value {
     json!({
         "id": merge.id,
         "survivor": merge.survivor,

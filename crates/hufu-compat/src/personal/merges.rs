@@ -7,6 +7,7 @@ use hufu_types::{Identity, MergeId, Scope, Timestamp, User};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::data::merge_dto;
 use crate::envelope::Success;
 use crate::fields;
 use crate::request::{Body, Head, Path};
@@ -75,15 +76,12 @@ pub(crate) async fn undo(
 }
 
 fn dto(shared: &Shared, merge: &StoredMerge) -> Value {
-    json!({
-        "id": merge.id,
-        "survivor": merge.survivor,
-        "merged": merge.merged,
-        "moved": merge.changes.names(),
-        "createdAt": merge.created_at.to_iso(),
-        "undoneAt": merge.undone_at.map(Timestamp::to_iso),
-        "undoableUntil": merge.created_at.plus(shared.app.limits().merge_undo_window).to_iso(),
-    })
+    let mut shown = merge_dto(merge);
+    let until = merge.created_at.plus(shared.app.limits().merge_undo_window);
+    if let Some(members) = shown.as_object_mut() {
+        members.insert("undoableUntil".to_owned(), until.to_iso().into());
+    }
+    shown
 }
 
 /// One of the two accounts, as shown to a user who proved both.

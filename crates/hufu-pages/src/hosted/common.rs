@@ -24,6 +24,22 @@ use super::TEXTS;
 use crate::about::About;
 use crate::looks::Looks;
 
+/// Makes a page of a type that has `view` and `frame`.
+macro_rules! in_frame {
+    ($page:ty) => {
+        impl hufu_web::page::Page for $page {
+            fn view(&self) -> &hufu_web::page::View {
+                &self.view
+            }
+
+            fn policy(&self) -> hufu_web::page::Policy {
+                self.frame.policy.clone()
+            }
+        }
+    };
+}
+pub(super) use in_frame;
+
 /// What a form or a query says, in its order.
 #[derive(Default, Deserialize)]
 #[serde(transparent)]

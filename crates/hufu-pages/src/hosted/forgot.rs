@@ -6,12 +6,12 @@ use axum::routing::get;
 use hufu_app::Refusal;
 use hufu_types::{LoginMethod, PasscodeChannel, PasscodePurpose};
 use hufu_web::oidc::outcome;
-use hufu_web::page::{Page, Policy, Submitted, View, Viewer, refused_page};
+use hufu_web::page::{Submitted, View, Viewer, refused_page};
 use hufu_web::request::Query;
 use hufu_web::server::Routes;
 use secrecy::SecretString;
 
-use super::common::{Banner, Caller, Frame, Said, Visit, Words, show};
+use super::common::{Banner, Caller, Frame, Said, Visit, Words, show, in_frame};
 use super::fields::{self, Input};
 use super::login::{Tab, missing};
 
@@ -34,15 +34,7 @@ struct ForgotPage {
     login: String,
 }
 
-impl Page for ForgotPage {
-    fn view(&self) -> &View {
-        &self.view
-    }
-
-    fn policy(&self) -> Policy {
-        self.frame.policy.clone()
-    }
-}
+in_frame!(ForgotPage);
 
 async fn open(viewer: Viewer, caller: Caller, Query(words): Query<Words>) -> Response {
     match Visit::begin(caller, &viewer, &words) {

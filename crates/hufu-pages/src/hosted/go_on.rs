@@ -15,14 +15,14 @@ use hufu_types::{
     Agreement, BindMethod, CustomFieldType, Gender, PasscodeChannel, PasscodePurpose, PoolSettings, UserId,
 };
 use hufu_web::oidc::outcome;
-use hufu_web::page::{Page, Policy, Submitted, View, Viewer, refused_page};
+use hufu_web::page::{Page, Submitted, View, Viewer, refused_page};
 use hufu_web::request::Query;
 use hufu_web::server::Routes;
 use hufu_web::surface;
 use secrecy::SecretString;
 use serde_json::Value;
 
-use super::common::{Banner, Caller, Frame, Person, Said, Visit, Words, show};
+use super::common::{Banner, Caller, Frame, Person, Said, Visit, Words, show, in_frame};
 use super::fields::{self, Input};
 use super::login::{Tab, missing};
 
@@ -72,15 +72,7 @@ struct Merge {
     back: String,
 }
 
-impl Page for GoOnPage {
-    fn view(&self) -> &View {
-        &self.view
-    }
-
-    fn policy(&self) -> Policy {
-        self.frame.policy.clone()
-    }
-}
+in_frame!(GoOnPage);
 
 /// The login is over, and begins anew.
 #[derive(Template)]

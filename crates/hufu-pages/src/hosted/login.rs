@@ -9,12 +9,12 @@ use hufu_app::{AccountName, LoginOptions, Refusal};
 use hufu_types::refusal::Code;
 use hufu_types::{Agreement, BrowserSessionId, LoginMethod, LoginTab, PasscodeChannel, PasscodePurpose};
 use hufu_web::oidc::outcome;
-use hufu_web::page::{Page, Policy, Submitted, View, Viewer, refused_page};
+use hufu_web::page::{Submitted, View, Viewer, refused_page};
 use hufu_web::request::Query;
 use hufu_web::server::Routes;
 use secrecy::SecretString;
 
-use super::common::{Banner, Caller, Frame, Person, Said, Visit, Words, show};
+use super::common::{Banner, Caller, Frame, Person, Said, Visit, Words, show, in_frame};
 use super::connections::{self, Ways};
 use super::fields::{self, Input};
 use super::qr;
@@ -62,15 +62,7 @@ pub(super) struct Tab {
     pub(super) connection: Option<String>,
 }
 
-impl Page for LoginPage {
-    fn view(&self) -> &View {
-        &self.view
-    }
-
-    fn policy(&self) -> Policy {
-        self.frame.policy.clone()
-    }
-}
+in_frame!(LoginPage);
 
 async fn open(viewer: Viewer, caller: Caller, Query(words): Query<Words>) -> Response {
     let visit = match Visit::begin(caller, &viewer, &words) {

@@ -8,10 +8,10 @@ use hufu_app::Refusal;
 use hufu_app::tickets::{PageTicket, ScannedBy, TicketRequest};
 use hufu_types::refusal::Code;
 use hufu_types::{Connection, Identifier, TicketState};
-use hufu_web::page::{Asset, Page, Policy, View, routes_of};
+use hufu_web::page::{Asset, View, routes_of};
 use hufu_web::server::Routes;
 
-use super::common::{Banner, Frame, Said, Visit, Words, initial_of, show};
+use super::common::{Banner, Frame, Said, Visit, Words, initial_of, show, in_frame};
 use super::connections::Ways;
 use super::login::{self, Tab};
 
@@ -68,15 +68,7 @@ struct Scanner {
     initial: String,
 }
 
-impl Page for QrPage {
-    fn view(&self) -> &View {
-        &self.view
-    }
-
-    fn policy(&self) -> Policy {
-        self.frame.policy.clone()
-    }
-}
+in_frame!(QrPage);
 
 /// Opens the page: with a new code, or with the one that its address names.
 pub(super) async fn open(visit: &Visit, identifier: &Identifier, words: &Words) -> Response {

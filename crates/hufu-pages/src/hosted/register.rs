@@ -6,12 +6,12 @@ use axum::routing::get;
 use hufu_app::{Refusal, Registration, Target};
 use hufu_types::refusal::Code;
 use hufu_types::{Agreement, PasscodeChannel, PasscodePurpose, RegistrationMethod};
-use hufu_web::page::{Page, Policy, Submitted, View, Viewer, refused_page};
+use hufu_web::page::{Submitted, View, Viewer, refused_page};
 use hufu_web::request::Query;
 use hufu_web::server::Routes;
 use secrecy::SecretString;
 
-use super::common::{Banner, Caller, Frame, Said, Visit, Words, show};
+use super::common::{Banner, Caller, Frame, Said, Visit, Words, show, in_frame};
 use super::fields::{self, Input};
 use super::login::Tab;
 
@@ -36,15 +36,7 @@ struct RegisterPage {
     login: String,
 }
 
-impl Page for RegisterPage {
-    fn view(&self) -> &View {
-        &self.view
-    }
-
-    fn policy(&self) -> Policy {
-        self.frame.policy.clone()
-    }
-}
+in_frame!(RegisterPage);
 
 async fn open(viewer: Viewer, caller: Caller, Query(words): Query<Words>) -> Response {
     match Visit::begin(caller, &viewer, &words) {

@@ -2,9 +2,9 @@
 
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use hufu_html::Escaped;
 
 use super::page_code;
+use crate::page::opening;
 use crate::page::text::Language;
 
 /// Websites show the QR page in a frame, so framing is allowed. A form may lead to any website.
@@ -31,17 +31,7 @@ pub(super) struct Page<'a> {
 impl Page<'_> {
     pub(super) fn response(&self) -> Response {
         let body = format!(
-            r#"<!DOCTYPE html>
-<html lang="{tag}"{theme}>
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover">
-<meta name="color-scheme" content="light dark">
-<title>{title}</title>
-<link rel="icon" href="/icon.svg" type="image/svg+xml">
-<link rel="stylesheet" href="/phone.css">
-<script src="/phone.js" defer></script>
-{head}</head>
+            r#"{opening}{head}</head>
 <body class="open">
 <main{main}>
 {body}</main>
@@ -49,9 +39,7 @@ impl Page<'_> {
 </body>
 </html>
 "#,
-            tag = self.language.of("zh-CN", "en"),
-            theme = self.theme,
-            title = Escaped(self.title),
+            opening = opening(self.language.of("zh-CN", "en"), self.theme, self.title, "phone"),
             head = self.head,
             main = self.main,
             body = self.body,

@@ -17,7 +17,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Router, middleware};
-use hufu_html::{ICONS, LOGO, SCRIPT, styles};
+use hufu_html::{Escaped, ICONS, LOGO, SCRIPT, styles};
 
 use crate::control::guard_page;
 use crate::state::State;
@@ -63,6 +63,24 @@ pub(crate) fn theme(headers: &HeaderMap) -> &'static str {
         Some("dark") => " data-theme=\"dark\"",
         _ => "",
     }
+}
+
+/// The beginning of a page, up to the end of its head. `assets` is the name of its style sheet and of its script.
+pub(crate) fn opening(tag: &str, theme: &str, title: &str, assets: &str) -> String {
+    format!(
+        r#"<!DOCTYPE html>
+<html lang="{tag}"{theme}>
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover">
+<meta name="color-scheme" content="light dark">
+<title>{title}</title>
+<link rel="icon" href="/icon.svg" type="image/svg+xml">
+<link rel="stylesheet" href="/{assets}.css">
+<script src="/{assets}.js" defer></script>
+"#,
+        title = Escaped(title),
+    )
 }
 
 fn asset(kind: &'static str, body: impl Into<axum::body::Body>) -> Response {

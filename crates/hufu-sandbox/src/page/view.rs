@@ -7,7 +7,7 @@ use hufu_html::Escaped;
 use serde_json::Value;
 
 use super::text::Text;
-use super::{faults, lists, phone};
+use super::{faults, lists, opening, phone};
 use crate::state::State;
 use crate::{AppView, UserView};
 
@@ -59,17 +59,7 @@ fn write_page(to: &mut String, text: &Text, theme: &str, shown: &Shown) -> fmt::
 fn write_head(to: &mut String, text: &Text, theme: &str) -> fmt::Result {
     write!(
         to,
-        r##"<!DOCTYPE html>
-<html lang="{tag}"{theme}>
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover">
-<meta name="color-scheme" content="light dark">
-<title>{title} · {brand}</title>
-<link rel="icon" href="/icon.svg" type="image/svg+xml">
-<link rel="stylesheet" href="/sandbox.css">
-<script src="/sandbox.js" defer></script>
-</head>
+        r##"{opening}</head>
 <body class="dev" data-words="{words}">
 <a class="skip" href="#main">{skip}</a>
 <header class="top">
@@ -84,8 +74,7 @@ fn write_head(to: &mut String, text: &Text, theme: &str) -> fmt::Result {
 </div>
 <div class="banner banner-bad" id="trouble" role="alert" hidden>{alert}<div></div></div>
 "##,
-        tag = text.tag,
-        title = text.title,
+        opening = opening(text.tag, theme, &format!("{} · {}", text.title, text.brand), "sandbox"),
         brand = text.brand,
         words = Escaped(&words(text)),
         skip = text.skip,

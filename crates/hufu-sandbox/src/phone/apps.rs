@@ -139,8 +139,7 @@ pub(super) async fn act(
     let look = Look::new(&state, None, &headers);
     let l = look.language;
     if !network(&person).await {
-        let about = l.of("这部手机断网了。", "This phone is offline.");
-        return web::note(&look, &person, l.of("网络出错", "No network"), about, false);
+        return web::offline(&look, &person, false);
     }
     let form = String::from_utf8_lossy(&body).into_owned();
     match field(&form, "act").as_str() {

@@ -82,16 +82,7 @@ pub(super) async fn show(
     let l = look.language;
     let query = query.unwrap_or_default();
     if !network(&person).await {
-        return web::note(
-            &look,
-            &person,
-            l.of("网络出错", "No network"),
-            l.of(
-                "这部手机断网了。码留着，接上再扫。",
-                "This phone is offline. The code stays; scan it again later.",
-            ),
-            false,
-        );
+        return web::offline(&look, &person, true);
     }
     record(&state, &person, "phone open mini program", Some(&app.id));
     if let Some(from) = param(&query, "from") {
@@ -294,13 +285,7 @@ pub(super) async fn decide(
     let act = if choice == PhoneChoice::Refuse { "phone refuse" } else { "phone allow" };
     record(&state, &person, act, Some(&app.id));
     if !network(&person).await {
-        return web::note(
-            &look,
-            &person,
-            l.of("网络出错", "No network"),
-            l.of("这部手机断网了。", "This phone is offline."),
-            false,
-        );
+        return web::offline(&look, &person, false);
     }
     let from = field(&form, "from");
     if !from.is_empty() {

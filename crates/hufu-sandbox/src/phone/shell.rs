@@ -10,7 +10,7 @@ use super::widgets::{Face, Icon, Time};
 use super::{beside, cookie};
 use crate::open::view::phone_html;
 use crate::page::text::Language;
-use crate::page::theme;
+use crate::page::{opening, theme};
 use crate::state::State;
 use crate::state::people::{PLACEHOLDER_NICKNAME, Person};
 
@@ -85,23 +85,15 @@ impl<'s> Look<'s> {
         let l = self.language;
         write!(
             to,
-            r#"<!DOCTYPE html>
-<html lang="{tag}"{theme}>
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover">
-<meta name="color-scheme" content="light dark">
-<title>{title} · {brand}</title>
-<link rel="icon" href="/icon.svg" type="image/svg+xml">
-<link rel="stylesheet" href="/phone.css">
-<script src="/phone.js" defer></script>
-</head>
+            r#"{opening}</head>
 <body class="dev phone-page{framed}" data-version="{version}" data-live="{live}">
 "#,
-            tag = l.of("zh-CN", "en"),
-            theme = self.theme,
-            title = Escaped(screen.title),
-            brand = l.of("虎符", "Hufu"),
+            opening = opening(
+                l.of("zh-CN", "en"),
+                self.theme,
+                &format!("{} · {}", screen.title, l.of("虎符", "Hufu")),
+                "phone"
+            ),
             framed = if self.is_framed { " is-framed" } else { "" },
             version = self.state.version(),
             live = screen.is_live,

@@ -26,16 +26,7 @@ pub(super) async fn show(
     let known = state.web_logins.get(&uuid, state.clock.now());
     let was_waiting = known.as_ref().is_some_and(|login| login.progress == Progress::Waiting);
     if person.offline || (was_waiting && !network(&person).await) {
-        return note(
-            &look,
-            &person,
-            l.of("网络出错", "No network"),
-            l.of(
-                "这部手机断网了。码留着，接上再扫。",
-                "This phone is offline. The code stays; scan it again later.",
-            ),
-            false,
-        );
+        return offline(&look, &person, true);
     }
     let scanned = if was_waiting { web::scan(&state, &uuid, &person).ok() } else { known };
     let Some(login) = scanned else {
@@ -135,6 +126,17 @@ pub(super) fn note(
     );
     let screen = Screen { back: Some("/phone"), closes: true, title: "", body: &body, ..Screen::default() };
     look.show(&screen, Some(person))
+}
+
+/// The phone has no network. A code that it was about to scan is still there.
+pub(super) fn offline(look: &Look<'_>, person: &crate::state::people::Person, has_code: bool) -> Response {
+    let l = look.language;
+    let about = if has_code {
+        l.of("这部手机断网了。码留着，接上再扫。", "This phone is offline. The code stays; scan it again later.")
+    } else {
+        l.of("这部手机断网了。", "This phone is offline.")
+    };
+    note(look, person, l.of("网络出错", "No network"), about, false)
 }
 
 pub(super) async fn decide(
