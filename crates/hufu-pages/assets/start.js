@@ -14,6 +14,16 @@ document.addEventListener("click", async (event) => {
   setTimeout(() => (word.textContent = word.dataset.word), 1600);
 });
 
+// On a narrow screen the modes are a strip: the chosen one is in its middle.
+const centre = () => {
+  const strip = document.querySelector(".modes");
+  const chosen = strip?.querySelector("[aria-current]")?.getBoundingClientRect();
+  if (!chosen) return;
+  const { left, width } = strip.getBoundingClientRect();
+  strip.scrollLeft += chosen.left - left - (width - chosen.width) / 2;
+};
+centre();
+
 {
   let { state } = document.body.dataset;
   /** What each part was drawn from; the script itself changes times in it. */
@@ -47,6 +57,7 @@ document.addEventListener("click", async (event) => {
       if (!fresh || isSame || drawn.get(part.id) === fresh.innerHTML) continue;
       drawn.set(part.id, fresh.innerHTML);
       place(part, fresh);
+      if (part.id === "modes") centre();
     }
     state = page.body.dataset.state;
   };

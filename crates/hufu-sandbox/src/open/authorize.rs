@@ -21,7 +21,7 @@ use crate::api::{execute, param, shown_app_id};
 use crate::page::text::Language;
 use crate::page::theme;
 use crate::phone::cookie::{self, chosen, is_in_wechat};
-use crate::phone::shell::{Foot, Look, Screen};
+use crate::phone::shell::{Foot, Look, Screen, known_as};
 use crate::phone::widgets::{Face, Named};
 use crate::reply::WechatError;
 use crate::state::State;
@@ -158,7 +158,7 @@ fn ask(
         app = Escaped(&app.name),
         asks = l.of("申请", "asks"),
         heading = l.of("使用你的昵称和头像", "to use your nickname and avatar"),
-        person_face = Face::person(&person.name).small(),
+        person_face = Face::person(known_as(person)).small(),
         nickname = Escaped(&person.nickname),
         what = l.of("昵称和头像", "Nickname and avatar"),
         snapshot = if person.snapshot {

@@ -9,7 +9,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use hufu_html::Escaped;
 
-use super::shell::{Foot, Look, Screen};
+use super::shell::{Foot, Look, Screen, known_as};
 use super::widgets::{Face, Named, Time};
 use super::{Owner, Shared, field, go, network, patiently, record};
 use crate::acts::account;
@@ -77,7 +77,7 @@ fn lines(chat: &Chat, app: &Named, person: &Person, l: Language, offline: bool) 
             Writer::Person => write!(
                 body,
                 r#"<div class="say say-me"><p>{text}</p>{}</div>"#,
-                Face::person(&person.name).small()
+                Face::person(known_as(person)).small()
             ),
             Writer::Account => {
                 write!(body, r#"<div class="say">{}<p>{text}</p></div>"#, Face::app(app).small())

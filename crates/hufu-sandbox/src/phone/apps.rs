@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::home::apps_of;
 use super::minis::steps_html;
-use super::shell::{Look, Screen};
+use super::shell::{Look, Screen, known_as};
 use super::widgets::{Face, Icon, Named};
 use super::{Owner, Shared, field, go, network, record, web};
 use crate::acts::mini::PhoneChoice;
@@ -188,7 +188,7 @@ fn consent(l: Language, app: &App, person: &Person) -> String {
         face = Face::app(&named).small(),
         name = Escaped(&named.name),
         asks = l.of("申请", "asks"),
-        person_face = Face::person(&person.name).small(),
+        person_face = Face::person(known_as(person)).small(),
         nickname = Escaped(&person.nickname),
         what = l.of("昵称和头像", "Nickname and avatar"),
         deny = l.of("拒绝", "Refuse"),
@@ -206,7 +206,7 @@ async fn run(l: Language, program: &dyn Program, app: &App, person: &Person, wha
         (false, false) => ("", "x", l.of("没有登录", "Not logged in")),
     };
     format!(
-        r#"<div class="ph-hero" role="status"><span class="ph-mark {class}">{}</span><strong>{heading}</strong><p>{}</p></div><ol class="ph-steps">{}</ol>"#,
+        r#"<div class="ph-hero" role="status"><span class="ph-mark {class}">{}</span><strong>{heading}</strong><p>{}</p></div>{}"#,
         Icon(icon),
         Escaped(&outcome.name),
         steps_html(l, &outcome.steps),

@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, header};
 use axum::response::Response;
 use hufu_html::Escaped;
 
-use super::shell::{Foot, Look, Screen, Tab};
+use super::shell::{Foot, Look, Screen, Tab, known_as};
 use super::widgets::{Face, Icon};
 use super::{Owner, Shared, cookie, field, go, record};
 use crate::api::param;
@@ -45,7 +45,7 @@ pub(super) async fn show(
 <div class="field"><label for="phone">{phone_label}</label><input class="input" id="phone" name="phone" value="{phone}" inputmode="numeric" pattern="[0-9]{{0,15}}" autocomplete="off"></div>
 <button class="btn btn-block">{save}</button></div>
 </form>"#,
-        face = Face::person(&person.name),
+        face = Face::person(known_as(&person)),
         nickname = Escaped(&person.nickname),
         name = Escaped(&person.name),
         number = Escaped(&number(&person, l)),
@@ -149,7 +149,7 @@ pub(super) async fn people(
             r#"<li><form method="post" action="/phone/people"><input type="hidden" name="name" value="{name}"><button{pressed}>{face}<span><strong>{name}</strong><small>{nickname} · {number}</small></span>{check}</button></form></li>"#,
             name = Escaped(&person.name),
             pressed = if is_chosen { r#" aria-pressed="true""# } else { "" },
-            face = Face::person(&person.name),
+            face = Face::person(known_as(person)),
             nickname = Escaped(&person.nickname),
             number = Escaped(&number(person, l)),
             check = if is_chosen { Icon("check").to_string() } else { String::new() },

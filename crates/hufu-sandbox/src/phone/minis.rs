@@ -11,7 +11,7 @@ use axum::response::Response;
 use hufu_html::Escaped;
 
 use super::home::apps_of;
-use super::shell::{Foot, Look, Screen, Tab};
+use super::shell::{Foot, Look, Screen, Tab, known_as};
 use super::widgets::{Face, Icon, Named, Row};
 use super::{Owner, Shared, apps, field, go, network, record, web};
 use crate::acts::mini::{self, MiniLogin, Opened, PhoneChoice, Step, Target};
@@ -229,7 +229,7 @@ fn ask(look: &Look<'_>, app: &App, person: &Person, opened: &Opened, from: Optio
     };
     let body = format!(
         r#"<div class="ph-pad ph-hero">{}<strong>{}</strong>{purpose}</div>"#,
-        Face::person(&person.name),
+        Face::person(known_as(person)),
         Escaped(&person.nickname),
     );
     let screen =
@@ -343,14 +343,14 @@ fn show_end(look: &Look<'_>, app: &App, person: &Person, run: &MiniLogin) -> Res
     };
     let steps = steps_html(l, &run.steps);
     let body = format!(
-        r#"<div class="ph-pad ph-hero"><span class="{class}">{}</span><strong>{heading}</strong><p>{about}</p></div><ol class="ph-steps">{steps}</ol>"#,
+        r#"<div class="ph-pad ph-hero"><span class="{class}">{}</span><strong>{heading}</strong><p>{about}</p></div>{steps}"#,
         Icon(icon),
     );
     let screen = Screen { title: &named.name, is_mini: true, body: &body, ..Screen::default() };
     look.show(&screen, Some(person))
 }
 
-/// Calls to the server as lines of a list.
+/// Calls to the server as a list, if there are any.
 pub(super) fn steps_html(l: Language, all: &[Step]) -> String {
     let mut steps = String::new();
     for step in all {
@@ -368,7 +368,7 @@ pub(super) fn steps_html(l: Language, all: &[Step]) -> String {
             Escaped(message),
         );
     }
-    steps
+    if steps.is_empty() { steps } else { format!(r#"<ol class="ph-steps">{steps}</ol>"#) }
 }
 
 #[cfg(test)]

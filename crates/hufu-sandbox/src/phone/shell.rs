@@ -254,7 +254,7 @@ impl<'s> Look<'s> {
 }
 
 /// What a person is called: the nickname, or the name in the sandbox.
-fn known_as(person: &Person) -> &str {
+pub(crate) fn known_as(person: &Person) -> &str {
     let is_own = !person.nickname.is_empty() && person.nickname != PLACEHOLDER_NICKNAME;
     if is_own { &person.nickname } else { &person.name }
 }
