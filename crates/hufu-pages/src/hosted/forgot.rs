@@ -11,7 +11,7 @@ use hufu_web::request::Query;
 use hufu_web::server::Routes;
 use secrecy::SecretString;
 
-use super::common::{Banner, Caller, Frame, Said, Visit, Words, show, in_frame};
+use super::common::{Banner, Caller, Frame, Said, Visit, Words, in_frame, show};
 use super::fields::{self, Input};
 use super::login::{Tab, missing};
 

@@ -22,7 +22,7 @@ use hufu_web::surface;
 use secrecy::SecretString;
 use serde_json::Value;
 
-use super::common::{Banner, Caller, Frame, Person, Said, Visit, Words, show, in_frame};
+use super::common::{Banner, Caller, Frame, Person, Said, Visit, Words, in_frame, show};
 use super::fields::{self, Input};
 use super::login::{Tab, missing};
 

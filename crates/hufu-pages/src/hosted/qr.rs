@@ -11,7 +11,7 @@ use hufu_types::{Connection, Identifier, TicketState};
 use hufu_web::page::{Asset, View, routes_of};
 use hufu_web::server::Routes;
 
-use super::common::{Banner, Frame, Said, Visit, Words, initial_of, show, in_frame};
+use super::common::{Banner, Frame, Said, Visit, Words, in_frame, initial_of, show};
 use super::connections::Ways;
 use super::login::{self, Tab};
 

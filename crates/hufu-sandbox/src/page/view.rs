@@ -75,6 +75,7 @@ fn write_head(to: &mut String, text: &Text, theme: &str) -> fmt::Result {
 <div class="banner banner-bad" id="trouble" role="alert" hidden>{alert}<div></div></div>
 "##,
         opening = opening(text.tag, theme, &format!("{} · {}", text.title, text.brand), "sandbox"),
+        title = text.title,
         brand = text.brand,
         words = Escaped(&words(text)),
         skip = text.skip,

@@ -132,7 +132,10 @@ pub(super) fn note(
 pub(super) fn offline(look: &Look<'_>, person: &crate::state::people::Person, has_code: bool) -> Response {
     let l = look.language;
     let about = if has_code {
-        l.of("这部手机断网了。码留着，接上再扫。", "This phone is offline. The code stays; scan it again later.")
+        l.of(
+            "这部手机断网了。码留着，接上再扫。",
+            "This phone is offline. The code stays; scan it again later.",
+        )
     } else {
         l.of("这部手机断网了。", "This phone is offline.")
     };
