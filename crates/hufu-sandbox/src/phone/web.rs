@@ -90,7 +90,7 @@ pub(super) async fn show(
         app = Escaped(&named.name),
         from = l.of("申请", "asks"),
         heading = l.of("使用你的昵称和头像登录", "to log you in with your nickname and avatar"),
-        person_face = Face::person(known_as(person)).small(),
+        person_face = Face::person(known_as(&person)).small(),
         nickname = Escaped(&person.nickname),
         what = l.of("昵称和头像", "Nickname and avatar"),
         deny = l.of("取消", "Cancel"),
