@@ -103,6 +103,7 @@ impl App {
         let by = AdminCaller {
             actor: actor(Some(&key)),
             role: key.role,
+            permissions: None,
             scope: Some(pool.clone()),
             key: None,
             user: None,

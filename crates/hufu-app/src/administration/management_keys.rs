@@ -69,6 +69,7 @@ impl App {
         request: ManagementKeyRequest,
     ) -> Result<(ManagementKey, SecretString), Refusal> {
         self.permit_within(by, Permission::ManageKeys, Some(pool)).await?;
+        self.permit_giving(by, request.role.permissions()).await?;
         let now = self.now();
         let expires_at = self.key_end(request.expires_at)?;
         let id = AccessKeyId::generate(now, &*self.random);

@@ -145,7 +145,7 @@ async fn walk(database: &str) {
     phone(&format!("/phone/app/{PHONE_APP}"), Some(&[("act", "login")])).await;
     phone(&format!("/phone/app/{PHONE_APP}"), Some(&[("act", "deny")])).await;
     let page = ticked(5, "native-app").await;
-    let told = "The application was told: <code>SendAuth.Resp {&#34;errCode&#34;:-4}</code>";
+    let told = "The application was told: <code>SendAuth.Resp {&quot;errCode&quot;:-4}</code>";
     assert!(page.contains("The person refused.") && page.contains(told), "{page}");
     phone(&format!("/phone/app/{PHONE_APP}"), Some(&[("act", "allow")])).await;
     ticked(6, "native-app").await;
