@@ -1,7 +1,7 @@
 //! A server of somebody else, which notes what it is sent.
 
-use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::http::StatusCode;
