@@ -103,6 +103,9 @@ pub(crate) struct IdentityView {
     kind: &'static str,
     value: String,
     connection_id: String,
+    /// What the source last said about the person, in its own names, such as `nickname` and `headimgurl`. It proves
+    /// nothing.
+    user_info_in_idp: serde_json::Map<String, serde_json::Value>,
     created_at: String,
     /// When they last followed the official account whose OpenID this is.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -241,6 +244,7 @@ pub(super) fn identity_view(pool: &PoolId, identity: &Identity, following: &[Fol
         kind: identity.key.kind.as_str(),
         value: identity.key.value.clone(),
         connection_id: identity.connection.as_str().to_owned(),
+        user_info_in_idp: identity.user_info.members().clone(),
         created_at: iso(identity.created_at),
     }
 }

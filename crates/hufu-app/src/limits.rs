@@ -312,6 +312,8 @@ limits! {
     profile_field: usize = 1000,
     /// Longest nickname taken over from WeChat, in Unicode code points.
     nickname: usize = 256,
+    /// What a source says about a person, kept with the identity: bytes as JSON. What is longer is not kept.
+    idp_user_info: usize = 4096,
     /// Custom data: number of keys.
     custom_keys: usize = 100,
     /// Custom data: bytes of one value as JSON.

@@ -95,6 +95,7 @@ pub fn routes(settings: &Settings) -> Routes {
         .route("/oauth/wxapp/grant", open(get(wxapp::grant)))
         .route("/oauth/wxapp/grant/", open(get(wxapp::grant)))
         .route("/oauth/wxapp/redirect", open(post(wxapp::redirect)))
+        .route("/oauth/wxapp/bind", open(post(wxapp::bind)))
         .route("/api/v3/wechat-miniprogram/checkExistsUser", open(post(wxapp::check_exists_user)))
         .merge(launch::routes())
         .merge(mobile::routes())

@@ -67,6 +67,7 @@ pub(crate) async fn issue(
         application: application.clone(),
         connection,
         custom_data: wanted.custom_data,
+        owner: None,
         origin: head.origin(),
     };
     shared.app.issue_ticket(request).await
@@ -181,9 +182,9 @@ impl<'a> Checked<'a> {
     }
 }
 
-/// What the browser logs in with, once somebody has confirmed. Of a hosted page nobody gets it.
+/// What the browser logs in with, once somebody has confirmed. Nobody gets that of a hosted page, or of a code that binds.
 pub(crate) fn ticket_in(shared: &Shared, random: &str, view: &TicketView) -> Option<String> {
-    let is_there = view.state == TicketState::Confirmed && !view.has_expired && !view.is_on_page;
+    let is_there = view.state == TicketState::Confirmed && !view.has_expired && !view.is_kept;
     is_there.then(|| shared.app.login_ticket(random).expose().to_owned())
 }
 

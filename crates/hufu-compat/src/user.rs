@@ -203,7 +203,10 @@ impl UserV2 {
 
 impl IdentityV2 {
     fn new(identity: Identity, pool: &str) -> Self {
+        // These clients take it as the text of an object.
+        let said = Some(&identity.user_info).filter(|said| !said.is_empty());
         Self {
+            user_info_in_idp: said.and_then(|said| serde_json::to_string(said).ok()),
             openid: Some(identity.key.value.clone()),
             user_id: Some(identity.user.as_str().to_owned()),
             connection_id: Some(identity.connection.as_str().to_owned()),
@@ -212,7 +215,6 @@ impl IdentityV2 {
             user_pool_id: Some(pool.to_owned()),
             kind: Some(identity.key.kind.as_str()),
             ext_idp_id: Some(identity.connection.as_str().to_owned()),
-            user_info_in_idp: None,
             user_id_in_idp: Some(identity.key.value),
             access_token: None,
             refresh_token: None,

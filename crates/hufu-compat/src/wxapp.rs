@@ -28,21 +28,26 @@ pub(crate) async fn launch_params(
     head: Head,
     Query(query): Query<LaunchQuery>,
 ) -> Answer<Success<Value>> {
-    let (application, connection) = if let Some(scene) = given(query.qrcode_id.as_ref()) {
+    let (application, connection, owner) = if let Some(scene) = given(query.qrcode_id.as_ref()) {
         let params = shared.app.launch_params(scene).await?;
-        (params.application, params.connection)
+        (params.application, params.connection, params.owner)
     } else {
         let config = shared.app.config();
         let application = config.serving(head.named())?.clone();
         let connection = config.qr_connection(&application, TicketKind::MiniProgram, None)?;
-        (application, connection.ok_or(Code::QrCodeUnknown)?)
+        (application, connection.ok_or(Code::QrCodeUnknown)?, None)
     };
-    Ok(Success::new(json!({
+    let mut params = json!({
         "userpool": { "id": application.pool.as_str() },
         "app": { "id": application.id.as_str(), "name": application.name },
         "extIdpConnIdentifier": connection.identifier.to_string(),
         "showPointsFunc": false,
-    })))
+    });
+    // What a mini program says before its person agrees to `bind`.
+    if let (Some(owner), Some(params)) = (owner, params.as_object_mut()) {
+        params.insert("bind".to_owned(), json!({ "account": owner }));
+    }
+    Ok(Success::new(params))
 }
 
 /// The query of `grant`.
@@ -98,6 +103,32 @@ pub(crate) async fn redirect(
     let random = required(query.random.as_ref(), "random")?;
     let openid = body.openid.as_ref().and_then(Value::as_str);
     shared.app.confirm_scene(random, openid, &head.origin()).await?;
+    Ok(Success::empty())
+}
+
+/// The body of `bind`: the code of `wx.login`. The number that comes along is no part of what is bound.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct BindRequest {
+    wx_login_info: Option<LoginInfo>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct LoginInfo {
+    code: Option<String>,
+}
+
+/// `bind`: whoever scanned a code with an owner agrees that their WeChat is bound to the owner's account, who confirms it
+/// with `POST /api/v3/me/identities/qr-code/bind`.
+pub(crate) async fn bind(
+    State(shared): server::State,
+    head: Head,
+    Query(query): Query<SceneQuery>,
+    Body(body): Body<BindRequest>,
+) -> Answer<Success<()>> {
+    let random = required(query.random.as_ref(), "random")?;
+    let code = body.wx_login_info.as_ref().and_then(|info| info.code.as_ref());
+    shared.app.agree_to_binding(random, required(code, "wxLoginInfo.code")?, &head.origin()).await?;
     Ok(Success::empty())
 }
 

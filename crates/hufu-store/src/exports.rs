@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use hufu_types::{ConnectionId, IdentityKey, IdentityKind, PoolId, Timestamp, User, UserId};
 
-use crate::identities::NewIdentity;
-use crate::users::{decode_user, user_columns};
+use crate::identities::{NewIdentity, user_info};
+use crate::users::{USER_COLUMNS, decode_user, user_columns};
 use crate::{Read, Row, StoreError, Tx, statements};
 
 statements! {
@@ -20,14 +20,11 @@ statements! {
          ORDER BY users.id LIMIT $3"
     );
     EXPORT_IDENTITIES = "
-        SELECT user_id, realm, kind, value, connection_id, created_at
+        SELECT user_id, realm, kind, value, connection_id, created_at, user_info
         FROM identities
         WHERE pool_id = $1 AND user_id > $2 AND user_id <= $3
         ORDER BY user_id, realm, kind, value";
 }
-
-/// The column of the password hash, after the columns of a user.
-const PASSWORD_HASH: usize = 23;
 
 /// A page of a pool's users.
 pub struct ExportPage {
@@ -76,7 +73,7 @@ impl Read for ExportPage {
 fn decode(row: &Row<'_>) -> Result<ExportedUser, StoreError> {
     Ok(ExportedUser {
         user: decode_user(row)?,
-        password_hash: row.get(PASSWORD_HASH)?,
+        password_hash: row.get(USER_COLUMNS)?,
         identities: Vec::new(),
     })
 }
@@ -87,6 +84,7 @@ fn decode_identity(row: &Row<'_>) -> Result<(UserId, NewIdentity), StoreError> {
         connection: ConnectionId::parse(&row.get::<String>(4)?)?,
         key: IdentityKey { realm: row.get(1)?, kind, value: row.get(3)? },
         created_at: Timestamp(row.get(5)?),
+        user_info: user_info(row.get(6)?)?,
     };
     Ok((UserId::parse(&row.get::<String>(0)?)?, identity))
 }

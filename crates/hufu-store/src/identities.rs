@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use hufu_types::{ConnectionId, Identity, IdentityKey, IdentityKind, PoolId, Timestamp, UserId};
+use hufu_types::{ConnectionId, Identity, IdentityKey, IdentityKind, IdpUserInfo, PoolId, Timestamp, UserId};
 
 use crate::batches::{batches, rows};
 use crate::{Read, Row, StoreError, Tx, statements, wechat_followers};
@@ -10,7 +10,7 @@ use crate::{Read, Row, StoreError, Tx, statements, wechat_followers};
 statements! {
     ANY_IN_REALM = "SELECT user_id FROM identities WHERE pool_id = $1 AND realm = $2 LIMIT 1";
     LIST = "
-        SELECT realm, kind, value, user_id, connection_id, created_at
+        SELECT realm, kind, value, user_id, connection_id, created_at, user_info
         FROM identities
         WHERE pool_id = $1
           AND (user_id = $2 OR user_id IN (SELECT id FROM users WHERE pool_id = $1 AND merged_into = $2))
@@ -27,7 +27,7 @@ statements! {
           AND (user_id = $2 OR user_id IN (SELECT id FROM users WHERE pool_id = $1 AND merged_into = $2))
           AND realm = $3 AND kind = $4 AND value <> $5 LIMIT 1";
     ENTERING = "
-        SELECT i.realm, i.kind, i.value, i.user_id, i.connection_id, i.created_at
+        SELECT i.realm, i.kind, i.value, i.user_id, i.connection_id, i.created_at, i.user_info
         FROM identities i
         WHERE i.pool_id = $1
           AND (i.user_id = $2 OR i.user_id IN (SELECT id FROM users WHERE pool_id = $1 AND merged_into = $2))
@@ -41,12 +41,14 @@ statements! {
                      OR (i.kind = 'unionid' AND i.realm = c.shared_realm)))
         ORDER BY i.created_at, i.kind, i.realm";
     INSERT = "
-        INSERT INTO identities (pool_id, realm, kind, value, user_id, connection_id, created_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7)";
+        INSERT INTO identities (pool_id, realm, kind, value, user_id, connection_id, created_at, user_info)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
     INSERT_IF_FREE = "
-        INSERT INTO identities (pool_id, realm, kind, value, user_id, connection_id, created_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7)
+        INSERT INTO identities (pool_id, realm, kind, value, user_id, connection_id, created_at, user_info)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
         ON CONFLICT DO NOTHING";
+    SET_USER_INFO = "
+        UPDATE identities SET user_info = $5 WHERE pool_id = $1 AND realm = $2 AND kind = $3 AND value = $4";
     DELETE = "
         DELETE FROM identities WHERE pool_id = $1 AND realm = $2 AND kind = $3 AND value = $4";
     DELETE_OF_ACCOUNT = "
@@ -57,9 +59,11 @@ statements! {
 
 batches! {
     INSERT_ALL = "
-        INSERT INTO identities (pool_id, realm, kind, value, user_id, connection_id, created_at)
-        SELECT $1, r.realm, r.kind, r.value, r.user_id, r.connection_id, r.created_at
-        FROM " [realm TEXT, kind TEXT, value TEXT, user_id TEXT, connection_id TEXT, created_at BIGINT] "";
+        INSERT INTO identities (pool_id, realm, kind, value, user_id, connection_id, created_at, user_info)
+        SELECT $1, r.realm, r.kind, r.value, r.user_id, r.connection_id, r.created_at, r.user_info
+        FROM " [
+            realm TEXT, kind TEXT, value TEXT, user_id TEXT, connection_id TEXT, created_at BIGINT, user_info TEXT
+        ] "";
 }
 
 /// Whether anybody has an id of this realm.
@@ -92,6 +96,8 @@ pub struct NewIdentity {
     pub key: IdentityKey,
     /// When it was first seen.
     pub created_at: Timestamp,
+    /// What the source said about the person.
+    pub user_info: IdpUserInfo,
 }
 
 /// All identities of a user, oldest first.
@@ -118,25 +124,14 @@ pub async fn has_other_in_realm(
     Ok(tx.optional(OTHER_IN_REALM, &values, |_| Ok(())).await?.is_some())
 }
 
-/// Links an identity to a user.
+/// Links an identity to a user. It should be free: if it is taken, the unit fails.
 pub async fn insert(
     tx: &mut Tx<'_>,
     pool: &PoolId,
     user: &UserId,
-    connection: &ConnectionId,
-    key: &IdentityKey,
-    now: Timestamp,
+    new: &NewIdentity,
 ) -> Result<(), StoreError> {
-    let values = [
-        pool.into(),
-        (&key.realm).into(),
-        key.kind.as_str().into(),
-        (&key.value).into(),
-        user.into(),
-        connection.into(),
-        now.into(),
-    ];
-    tx.execute(INSERT, &values).await.map(drop)
+    insert_by(tx, INSERT, (pool, user, new)).await.map(drop)
 }
 
 /// Links an identity to a user unless it is already linked. Returns whether it was linked.
@@ -146,7 +141,16 @@ pub async fn insert_if_free(
     user: &UserId,
     new: &NewIdentity,
 ) -> Result<bool, StoreError> {
-    let NewIdentity { connection, key, created_at } = new;
+    Ok(insert_by(tx, INSERT_IF_FREE, (pool, user, new)).await? == 1)
+}
+
+async fn insert_by(
+    tx: &mut Tx<'_>,
+    statement: &'static str,
+    (pool, user, new): (&PoolId, &UserId, &NewIdentity),
+) -> Result<u64, StoreError> {
+    let NewIdentity { connection, key, created_at, user_info } = new;
+    let user_info = stored(user_info)?;
     let values = [
         pool.into(),
         (&key.realm).into(),
@@ -155,8 +159,32 @@ pub async fn insert_if_free(
         user.into(),
         connection.into(),
         (*created_at).into(),
+        (&user_info).into(),
     ];
-    Ok(tx.execute(INSERT_IF_FREE, &values).await? == 1)
+    tx.execute(statement, &values).await
+}
+
+/// Keeps what the source said about a person with their identity, in place of what it said before.
+pub async fn set_user_info(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    key: &IdentityKey,
+    said: &IdpUserInfo,
+) -> Result<(), StoreError> {
+    let said = stored(said)?;
+    let values =
+        [pool.into(), (&key.realm).into(), key.kind.as_str().into(), (&key.value).into(), (&said).into()];
+    tx.execute(SET_USER_INFO, &values).await.map(drop)
+}
+
+/// What a source said, as it is stored.
+pub(crate) fn stored(said: &IdpUserInfo) -> Result<Option<String>, StoreError> {
+    Ok(if said.is_empty() { None } else { Some(serde_json::to_string(said)?) })
+}
+
+/// The reverse of [`stored`].
+pub(crate) fn user_info(stored: Option<String>) -> Result<IdpUserInfo, StoreError> {
+    Ok(stored.map(|text| serde_json::from_str(&text)).transpose()?.unwrap_or_default())
 }
 
 #[derive(Serialize)]
@@ -167,6 +195,8 @@ struct NewRow<'a> {
     user_id: &'a str,
     connection_id: &'a str,
     created_at: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_info: Option<String>,
 }
 
 /// Links many identities to their users, in one statement. They must be free: one that is taken fails the unit, which
@@ -179,14 +209,18 @@ pub async fn insert_all(
     if identities.is_empty() {
         return Ok(());
     }
-    let new = identities.iter().map(|(user, NewIdentity { connection, key, created_at })| NewRow {
-        realm: &key.realm,
-        kind: key.kind.as_str(),
-        value: &key.value,
-        user_id: user.as_str(),
-        connection_id: connection.as_str(),
-        created_at: created_at.0,
-    });
+    let mut new = Vec::with_capacity(identities.len());
+    for (user, identity) in identities {
+        new.push(NewRow {
+            realm: &identity.key.realm,
+            kind: identity.key.kind.as_str(),
+            value: &identity.key.value,
+            user_id: user.as_str(),
+            connection_id: identity.connection.as_str(),
+            created_at: identity.created_at.0,
+            user_info: stored(&identity.user_info)?,
+        });
+    }
     let new = rows(new)?;
     tx.execute(INSERT_ALL.for_engine(tx), &[pool.into(), (&new).into()]).await.map(drop)
 }
@@ -220,5 +254,6 @@ fn decode(row: &Row<'_>) -> Result<Identity, StoreError> {
         user: UserId::parse(&row.get::<String>(3)?)?,
         connection: ConnectionId::parse(&row.get::<String>(4)?)?,
         created_at: Timestamp(row.get(5)?),
+        user_info: user_info(row.get(6)?)?,
     })
 }

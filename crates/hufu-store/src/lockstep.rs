@@ -32,7 +32,7 @@ use crate::{
 
 /// The statements that the members of a group may run, in the order in which they are run in a round: those of a login of a known user, of a first login, of the
 /// exchange of an authorization code, and of a refresh.
-pub(crate) const fn in_groups() -> [&'static str; 16] {
+pub(crate) const fn in_groups() -> [&'static str; 17] {
     [
         users::BY_IDENTITY,
         identities::OWNER,
@@ -41,6 +41,7 @@ pub(crate) const fn in_groups() -> [&'static str; 16] {
         users::GET_USER,
         authorization_codes::CLAIM,
         users::NOTE_LOGIN,
+        identities::SET_USER_INFO,
         sessions::PROLONG,
         refresh_tokens::SUCCEED_UNUSED,
         users::INSERT,

@@ -50,6 +50,7 @@ const MIGRATIONS: &[Migration] = migrations![
     21 "0021_wechat_messages",
     22 "0022_wechat_signatures",
     23 "0023_qr_pictures",
+    24 "0024_user_info_in_idp",
 ];
 
 const CREATE_LEDGER: &str = "

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use hufu_types::{
-    ApplicationId, Email, Identity, IdentityKey, Phone, PhoneProof, PoolId, Profile, Timestamp, User, UserId,
-    UserStatus, Username,
+    ApplicationId, Email, Identity, IdentityKey, IdpUserInfo, Phone, PhoneProof, PoolId, Profile, Timestamp,
+    User, UserId, UserStatus, Username,
 };
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
@@ -24,6 +24,9 @@ macro_rules! user_columns {
 }
 pub(crate) use user_columns;
 
+/// How many they are.
+pub(crate) const USER_COLUMNS: usize = 23;
+
 statements! {
     GET_USER = concat!("SELECT ", user_columns!(), " FROM users WHERE users.pool_id = $1 AND users.id = $2");
     GET_LOCKED = concat!(
@@ -34,8 +37,12 @@ statements! {
     BY_PHONE = concat!("SELECT ", user_columns!(), " FROM users WHERE users.pool_id = $1 AND users.phone = $2");
     BY_EXTERNAL_ID = concat!("SELECT ", user_columns!(), " FROM users WHERE users.pool_id = $1 AND users.external_id = $2");
     // Not a join: PostgreSQL would take a pool for small until it has counted its users, and read all of them first.
+    // The last column is read where something was said, so that other logins cost what they did.
     BY_IDENTITY = concat!(
-        "SELECT ", user_columns!(), "
+        "SELECT ", user_columns!(), ",
+             CASE WHEN CAST($5 AS TEXT) IS NULL THEN FALSE ELSE (
+                 SELECT user_info IS DISTINCT FROM $5 FROM identities
+                 WHERE pool_id = $1 AND realm = $2 AND kind = $3 AND value = $4) END
          FROM users
          WHERE users.pool_id = $1 AND users.id = (
              SELECT user_id FROM identities WHERE pool_id = $1 AND realm = $2 AND kind = $3 AND value = $4)"
@@ -179,14 +186,28 @@ pub async fn by_external_id(tx: &mut Tx<'_>, pool: &PoolId, id: &str) -> Result<
     tx.optional(BY_EXTERNAL_ID, &[pool.into(), id.into()], decode_user).await
 }
 
-/// The user in whose row an identity is stored.
+/// A user found by an identity.
+#[derive(Clone, Debug)]
+pub struct FoundByIdentity {
+    /// The user in whose row the identity is stored.
+    pub user: User,
+    /// Whether the source says something else about the person than what is kept with the identity.
+    pub differs: bool,
+}
+
+/// The user in whose row an identity is stored, about whom the source says this now.
 pub async fn by_identity(
     tx: &mut Tx<'_>,
     pool: &PoolId,
     key: &IdentityKey,
-) -> Result<Option<User>, StoreError> {
-    let values = [pool.into(), (&key.realm).into(), key.kind.as_str().into(), (&key.value).into()];
-    tx.optional(BY_IDENTITY, &values, decode_user).await
+    said: &IdpUserInfo,
+) -> Result<Option<FoundByIdentity>, StoreError> {
+    let said = identities::stored(said)?;
+    let values =
+        [pool.into(), (&key.realm).into(), key.kind.as_str().into(), (&key.value).into(), (&said).into()];
+    let found =
+        |row: &Row<'_>| Ok(FoundByIdentity { user: decode_user(row)?, differs: row.get(USER_COLUMNS)? });
+    tx.optional(BY_IDENTITY, &values, found).await
 }
 
 /// An account and those merged into it, oldest first.

@@ -20,6 +20,7 @@ mod facts;
 mod failure;
 pub mod flow;
 mod id;
+mod idp_user_info;
 mod language;
 mod mask;
 pub mod merge;
@@ -65,6 +66,7 @@ pub use id::{
     AccessKeyId, ApplicationId, BrowserSessionId, ConnectionId, DeliveryId, EventId, FlowId, IdError,
     ImportId, JobId, MergeId, PoolId, PushedMessageId, RegistrationTokenId, SessionId, UserId, WebhookId,
 };
+pub use idp_user_info::IdpUserInfo;
 pub use language::Language;
 pub use mask::masked;
 pub use name::{Email, Identifier, NameError, Phone, Username};

@@ -35,6 +35,20 @@ impl Username {
 }
 
 impl User {
+    /// A name that the account's owner recognizes and nobody else learns: of a number, an address or a name what
+    /// [`User::masked_names`] shows, otherwise the beginning of the nickname or the end of the id.
+    pub fn masked_name(&self) -> String {
+        let phone = self.phone.as_ref().map(|(phone, _)| phone.masked());
+        let email = || self.email.as_ref().map(Email::masked);
+        let username = || self.username.as_ref().map(Username::masked);
+        let nickname = || self.profile.nickname.as_deref().filter(|name| !name.trim().is_empty()).map(masked);
+        let name = phone.or_else(email).or_else(username).or_else(nickname);
+        name.unwrap_or_else(|| {
+            let id = self.id.as_str();
+            format!("***{}", id.get(id.len().saturating_sub(4)..).unwrap_or_default())
+        })
+    }
+
     /// The login names of the account, masked, by their names in the API. Those that it lacks are left out.
     pub fn masked_names(&self) -> Map<String, Value> {
         let names = [

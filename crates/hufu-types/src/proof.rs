@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::application::text_enum;
-use crate::{Email, IdentityKey, Phone, PhoneProof, Profile};
+use crate::{Email, IdentityKey, IdpUserInfo, Phone, PhoneProof, Profile};
 
 text_enum! {
     /// How far an e-mail address has been verified.
@@ -36,9 +36,9 @@ pub struct Proof {
     /// Values for empty profile fields.
     #[serde(default)]
     pub profile: Profile,
-    /// The source's raw response; never contains tokens.
-    #[serde(default, skip_serializing_if = "serde_json::Value::is_null")]
-    pub raw: serde_json::Value,
+    /// What the source said about the person at this login; empty if it was not asked.
+    #[serde(default, skip_serializing_if = "IdpUserInfo::is_empty")]
+    pub raw: IdpUserInfo,
     /// Whether this is a virtual user of WeChat's "snapshot page", which does not stand for a real person.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub snapshot: bool,
@@ -54,7 +54,7 @@ impl Proof {
             email: None,
             external_id: None,
             profile: Profile::default(),
-            raw: serde_json::Value::Null,
+            raw: IdpUserInfo::default(),
             snapshot: false,
         }
     }

@@ -17,6 +17,8 @@ text_enum! {
         App = "app",
         /// WeChat, which opens a mini program.
         MiniProgram = "mini-program",
+        /// WeChat, which opens a mini program, to bind its person's WeChat to the account of whoever shows the picture.
+        Binding = "binding",
         /// WeChat, which opens an official account.
         OfficialAccount = "official-account",
     }

@@ -140,6 +140,8 @@ pub struct Identity {
     pub connection: crate::ConnectionId,
     /// When it was first seen.
     pub created_at: Timestamp,
+    /// What the source last said about the person.
+    pub user_info: crate::IdpUserInfo,
 }
 
 /// The name of a field as clients know it: `given_name` becomes `givenName`.

@@ -2,13 +2,14 @@
 
 use async_recursion::async_recursion as boxed;
 use hufu_store::conflicts::{Conflict, ListConflicts};
+use hufu_store::identities::{self, NewIdentity};
 use hufu_store::merges::StoredMerge;
 use hufu_store::sessions::{ListSessions, OwnSession};
-use hufu_store::{StoreError, Tx, Write, identities, users, versions};
+use hufu_store::{StoreError, Tx, Write, users, versions};
 use hufu_types::refusal::{Code, Reason};
 use hufu_types::{
-    Action, AdminRole, ConnectionId, Identity, IdentityKey, IdentityKind, MergeId, Permission, PoolId,
-    SessionId, User, UserId,
+    Action, AdminRole, ConnectionId, Identity, IdentityKey, IdentityKind, IdpUserInfo, MergeId, Permission,
+    PoolId, SessionId, User, UserId,
 };
 use serde_json::json;
 
@@ -317,7 +318,13 @@ impl Write for Link {
         if identities::has_other_in_realm(tx, pool, user, key).await? {
             return Ok(Linked::AnotherBound);
         }
-        identities::insert(tx, pool, user, &self.connection, key, self.trace.at).await?;
+        let new = NewIdentity {
+            connection: self.connection.clone(),
+            key: key.clone(),
+            created_at: self.trace.at,
+            user_info: IdpUserInfo::default(),
+        };
+        identities::insert(tx, pool, user, &new).await?;
         let details = json!({
             "realm": key.realm,
             "kind": key.kind.as_str(),

@@ -238,7 +238,7 @@ impl App {
         connection: &Connection,
         code: &str,
     ) -> Result<(), Refusal> {
-        let trace = Trace { connection: Some(connection.id.clone()), ..self.trace_of(who) };
+        let trace = self.trace_of_connection(who, connection);
         let result = async {
             // Before the code is spent.
             let recent = self.require_recent_login_for(who, Action::IdentityBound).await?;
@@ -260,17 +260,27 @@ impl App {
                 recent,
                 trace: trace.clone(),
             };
-            match self.write(unit).await? {
-                BindOutcome::Bound => Ok(()),
-                BindOutcome::TakenByAnother => Err(Code::IdentityTaken.into()),
-                BindOutcome::HasAnother => Err(Code::AnotherIdentityBound.into()),
-            }
+            self.bind(unit).await
         };
         let result = result.await;
         if let Err(refusal) = &result {
             log_refusal(&who.application, connection, refusal);
         }
         result
+    }
+
+    /// Binds what was proved to the account of whoever is logged in.
+    pub(crate) async fn bind(&self, unit: Bind) -> Result<(), Refusal> {
+        match self.write(unit).await? {
+            BindOutcome::Bound => Ok(()),
+            BindOutcome::TakenByAnother => Err(Code::IdentityTaken.into()),
+            BindOutcome::HasAnother => Err(Code::AnotherIdentityBound.into()),
+        }
+    }
+
+    /// As [`Self::trace_of`], for what somebody does with a connection.
+    pub(crate) fn trace_of_connection(&self, who: &Authenticated, connection: &Connection) -> Trace {
+        Trace { connection: Some(connection.id.clone()), ..self.trace_of(who) }
     }
 }
 

@@ -94,7 +94,7 @@ impl Write for Login {
         {
             return refuse(tx, plan, &mut plan.trace.recorder(), pool, None, LoginOutcome::Ended).await;
         }
-        let Resolved { resolution, known, .. } = self.resolver.resolve(tx).await?;
+        let Resolved { resolution, known, says_more, .. } = self.resolver.resolve(tx).await?;
         let asks = matches!(resolution, Resolution::Choose { .. });
         let decided = self.resolver.remember(tx, resolution).await?;
         let mut events = plan.trace.recorder();
@@ -147,6 +147,9 @@ impl Write for Login {
                 let counts = i64::from(is_first);
                 let fill = Fill { phone: fill_phone, email: fill_email };
                 let user = self.record_login(tx, &mut events, &user.id, fill, counts).await?;
+                if says_more {
+                    self.resolver.keep_user_info(tx).await?;
+                }
                 let mut progress = LoginProgress { resumed_session, conflict, ..LoginProgress::default() };
                 if asks {
                     progress.details.insert("chosenBefore".to_owned(), true.into());
@@ -307,6 +310,8 @@ pub(crate) struct Resolved {
     pub(crate) resolution: Resolution,
     pub(crate) owners: KnownOwners,
     pub(crate) known: Vec<User>,
+    /// Whether the source says something else about the person than what is kept with their identity.
+    pub(crate) says_more: bool,
 }
 
 impl AccountResolver {
@@ -315,7 +320,10 @@ impl AccountResolver {
         let (pool, proof) = (&self.pool, &self.proof);
         let mut owners = KnownOwners::default();
         let mut known = Vec::new();
-        if let Some(user) = user_by_identity(tx, pool, &proof.own).await? {
+        let mut says_more = false;
+        if let Some(found) = users::by_identity(tx, pool, &proof.own, &proof.raw).await? {
+            says_more = found.differs;
+            let user = users::survivor(tx, found.user).await?;
             owners.by_own = Some(user.id.clone());
             known.push(user);
         }
@@ -344,7 +352,7 @@ impl AccountResolver {
                 owners.by_external_id = self.owner(tx, found, true, &mut known).await?;
             }
         }
-        Ok(Resolved { resolution: resolve(proof, &owners, &self.rules), owners, known })
+        Ok(Resolved { resolution: resolve(proof, &owners, &self.rules), owners, known, says_more })
     }
 
     /// Applies the person's earlier choice to a login that would ask them to choose.
@@ -394,13 +402,24 @@ impl AccountResolver {
 
     /// The identities of an account that is created from this proof.
     pub(crate) fn identities(&self, trace: &Trace) -> Vec<NewIdentity> {
-        let connection = trace.connection.clone().unwrap_or_else(ConnectionId::own);
-        let identity = |key: &IdentityKey| NewIdentity {
-            connection: connection.clone(),
+        self.proof.ids().map(|key| self.identity(key, trace)).collect()
+    }
+
+    fn identity(&self, key: &IdentityKey, trace: &Trace) -> NewIdentity {
+        NewIdentity {
+            connection: trace.connection.clone().unwrap_or_else(ConnectionId::own),
             key: key.clone(),
             created_at: trace.at,
-        };
-        self.proof.ids().map(identity).collect()
+            user_info: self.proof.raw.clone(),
+        }
+    }
+
+    /// Keeps what the source says about the person now with the identities that it proved.
+    async fn keep_user_info(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        for key in self.proof.ids() {
+            identities::set_user_info(tx, &self.pool, key, &self.proof.raw).await?;
+        }
+        Ok(())
     }
 
     /// The ids that are attached to an account.
@@ -423,9 +442,8 @@ impl AccountResolver {
         if is_new {
             way_in_added(tx, events, &self.pool, user, AddedWay::Identity).await?;
         }
-        let connection = trace.connection.clone().unwrap_or_else(ConnectionId::own);
         for key in self.attached(own, shared) {
-            identities::insert(tx, &self.pool, user, &connection, key, trace.at).await?;
+            identities::insert(tx, &self.pool, user, &self.identity(key, trace)).await?;
         }
         Ok(())
     }
@@ -476,16 +494,5 @@ fn denied(denial: Denial) -> LoginOutcome {
         Denial::Snapshot => LoginOutcome::Snapshot,
         Denial::LoginOnly => LoginOutcome::LoginOnly,
         Denial::RegistrationOff => LoginOutcome::RegistrationOff,
-    }
-}
-
-async fn user_by_identity(
-    tx: &mut Tx<'_>,
-    pool: &PoolId,
-    key: &IdentityKey,
-) -> Result<Option<User>, StoreError> {
-    match users::by_identity(tx, pool, key).await? {
-        Some(user) => users::survivor(tx, user).await.map(Some),
-        None => Ok(None),
     }
 }

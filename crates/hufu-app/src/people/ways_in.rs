@@ -226,6 +226,7 @@ mod tests {
             user: id("a"),
             connection: hufu_types::ConnectionId::own(),
             created_at: hufu_types::Timestamp(0),
+            user_info: hufu_types::IdpUserInfo::default(),
         };
         let two = WaysIn { identities: vec![identity("o1"), identity("o2")], ..nothing() };
         assert!(two.accessible_after(Removal::Identities(&[key("o1")])));

@@ -7,7 +7,9 @@ use async_recursion::async_recursion as boxed;
 use hufu_store::qr_tickets::NewTicket;
 use hufu_store::rates::Limit;
 use hufu_types::refusal::Code;
-use hufu_types::{Application, Connection, OpaqueToken, TicketKind, Timestamp, TokenHash, TokenPurpose};
+use hufu_types::{
+    Application, Connection, OpaqueToken, TicketKind, Timestamp, TokenHash, TokenPurpose, UserId,
+};
 use serde_json::{Map, Value};
 
 use super::secrets::{hash_of_secret, new_scene, new_short_code};
@@ -30,6 +32,8 @@ pub struct TicketRequest {
     pub connection: Option<Arc<Connection>>,
     /// Custom data for the account.
     pub custom_data: Map<String, Value>,
+    /// The account that is to get the WeChat of whoever scans the code. `None`: the code is a login.
+    pub owner: Option<UserId>,
     /// Where the request comes from. With the mark of a browser the ticket belongs to a hosted page.
     pub origin: Origin,
 }
@@ -64,7 +68,7 @@ impl App {
     /// [`Code::ConnectionWithoutQrCode`]; what WeChat refuses, if it draws the picture.
     #[boxed]
     pub async fn issue_ticket(&self, request: TicketRequest) -> Result<IssuedTicket, Refusal> {
-        let TicketRequest { application, connection, custom_data, origin } = request;
+        let TicketRequest { application, connection, custom_data, owner, origin } = request;
         let (kind, has_short_code) = match connection.as_deref() {
             None => (TicketKind::App, false),
             Some(connection) => {
@@ -74,6 +78,7 @@ impl App {
                 (codes.scanned_by, (codes.has_short_codes)(connection))
             }
         };
+        let kind = if owner.is_some() { TicketKind::Binding } else { kind };
         let pool = &application.pool;
         // What is refused at the login is better refused now.
         if let Some(connection) = &connection {
@@ -92,8 +97,12 @@ impl App {
         };
         let mut tickets = Vec::with_capacity(short_codes.len());
         for short_code in &short_codes {
-            let details =
-                Details { custom_data: custom_data.clone(), short_code: short_code.clone(), created_at: now };
+            let details = Details {
+                custom_data: custom_data.clone(),
+                short_code: short_code.clone(),
+                owner: owner.clone(),
+                created_at: now,
+            };
             tickets.push(NewTicket {
                 hash: hash.clone(),
                 scene: Some(scene.clone()),
@@ -117,7 +126,7 @@ impl App {
         );
         let place = self.store_ticket(&application, tickets, guards).await?;
         if let Some(connection) = made_by_wechat
-            && let Err(refusal) = self.make_picture(connection, hash, &scene, life).await
+            && let Err(refusal) = self.make_picture(connection, hash, (kind, &scene), life).await
         {
             log_refusal(&application, connection, &refusal);
             return Err(refusal);

@@ -9,9 +9,10 @@ use std::sync::Arc;
 
 use async_recursion::async_recursion as boxed;
 use hufu_store::qr_tickets::Ticket;
+use hufu_store::users::GetUser;
 use hufu_types::refusal::Code;
-use hufu_types::{Application, Connection, OpaqueToken, TicketKind, TicketState, TokenPurpose};
-use hufu_wechat::Budget;
+use hufu_types::{Application, Connection, OpaqueToken, TicketKind, TicketState, TokenPurpose, User};
+use hufu_wechat::{Budget, CodeSession};
 use subtle::ConstantTimeEq as _;
 
 use super::unit::FindKnown;
@@ -25,6 +26,9 @@ pub struct LaunchParams {
     pub application: Arc<Application>,
     /// The connection that showed the code.
     pub connection: Arc<Connection>,
+    /// The account that is about to get the WeChat of whoever scanned, by a name that its owner recognizes and nobody else
+    /// learns. `None`: the code is a login.
+    pub owner: Option<String>,
 }
 
 /// Who opened a mini program. `Debug` does not show it.
@@ -50,8 +54,12 @@ impl App {
     /// # Errors
     /// [`Code::QrCodeUnknown`], [`Code::QrCodeExpired`].
     pub async fn launch_params(&self, scene: &str) -> Result<LaunchParams, Refusal> {
-        let (_, params) = self.opened_by(scene).await?;
-        Ok(params)
+        let (ticket, params) = self.opened_by(scene).await?;
+        let owner = match ticket.kind {
+            TicketKind::Binding => Some(self.owner_of(&ticket).await?.masked_name()),
+            _ => None,
+        };
+        Ok(LaunchParams { owner, ..params })
     }
 
     /// The mini program tells with a code of `wx.login` who opened it: the QR code is scanned, by them.
@@ -60,20 +68,8 @@ impl App {
     /// As [`Self::launch_params`] and [`App::ticket_scanned`]; what WeChat refuses.
     #[boxed]
     pub async fn grant_scene(&self, scene: &str, code: &str, origin: &Origin) -> Result<Granted, Refusal> {
-        let (_, LaunchParams { application, connection }) = self.opened_by(scene).await?;
-        let ip = origin.ip.as_deref();
-        let budget = Budget::of(self.limits.request_budget);
-        let exchanged = async {
-            let _place = self.enter_lane(&application.pool, ip).await;
-            let (session, spent) =
-                self.mini_program_session(&application, &connection, code, ip, budget).await?;
-            self.record_exchange(&application, &spent).await?;
-            Ok(session)
-        };
-        let session = match exchanged.await {
-            Ok(session) => session,
-            Err(refusal) => return Err(self.failed(&application, &connection, refusal, ip).await),
-        };
+        let (_, LaunchParams { application, connection, .. }) = self.opened_by(scene).await?;
+        let session = self.person_of_code(&application, &connection, code, origin).await?;
         let proof = identity(&connection, &session.openid, session.unionid.as_deref());
         self.ticket_scanned(&connection, scene, Some(proof)).await?;
         Ok(Granted {
@@ -95,6 +91,9 @@ impl App {
         origin: &Origin,
     ) -> Result<(), Refusal> {
         let (ticket, LaunchParams { connection, .. }) = self.opened_by(scene).await?;
+        if ticket.kind != TicketKind::MiniProgram {
+            return Err(Code::QrCodeUnknown.into());
+        }
         let proven = match (ticket.progress.state, self.proven_of(&ticket)?) {
             (TicketState::Scanned, Some(proven)) => proven,
             (TicketState::Created | TicketState::Scanned, _) => return Err(Code::QrCodeNotScanned.into()),
@@ -120,6 +119,22 @@ impl App {
         code: &str,
         origin: &Origin,
     ) -> Result<(bool, bool), Refusal> {
+        let session = self.person_of_code(application, connection, code, origin).await?;
+        let proof = identity(connection, &session.openid, session.unionid.as_deref());
+        let keys = proof.ids().cloned().collect();
+        let known = self.read(FindKnown { pool: application.pool.clone(), keys }).await?;
+        let has_phone = known.as_ref().is_some_and(|user| user.vouched_phone().is_some());
+        Ok((known.is_some(), has_phone))
+    }
+
+    /// The person of a code of `wx.login`, which is used from here on.
+    pub(super) async fn person_of_code(
+        &self,
+        application: &Application,
+        connection: &Connection,
+        code: &str,
+        origin: &Origin,
+    ) -> Result<CodeSession, Refusal> {
         let (ip, budget) = (origin.ip.as_deref(), Budget::of(self.limits.request_budget));
         let exchanged = async {
             let _place = self.enter_lane(&application.pool, ip).await;
@@ -128,21 +143,24 @@ impl App {
             self.record_exchange(application, &spent).await?;
             Ok(session)
         };
-        let session = match exchanged.await {
-            Ok(session) => session,
-            Err(refusal) => return Err(self.failed(application, connection, refusal, ip).await),
-        };
-        let proof = identity(connection, &session.openid, session.unionid.as_deref());
-        let keys = proof.ids().cloned().collect();
-        let known = self.read(FindKnown { pool: application.pool.clone(), keys }).await?;
-        let has_phone = known.as_ref().is_some_and(|user| user.vouched_phone().is_some());
-        Ok((known.is_some(), has_phone))
+        match exchanged.await {
+            Ok(session) => Ok(session),
+            Err(refusal) => Err(self.failed(application, connection, refusal, ip).await),
+        }
+    }
+
+    /// Whose code this is: the account that gets the WeChat of whoever scans it.
+    pub(super) async fn owner_of(&self, ticket: &Ticket) -> Result<User, Refusal> {
+        let user = self.details_of(ticket)?.owner.ok_or(Code::QrCodeUnknown)?;
+        let unit = GetUser { pool: ticket.pool.clone(), user };
+        let owner = self.read(unit).await?.filter(User::is_active);
+        owner.ok_or_else(|| Code::QrCodeUnknown.into())
     }
 
     /// The ticket of a scene that a mini program scanned, and whom it is for.
-    async fn opened_by(&self, scene: &str) -> Result<(Ticket, LaunchParams), Refusal> {
+    pub(super) async fn opened_by(&self, scene: &str) -> Result<(Ticket, LaunchParams), Refusal> {
         let ticket = self.ticket_of_scene(scene).await?;
-        if ticket.kind != TicketKind::MiniProgram {
+        if !matches!(ticket.kind, TicketKind::MiniProgram | TicketKind::Binding) {
             return Err(Code::QrCodeUnknown.into());
         }
         if ticket.progress.expires_at <= self.now() {
@@ -152,7 +170,8 @@ impl App {
         let application = config.application(ticket.application.as_str()).ok_or(Code::QrCodeUnknown)?;
         let connection = ticket.connection.as_ref().and_then(|id| config.connection(id));
         let connection = connection.filter(|connection| connection.enabled).ok_or(Code::QrCodeUnknown)?;
-        let params = LaunchParams { application: application.clone(), connection: connection.clone() };
+        let params =
+            LaunchParams { application: application.clone(), connection: connection.clone(), owner: None };
         Ok((ticket, params))
     }
 }

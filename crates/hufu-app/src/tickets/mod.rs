@@ -10,10 +10,11 @@
 //! page made is bound to the browser's cookie as well.
 //!
 //! Reading order: `issue`, `phone` (what a phone does; `mini_program` is the login
-//! mini program's part), `picture`, `take` (the browser logs in), `unit` (the units of work of all
+//! mini program's part), `binding` (codes that log nobody in), `picture`, `take` (the browser logs in), `unit` (the units of work of all
 //! three), `watch` (how the browsers that wait on a node learn what happened elsewhere; `streams`:
 //! how many of them may).
 
+mod binding;
 mod issue;
 mod mini_program;
 mod page;
@@ -26,7 +27,7 @@ pub(crate) mod unit;
 pub(crate) mod watch;
 
 use hufu_store::qr_tickets::Ticket;
-use hufu_types::{OpaqueToken, Proof, ScopeSet, TicketState, Timestamp, TokenHash};
+use hufu_types::{OpaqueToken, Proof, ScopeSet, TicketState, Timestamp, TokenHash, UserId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -56,6 +57,9 @@ pub(crate) struct Details {
     /// The code that a follower types, as the page shows it again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) short_code: Option<String>,
+    /// The account that is to get what is proved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) owner: Option<UserId>,
     /// When the ticket was made.
     pub(crate) created_at: Timestamp,
 }
@@ -97,8 +101,8 @@ pub struct TicketView {
     pub failure: Option<u32>,
     /// When it expires.
     pub expires_at: Timestamp,
-    /// Whether it belongs to a hosted page. Then it logs in there, and nobody is told what to log in with.
-    pub is_on_page: bool,
+    /// Whether nobody is told what to log in with: it belongs to a hosted page, and logs in there, or it binds.
+    pub is_kept: bool,
 }
 
 impl TicketView {

@@ -53,7 +53,7 @@ impl App {
             scanned_by: shown.map(Arc::new),
             failure,
             expires_at: found.progress.expires_at,
-            is_on_page: true,
+            is_kept: true,
         };
         let short_code = self.details_of(&found)?.short_code;
         Ok(PageTicket { view, scene: found.scene.ok_or(Code::QrCodeUnknown)?, short_code })

@@ -213,7 +213,7 @@ impl App {
         }
     }
 
-    async fn fail_ticket(&self, ticket: &Ticket, why: Code) -> Result<(), Refusal> {
+    pub(super) async fn fail_ticket(&self, ticket: &Ticket, why: Code) -> Result<(), Refusal> {
         let failure = Some(i64::from(why.number()));
         let advance = Advance { failure, ..self.advance(ticket, TicketState::Failed) };
         self.advance_ticket(advance).await.map(drop)
@@ -242,7 +242,12 @@ impl App {
     }
 
     /// The same with what was proved, and with name and picture for the browser.
-    async fn with_proof(&self, advance: Advance, ticket: &Ticket, proof: Proof) -> Result<Advance, Refusal> {
+    pub(super) async fn with_proof(
+        &self,
+        advance: Advance,
+        ticket: &Ticket,
+        proof: Proof,
+    ) -> Result<Advance, Refusal> {
         let known = self.known_by(&ticket.pool, &proof).await?;
         let shown = ScannedBy::of(known.map_or_else(|| proof.profile.clone(), |user| user.profile));
         let proven = Proven { proof };
@@ -274,13 +279,13 @@ impl App {
     }
 
     /// The ticket of a scene, if it is one of this connection's.
-    async fn ticket_of(&self, connection: &Connection, scene: &str) -> Result<Ticket, Refusal> {
+    pub(super) async fn ticket_of(&self, connection: &Connection, scene: &str) -> Result<Ticket, Refusal> {
         let ticket = self.ticket_of_scene(scene).await?;
         let is_its = ticket.pool == connection.pool && ticket.connection.as_ref() == Some(&connection.id);
         if is_its { Ok(ticket) } else { Err(Code::QrCodeUnknown.into()) }
     }
 
-    fn advance(&self, ticket: &Ticket, to: TicketState) -> Advance {
+    pub(super) fn advance(&self, ticket: &Ticket, to: TicketState) -> Advance {
         let now = self.now();
         Advance {
             hash: ticket.hash.clone(),
@@ -295,7 +300,7 @@ impl App {
         }
     }
 
-    async fn advance_ticket(&self, unit: Advance) -> Result<TicketState, Refusal> {
+    pub(super) async fn advance_ticket(&self, unit: Advance) -> Result<TicketState, Refusal> {
         let hash = unit.hash.clone();
         match self.write(unit).await? {
             Advanced::Done(progress) => {

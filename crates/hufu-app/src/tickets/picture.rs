@@ -90,7 +90,7 @@ impl App {
         &self,
         connection: &Connection,
         hash: TokenHash,
-        scene: &str,
+        (kind, scene): (TicketKind, &str),
         life: Duration,
     ) -> Result<(), Refusal> {
         let codes = sources::qr_codes(connection.kind).ok_or(Code::QrCodeUnknown)?;
@@ -102,7 +102,12 @@ impl App {
                 .retry_after(wait)
                 .because("WeChat has just made no QR code for this connection"));
         }
-        let picture = (codes.picture)(self, connection, scene, life).await.inspect_err(|refusal| {
+        // The published mini program reads there which of its two calls is meant.
+        let written = match kind {
+            TicketKind::Binding => format!("rd={scene}&bind=1"),
+            _ => scene.to_owned(),
+        };
+        let picture = (codes.picture)(self, connection, &written, life).await.inspect_err(|refusal| {
             if is_of_the_connection(refusal) {
                 let until = self.now().plus(self.limits.qr_failure_pause);
                 self.pictures.failed.insert(connection.id.clone(), (until, refusal.code()));

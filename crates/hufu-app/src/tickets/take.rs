@@ -6,7 +6,7 @@ use async_recursion::async_recursion as boxed;
 use hufu_store::qr_tickets::Ticket;
 use hufu_types::flow::RequestedTokens;
 use hufu_types::refusal::Code;
-use hufu_types::{Application, ApplicationId, Facts, Method, TicketKind};
+use hufu_types::{Application, ApplicationId, Facts, Method, TicketKind, TokenHash};
 
 use super::secrets::hash_of_secret;
 use super::unit::{TakeTicket, Took};
@@ -38,7 +38,7 @@ impl App {
         let application = named.application().map(ApplicationId::parse).transpose();
         let application = application.map_err(|_| Code::LoginTicketInvalid)?;
         let hash = hash_token(ticket.trim());
-        let unit = TakeTicket { hash, application, cookie: None, now: self.now() };
+        let unit = TakeTicket { hash, application, cookie: None, binds: false, now: self.now() };
         let ticket = self.take_ticket(unit).await?;
         let application = config.application(ticket.application.as_str());
         let application = application.filter(|application| named.agrees_with(application));
@@ -59,9 +59,20 @@ impl App {
         origin: &Origin,
     ) -> Result<LoginAnswer, Refusal> {
         let (hash, cookie) = (hash_of_secret(secret), origin.browser.clone());
-        let unit = TakeTicket { hash, application: Some(application.id.clone()), cookie, now: self.now() };
+        let application_id = Some(application.id.clone());
+        let unit = TakeTicket { hash, application: application_id, cookie, binds: false, now: self.now() };
         let ticket = self.take_ticket(unit).await?;
         self.log_in_with(application, &ticket, requested, origin).await
+    }
+
+    /// Takes a code that binds, for its owner.
+    pub(super) async fn take_binding(
+        &self,
+        hash: TokenHash,
+        application: &ApplicationId,
+    ) -> Result<Ticket, Refusal> {
+        let application = Some(application.clone());
+        self.take_ticket(TakeTicket { hash, application, cookie: None, binds: true, now: self.now() }).await
     }
 
     async fn take_ticket(&self, unit: TakeTicket) -> Result<Ticket, Refusal> {

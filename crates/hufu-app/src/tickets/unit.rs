@@ -4,8 +4,8 @@ use hufu_store::qr_tickets::{self, NewTicket, Progress, Ticket};
 use hufu_store::rates::{self, Limit};
 use hufu_store::{Read, StoreError, Tx, Write, users};
 use hufu_types::{
-    ApplicationId, IdentityKey, PoolId, SessionId, TicketKind, TicketState, Timestamp, TokenHash, User,
-    UserId,
+    ApplicationId, IdentityKey, IdpUserInfo, PoolId, SessionId, TicketKind, TicketState, Timestamp,
+    TokenHash, User, UserId,
 };
 
 /// Stores a ticket.
@@ -94,8 +94,8 @@ impl Read for FindKnown {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Out, StoreError> {
         for key in &self.keys {
-            if let Some(user) = users::by_identity(tx, &self.pool, key).await? {
-                return users::survivor(tx, user).await.map(Some);
+            if let Some(found) = users::by_identity(tx, &self.pool, key, &IdpUserInfo::default()).await? {
+                return users::survivor(tx, found.user).await.map(Some);
             }
         }
         Ok(None)
@@ -210,6 +210,8 @@ pub struct TakeTicket {
     pub application: Option<ApplicationId>,
     /// The hash of the browser's cookie, on a hosted page.
     pub cookie: Option<TokenHash>,
+    /// Whether it is to bind an identity. Otherwise it is to log in, and neither is good for the other.
+    pub binds: bool,
     /// The current time.
     pub now: Timestamp,
 }
@@ -233,6 +235,9 @@ impl Write for TakeTicket {
             return Ok(Took::Invalid);
         };
         if self.application.as_ref().is_some_and(|application| *application != ticket.application) {
+            return Ok(Took::Invalid);
+        }
+        if self.binds != (ticket.kind == TicketKind::Binding) {
             return Ok(Took::Invalid);
         }
         let is_own = match (&ticket.cookie, &self.cookie) {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use async_recursion::async_recursion as boxed;
 use hufu_store::qr_tickets::{ChangedTicket, GetTicket, Progress, ReadChanges};
 use hufu_types::refusal::Code;
-use hufu_types::{TicketState, Timestamp, TokenHash};
+use hufu_types::{TicketKind, TicketState, Timestamp, TokenHash};
 use moka::sync::Cache;
 use tokio::sync::Notify;
 
@@ -50,7 +50,7 @@ struct Waiting {
 struct Seen {
     /// `None` until it was read.
     state: Option<TicketState>,
-    is_on_page: bool,
+    is_kept: bool,
     scanned_by: Option<Arc<ScannedBy>>,
     failure: Option<u32>,
     expires_at: Timestamp,
@@ -88,7 +88,7 @@ impl Waiting {
         let now = Instant::now();
         let seen = Seen {
             state: None,
-            is_on_page: false,
+            is_kept: false,
             scanned_by: None,
             failure: None,
             expires_at: Timestamp(i64::MAX),
@@ -121,7 +121,7 @@ impl Waiting {
             scanned_by: seen.scanned_by.clone(),
             failure: seen.failure,
             expires_at: seen.expires_at,
-            is_on_page: seen.is_on_page,
+            is_kept: seen.is_kept,
         })
     }
 
@@ -266,7 +266,7 @@ impl App {
         drop(known);
         match self.read(GetTicket(hash.clone())).await {
             Ok(Some(ticket)) => {
-                lock(&waiting.seen).is_on_page = ticket.cookie.is_some();
+                lock(&waiting.seen).is_kept = ticket.cookie.is_some() || ticket.kind == TicketKind::Binding;
                 waiting.note(self.change_to(hash, &ticket.progress));
                 Ok(waiting)
             }

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use hufu_store::identities::NewIdentity;
-use hufu_types::{Connection, IdentityKind, Timestamp};
+use hufu_types::{Connection, IdentityKind, IdpUserInfo, Timestamp};
 use serde_json::{Value, json};
 
 use super::fields;
 use super::reader::Fields;
+use crate::Limits;
 use crate::sources::identity_key;
 
 /// The maximum length of an OpenID or UnionID, in bytes. WeChat's have 28.
@@ -20,6 +21,7 @@ pub(super) fn read(
     row: &mut Fields,
     sources: &[Arc<Connection>],
     created_at: Timestamp,
+    limits: &Limits,
 ) -> Result<Vec<NewIdentity>, String> {
     let mut all: Vec<NewIdentity> = Vec::new();
     match fields::take(row, &["identities"]).map(fields::document) {
@@ -29,7 +31,7 @@ pub(super) fn read(
                 let Value::Object(identity) = identity else {
                     return Err("identities: one of them is no JSON object".to_owned());
                 };
-                all.push(listed_identity(identity, sources, created_at)?);
+                all.push(listed_identity(identity, sources, created_at, limits)?);
             }
         }
         Some(_) => return Err("identities: it is no JSON list".to_owned()),
@@ -48,7 +50,8 @@ pub(super) fn read(
             kind,
             checked(&value).map_err(|reason| format!("{}: {reason}", kind.as_str()))?,
         );
-        all.push(NewIdentity { connection: source.id.clone(), key, created_at });
+        let user_info = IdpUserInfo::default();
+        all.push(NewIdentity { connection: source.id.clone(), key, created_at, user_info });
     }
     // Two connections of one Open Platform account have the same UnionID.
     let mut kept: Vec<NewIdentity> = Vec::with_capacity(all.len());
@@ -64,11 +67,12 @@ pub(super) fn read(
 }
 
 /// One entry of the list: `{connection, type, value}`, or in the format of the published clients
-/// `{extIdpId, type, userIdInIdp, originConnIds}`.
+/// `{extIdpId, type, userIdInIdp, userInfoInIdp, originConnIds}`.
 fn listed_identity(
     mut identity: Fields,
     sources: &[Arc<Connection>],
     created_at: Timestamp,
+    limits: &Limits,
 ) -> Result<NewIdentity, String> {
     let within = |reason: String| format!("identities: {reason}");
     let kind = fields::text(&mut identity, &["type"]).map_err(within)?.unwrap_or_default();
@@ -80,6 +84,13 @@ fn listed_identity(
     let created_at = match fields::take(&mut identity, &["createdAt"]) {
         None => created_at,
         Some(at) => fields::time(&at).ok_or_else(|| "identities: a createdAt is no time".to_owned())?,
+    };
+    let user_info = match fields::take(&mut identity, &["userInfoInIdp"]).map(fields::document) {
+        None => IdpUserInfo::default(),
+        Some(Some(Value::Object(said))) => IdpUserInfo::of(said, limits.idp_user_info).ok_or_else(|| {
+            format!("identities: a userInfoInIdp is longer than {} bytes", limits.idp_user_info)
+        })?,
+        Some(_) => return Err("identities: a userInfoInIdp is no JSON object".to_owned()),
     };
     let origin = match identity.get("originConnIds") {
         Some(Value::Array(ids)) => ids.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
@@ -105,7 +116,7 @@ fn listed_identity(
         }
         key.realm = realm;
     }
-    Ok(NewIdentity { connection: source.id.clone(), key, created_at })
+    Ok(NewIdentity { connection: source.id.clone(), key, created_at, user_info })
 }
 
 /// The connection with this identifier or id. Without a name, the pool's only one.
@@ -129,7 +140,7 @@ fn checked(value: &str) -> Result<&str, &'static str> {
 
 /// An identity in the format of exports. The realm is included only if it is not the connection's own.
 pub(super) fn identity_json(identity: &NewIdentity, sources: &[Arc<Connection>]) -> Value {
-    let NewIdentity { connection, key, created_at } = identity;
+    let NewIdentity { connection, key, created_at, user_info } = identity;
     let source = sources.iter().find(|source| source.id == *connection);
     let mut written = json!({
         "connection": source.map_or(connection.as_str(), |source| source.identifier.as_str()),
@@ -139,8 +150,13 @@ pub(super) fn identity_json(identity: &NewIdentity, sources: &[Arc<Connection>])
     });
     let own_realm =
         source.is_some_and(|source| identity_key(source, key.kind, &key.value).realm == key.realm);
-    if !own_realm && let Value::Object(written) = &mut written {
-        written.insert("realm".to_owned(), Value::from(key.realm.clone()));
+    if let Value::Object(written) = &mut written {
+        if !own_realm {
+            written.insert("realm".to_owned(), Value::from(key.realm.clone()));
+        }
+        if !user_info.is_empty() {
+            written.insert("userInfoInIdp".to_owned(), Value::from(user_info.members().clone()));
+        }
     }
     written
 }

@@ -61,7 +61,7 @@ impl RowReader {
         Self::history(row, &mut user)?;
         self.profile(row, &mut user)?;
         custom::read(row, &mut user.custom_data, &self.settings, &self.limits)?;
-        let identities = identities::read(row, &self.sources, user.created_at)?;
+        let identities = identities::read(row, &self.sources, user.created_at, &self.limits)?;
         let (password_hash, password) = password(row)?;
         user.must_reset = must_reset(row)?;
         if let Some(status) = text(row, &["status"])? {

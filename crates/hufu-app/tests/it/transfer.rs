@@ -31,7 +31,8 @@ on_both_engines! {
                 "userId": "Legacy_2", "email": "bob@example.com", "emailVerified": false, "phone": "+8613800000002",
                 "phoneVerified": false, "workStatus": "Active", "departmentIds": [], "resetPasswordOnNextLogin": false,
                 "identities": [
-                    { "extIdpId": "mini", "provider": "wechat", "type": "unionid", "userIdInIdp": "u-bob", "originConnIds": [] }
+                    { "extIdpId": "mini", "provider": "wechat", "type": "unionid", "userIdInIdp": "u-bob", "originConnIds": [],
+                      "userInfoInIdp": { "nickname": "Bob", "access_token": "theirs", "city": "" } }
                 ]
             }
         ]);
@@ -84,6 +85,11 @@ on_both_engines! {
         other_pool.import(r#"[{"id":"elsewhere","username":"x"}]"#, Format::Json).await;
 
         let long = "x".repeat(70_000);
+        let said = json!({ "nickname": "n".repeat(4100) });
+        let oversized = json!({ "username": "a", "identities": [
+            { "connection": "mini", "type": "openid", "value": "o", "userInfoInIdp": said }
+        ] });
+        let oversized = oversized.to_string();
         let rows = [
             (r#"{"username":"good-1"}"#, None),
             (r#"{"username":" bad "}"#, Some("username: ")),
@@ -105,6 +111,8 @@ on_both_engines! {
             (r#"{"usernam":"typo"}"#, Some("`usernam`: no field of this name is known")),
             (r#"{"username":"a","identities":[{"connection":"none","type":"openid","value":"o"}]}"#, Some("identities: the pool has no such connection")),
             (r#"{"username":"a","identities":[{"connection":"mini","type":"email","value":"o"}]}"#, Some("identities: a type")),
+            (r#"{"username":"a","identities":[{"connection":"mini","type":"openid","value":"o","userInfoInIdp":"x"}]}"#, Some("identities: a userInfoInIdp is no JSON object")),
+            (oversized.as_str(), Some("identities: a userInfoInIdp is longer than 4096 bytes")),
             (r#"{"username":"a","customData":{"bad key":1}}"#, Some("customData: a key")),
             (r#"{"username":"a","photo":"javascript:alert(1)"}"#, Some("photo: ")),
             (r#"{"username":"a\u0000"}"#, Some("username: it holds a NUL")),

@@ -121,6 +121,7 @@ fn identity_dto(identity: &Identity) -> Value {
         "value": identity.key.value,
         "userId": identity.user,
         "connectionId": identity.connection,
+        "userInfoInIdp": identity.user_info,
         "createdAt": identity.created_at.to_iso(),
     })
 }

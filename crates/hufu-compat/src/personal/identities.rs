@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::envelope::Success;
 use crate::fields;
+use crate::qrcode::picture_address;
 use crate::request::{Body, Head, Path, given};
 use crate::server;
 use crate::surface::Answer;
@@ -42,6 +43,48 @@ pub(crate) async fn bind(
     Ok(Success::new(identities.iter().map(dto).collect()))
 }
 
+/// The connection that shows the QR code.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CodeRequest {
+    connection: Option<String>,
+}
+
+/// Makes a QR code of a mini program. Whoever scans it can agree there that their WeChat is bound to this account.
+pub(crate) async fn show_code(
+    State(shared): server::State,
+    head: Head,
+    Body(request): Body<CodeRequest>,
+) -> Answer<Success<Value>> {
+    let who = head.authenticate(&shared, Scope::Profile).await?;
+    let ticket = shared.app.issue_binding(&who, given(request.connection.as_ref())).await?;
+    Ok(Success::new(json!({
+        "random": ticket.secret.expose(),
+        "url": picture_address(&shared, &ticket),
+        "expiresIn": ticket.life.as_secs(),
+    })))
+}
+
+/// The secret of a QR code that was scanned.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ScannedRequest {
+    random: Option<String>,
+}
+
+/// Binds the WeChat of whoever scanned the code and agreed. Returns all identities.
+pub(crate) async fn bind_by_code(
+    State(shared): server::State,
+    head: Head,
+    Body(request): Body<ScannedRequest>,
+) -> Answer<Success<Vec<Value>>> {
+    let who = head.authenticate(&shared, Scope::Profile).await?;
+    let secret = fields::required(request.random.as_ref(), "random")?;
+    shared.app.bind_by_qr_code(&who, secret).await?;
+    let identities = shared.app.own_identities(&who).await?;
+    Ok(Success::new(identities.iter().map(dto).collect()))
+}
+
 /// Unbinds one identity.
 pub(crate) async fn unbind(
     State(shared): server::State,
@@ -63,6 +106,7 @@ pub(super) fn dto(bound: &BoundIdentity) -> Value {
         "provider": identity.key.provider(),
         "type": identity.key.kind.as_str(),
         "maskedValue": hufu_types::masked(&identity.key.value),
+        "userInfoInIdp": identity.user_info,
         "createdAt": identity.created_at.to_iso(),
     })
 }

@@ -27,6 +27,8 @@ pub(crate) fn routes() -> Routes {
         .route("/api/v3/me/login-names/unbind", open(post(account::unbind_name)))
         .route("/api/v3/me/deletion", open(post(account::delete)))
         .route("/api/v3/me/identities", open(get(identities::list).post(identities::bind)))
+        .route("/api/v3/me/identities/qr-code", open(post(identities::show_code)))
+        .route("/api/v3/me/identities/qr-code/bind", open(post(identities::bind_by_code)))
         .route("/api/v3/me/identities/{id}", open(delete(identities::unbind)))
         .route("/api/v3/me/sessions", open(get(sessions::list).delete(sessions::end_all)))
         .route("/api/v3/me/sessions/{id}", open(delete(sessions::end_one)))

@@ -184,7 +184,7 @@ pub(super) fn identity_dto(pool: &PoolId, identity: &Identity) -> Value {
         "provider": identity.key.provider(),
         "type": identity.key.kind.as_str(),
         "userIdInIdp": identity.key.value,
-        "userInfoInIdp": {},
+        "userInfoInIdp": identity.user_info,
         "originConnIds": [identity.connection],
     })
 }

@@ -2,6 +2,7 @@
 
 mod binding;
 mod launching;
+mod user_info;
 
 use hufu_app::doctor::Severity;
 use hufu_sandbox::{AppKind, Fault, NewApp, NewUser};

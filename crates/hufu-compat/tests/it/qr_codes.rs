@@ -1,6 +1,7 @@
 //! Logins by QR code in the pool's own app: a browser shows the code, a phone confirms, the browser logs in. Each may talk
 //! to another node.
 
+mod binding;
 mod mini_program;
 
 use std::net::SocketAddr;

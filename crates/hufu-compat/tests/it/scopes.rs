@@ -40,6 +40,8 @@ fn endpoints() -> Vec<(Method, &'static str, Value)> {
         post("/api/v3/me/deletion", json!({})),
         get("/api/v3/me/identities"),
         post("/api/v3/me/identities", json!({ "code": "x" })),
+        post("/api/v3/me/identities/qr-code", json!({})),
+        post("/api/v3/me/identities/qr-code/bind", json!({ "random": "x" })),
         delete("/api/v3/me/identities/0123"),
         get("/api/v3/me/sessions"),
         delete("/api/v3/me/sessions"),

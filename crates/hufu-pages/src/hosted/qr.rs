@@ -132,6 +132,7 @@ async fn new_code(visit: &Visit, connection: &std::sync::Arc<Connection>) -> Res
         application: visit.application().clone(),
         connection: Some(connection.clone()),
         custom_data: serde_json::Map::new(),
+        owner: None,
         origin: visit.origin.clone(),
     };
     let issued = visit.app().issue_ticket(request).await?;

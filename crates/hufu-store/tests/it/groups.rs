@@ -8,7 +8,7 @@ use hufu_store::sessions::{self, NewSession};
 use hufu_store::users::{self, LoginRecord};
 use hufu_store::{Store, StoreError, Tx, Write, statements_in_groups};
 use hufu_testkit::{TestDatabase, on_both_engines, raw};
-use hufu_types::{ApplicationId, ConnectionId, IdentityKey, SessionId, User, UserId};
+use hufu_types::{ApplicationId, ConnectionId, IdentityKey, IdpUserInfo, SessionId, User, UserId};
 use sqlx::{Either, Executor as _, SqlSafeStr as _, Statement as _};
 
 use crate::support::{Held, Hold, NOW, migrated, pool, seconds};
@@ -17,6 +17,8 @@ use crate::support::{Held, Hold, NOW, migrated, pool, seconds};
 struct LogIn {
     openid: String,
     session: String,
+    /// What the source says about the person.
+    said: IdpUserInfo,
     ending: Ending,
 }
 
@@ -45,20 +47,28 @@ impl Write for LogIn {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<UserId, StoreError> {
         let key = IdentityKey::wechat_openid("wx1", &self.openid);
-        let known = users::by_identity(tx, &pool(), &key).await?;
+        let known = users::by_identity(tx, &pool(), &key, &self.said).await?;
         if self.ending == Ending::Leaves {
             users::get_locked(tx, &pool(), &UserId::parse("nobody").unwrap()).await?;
         }
         let application = ApplicationId::parse("app").unwrap();
         let id = if let Some(known) = known {
             let login = LoginRecord { at: NOW, ip: Some("192.0.2.1"), application: &application, counts: 1 };
-            let user = users::record_login(tx, &pool(), &known.id, login).await?;
+            let user = users::record_login(tx, &pool(), &known.user.id, login).await?;
+            if known.differs {
+                identities::set_user_info(tx, &pool(), &key, &self.said).await?;
+            }
             user.ok_or(StoreError::LostRace)?.id
         } else {
             let id = UserId::parse(&format!("user-of-{}", self.session)).unwrap();
             let user = User { logins_count: 1, ..User::new(pool(), id.clone(), "test", NOW) };
             users::insert(tx, &user, None).await?;
-            let identity = NewIdentity { connection: ConnectionId::own(), key, created_at: NOW };
+            let identity = NewIdentity {
+                connection: ConnectionId::own(),
+                key,
+                created_at: NOW,
+                user_info: self.said.clone(),
+            };
             if !identities::insert_if_free(tx, &pool(), &id, &identity).await? {
                 return Err(StoreError::LostRace);
             }
@@ -87,7 +97,8 @@ impl Write for LogIn {
 }
 
 fn log_in(openid: &str, session: &str) -> LogIn {
-    LogIn { openid: openid.to_owned(), session: session.to_owned(), ending: Ending::Common }
+    let said = IdpUserInfo::default();
+    LogIn { openid: openid.to_owned(), session: session.to_owned(), said, ending: Ending::Common }
 }
 
 /// Holds every lane with a login, so that what is queued meanwhile is one group.
@@ -150,6 +161,28 @@ on_both_engines! {
         }
         let counts = "SELECT CAST(logins_count AS TEXT) FROM users WHERE id LIKE 'user-of-before%'";
         assert_eq!(raw::texts(&database, counts).await, vec![vec!["2".to_owned()]; 8]);
+    }
+
+    async fn what_a_source_says_anew_is_written_together_as_well(database) {
+        let store = migrated(&database).await;
+        let saying = |n: i32, session: &str, name: &str| {
+            let said = serde_json::from_value(serde_json::json!({ "nickname": format!("{name}{n}") })).unwrap();
+            LogIn { said, ..log_in(&format!("known{n}"), &format!("{session}{n}")) }
+        };
+        for n in 0..6 {
+            store.write(saying(n, "before", "was")).await.unwrap();
+        }
+        // Three say what they said before, and three something else.
+        let units = (0..6).map(|n| saying(n, "after", if n < 3 { "was" } else { "is" })).collect();
+        for answer in write_together(&store, units).await {
+            answer.unwrap();
+        }
+        if store.engine() == "postgres" {
+            assert_eq!(transactions(&database, "after").await, 1);
+        }
+        let kept = "SELECT user_info FROM identities WHERE value LIKE 'known%' ORDER BY value";
+        let wanted = (0..6).map(|n| vec![format!(r#"{{"nickname":"{}{n}"}}"#, if n < 3 { "was" } else { "is" })]);
+        assert_eq!(raw::texts(&database, kept).await, wanted.collect::<Vec<_>>());
     }
 
     async fn two_logins_of_one_identity_make_one_account(database) {

@@ -20,6 +20,8 @@ use serde_json::{Value, json};
 use crate::client::{Answer, Client, GET_PROFILE, GRAPHQL, JWKS, LOGOUT, REVOCATION, TOKEN, claims};
 use crate::world::{FILE, MINI, NOW, PUBLIC_URL, Plan, SHOP_APP, SHOP_BARE, SHOP_WEB, World};
 
+/// A call of the mobile SDKs, which takes id tokens for bearers.
+const ME_OF_SDKS: &str = "/api/v2/users/me";
 const ME: &str = "/oidc/me";
 const INTROSPECTION: &str = "/oidc/token/introspection";
 const PUSH: &str = "/oidc/request";
@@ -315,6 +317,29 @@ on_both_engines! {
         // Revocation needs no proof (RFC 7009).
         assert_eq!(shop.nobody().form(REVOCATION, &fields).await.status, 200);
         is_challenged(&shop.me(&key, &public).await, "invalid_token");
+    }
+
+    async fn an_id_token_of_a_bound_login_is_no_bearer(database) {
+        let shop = Shop::new(database).await;
+        // A native app, whose id tokens are bearers of the mobile SDKs' calls.
+        shop.world.change_application(SHOP_BARE, |application| application.client.grants = None).await;
+        let text = |answer: &Answer, name: &str| answer.json()[name].as_str().unwrap().to_owned();
+        let code = shop.code(SHOP_BARE, &[]).await;
+        let plain = text(&shop.exchange(shop.nobody(), &code).await, "id_token");
+        assert_eq!(claims(&plain).get("token_use"), None);
+        shop.nobody().bearer(&plain).get(ME_OF_SDKS).await.data();
+
+        let key = Key::new();
+        let code = shop.code(SHOP_BARE, &[]).await;
+        let bound = shop.exchange(shop.nobody().header("dpop", &shop.proof(&key)), &code).await;
+        let renewed = shop.nobody().header("dpop", &shop.proof(&key));
+        let renewed = shop.refresh(renewed, &text(&bound, "refresh_token")).await;
+        for id_token in [text(&bound, "id_token"), text(&renewed, "id_token")] {
+            assert_eq!(claims(&id_token)["token_use"], "id");
+            shop.nobody().bearer(&id_token).get(ME_OF_SDKS).await.refused(2020);
+            let proof = key.sign(&shop.call_claims("GET", ME_OF_SDKS, &id_token));
+            shop.bound(&id_token, &proof).get(ME_OF_SDKS).await.refused(2020);
+        }
     }
 
     async fn a_bound_token_opens_nothing_without_its_key(database) {

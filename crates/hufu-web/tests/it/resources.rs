@@ -2,6 +2,7 @@
 
 use axum::http::Method;
 use hufu_testkit::{on_both_engines, raw};
+use hufu_types::ApplicationKind;
 use serde_json::{Value, json};
 
 use crate::client::{GET_PROFILE, LOGOUT, REVOCATION, TOKEN, UPDATE_PROFILE, claims};
@@ -63,6 +64,23 @@ on_both_engines! {
         let pushed = site.call(SHOP_WEB, PUSH, &fields).await.json();
         let tokens = site.tokens(&[("request_uri", token_of(&pushed, "request_uri"))]).await;
         assert_eq!(audience(&tokens), json!([ORDERS, STOCK]));
+    }
+
+    async fn an_id_token_of_a_login_for_resources_is_no_bearer(database) {
+        let site = Site::new(database).await;
+        let plain = site.tokens(&[("scope", "openid profile")]).await;
+        let of_resource = site.tokens(&[("scope", "openid profile"), ("resource", ORDERS)]).await;
+        let (plain, of_resource) = (token_of(&plain, "id_token"), token_of(&of_resource, "id_token"));
+        assert_eq!(claims(plain).get("token_use"), None);
+        assert_eq!(claims(of_resource)["token_use"], "id");
+        // As if a native app had them, whose id tokens are bearers of the mobile SDKs' calls.
+        site.world.change_application(SHOP_WEB, |application| {
+            application.kind = ApplicationKind::Native;
+            application.client.grants = None;
+        }).await;
+        let me = "/api/v2/users/me";
+        site.world.nobody().bearer(plain).get(me).await.data();
+        site.world.nobody().bearer(of_resource).get(me).await.refused(2020);
     }
 
     async fn what_is_no_resource_of_the_pool_is_no_target(database) {

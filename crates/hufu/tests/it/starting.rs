@@ -44,7 +44,8 @@ on_both_engines! {
                        0008_password_schemes, 0009_administration, 0010_login_choices, 0011_openid, \
                        0012_device_codes, 0013_client_keys, 0014_registration, 0015_dpop, 0016_resources, \
                        0017_access, 0018_redirect_logins, 0019_qr_tickets, 0020_app_tokens, \
-                       0021_wechat_messages, 0022_wechat_signatures, 0023_qr_pictures
+                       0021_wechat_messages, 0022_wechat_signatures, 0023_qr_pictures, \
+                       0024_user_info_in_idp
 ";
         assert_eq!(instance.run(&["migrate"]).await.succeeded(), applied);
         assert_eq!(instance.run(&["migrate"]).await.succeeded(), "The schema is up to date.\n");

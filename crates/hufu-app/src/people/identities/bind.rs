@@ -1,7 +1,8 @@
 //! Binding ids that a source has proved to the logged-in user.
 
 use hufu_connect::templates::AddedWay;
-use hufu_store::{StoreError, Tx, Write, exchanges, identities, users};
+use hufu_store::identities::{self, NewIdentity};
+use hufu_store::{StoreError, Tx, Write, exchanges, users};
 use hufu_types::refusal::Code;
 use hufu_types::{Action, ConnectionId, PoolId, Proof, TokenHash, User, UserId};
 use serde_json::json;
@@ -76,11 +77,11 @@ impl Bind {
         user: &UserId,
     ) -> Result<BindOutcome, StoreError> {
         let pool = &self.pool;
-        let mut missing = Vec::new();
+        let (mut missing, mut held) = (Vec::new(), Vec::new());
         for key in self.proof.ids() {
             match identities::owner(tx, pool, key).await? {
                 Some(owner) if owner != *user => return Ok(BindOutcome::TakenByAnother),
-                Some(_) => {}
+                Some(_) => held.push(key),
                 None if identities::has_other_in_realm(tx, pool, user, key).await? => {
                     return Ok(BindOutcome::HasAnother);
                 }
@@ -90,8 +91,17 @@ impl Bind {
         if !missing.is_empty() {
             way_in_added(tx, events, pool, user, AddedWay::Identity).await?;
         }
-        for key in &missing {
-            identities::insert(tx, pool, user, &self.connection, key, self.trace.at).await?;
+        for &key in &missing {
+            let new = NewIdentity {
+                connection: self.connection.clone(),
+                key: key.clone(),
+                created_at: self.trace.at,
+                user_info: self.proof.raw.clone(),
+            };
+            identities::insert(tx, pool, user, &new).await?;
+        }
+        for key in held.into_iter().filter(|_| !self.proof.raw.is_empty()) {
+            identities::set_user_info(tx, pool, key, &self.proof.raw).await?;
         }
         if !missing.is_empty() {
             let details = json!({ "after": shown(missing.into_iter()) });

@@ -1,9 +1,9 @@
 //! What a person authorizes: in a native app (`wechat:mobile`), on a website (`wechat:pc`) or on a page in WeChat's own
 //! browser (`wechat:webpage-authorization`). The code of each is exchanged in the same way.
 
-use hufu_types::{Connection, Proof};
+use hufu_types::{Connection, IdpUserInfo, Proof};
+use hufu_wechat::UserInfo;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use super::exchange::Record;
 use super::{credentials, identity, profile};
@@ -20,10 +20,9 @@ struct Person {
     openid: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     unionid: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    nickname: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    avatar: Option<String>,
+    /// What WeChat said about them, in its own names.
+    #[serde(default, skip_serializing_if = "IdpUserInfo::is_empty")]
+    info: IdpUserInfo,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     snapshot: bool,
 }
@@ -56,9 +55,8 @@ pub(super) async fn prove<'a>(app: &'a App, attempt: Attempt<'a>) -> Result<Prov
         let info = info.unwrap_or_default();
         Ok(Person {
             openid: user.openid,
-            unionid: user.unionid.or(info.unionid),
-            nickname: info.nickname,
-            avatar: info.avatar,
+            unionid: user.unionid.or_else(|| info.unionid.clone()),
+            info: user_info(info, app.limits.idp_user_info),
             snapshot: user.snapshot,
         })
     });
@@ -66,10 +64,18 @@ pub(super) async fn prove<'a>(app: &'a App, attempt: Attempt<'a>) -> Result<Prov
     Ok(Proved { proof: proof(app, connection, &person), code })
 }
 
+/// What WeChat said, in its own names.
+fn user_info(info: UserInfo, longest: usize) -> IdpUserInfo {
+    super::user_info(
+        [("nickname", info.nickname.into()), ("headimgurl", info.avatar.into()), ("sex", info.sex.into())],
+        longest,
+    )
+}
+
 fn proof(app: &App, connection: &Connection, person: &Person) -> Proof {
     Proof {
-        profile: profile(person.nickname.as_deref(), person.avatar.as_deref(), app.limits.nickname),
-        raw: json!({ "nickname": person.nickname, "headimgurl": person.avatar }),
+        profile: profile(person.info.text("nickname"), person.info.text("headimgurl"), app.limits.nickname),
+        raw: person.info.clone(),
         snapshot: person.snapshot,
         ..identity(connection, &person.openid, person.unionid.as_deref())
     }

@@ -1,7 +1,7 @@
 //! `wechat:miniprogram:default`: login inside a mini program, with `wx.login`.
 
 use hufu_types::refusal::Code;
-use hufu_types::{Application, Connection, Phone, PhoneProof, Profile, Proof};
+use hufu_types::{Application, Connection, IdpUserInfo, Phone, PhoneProof, Profile, Proof};
 use hufu_wechat::wire::{PhoneData, UserInfoData};
 use hufu_wechat::{Budget, CodeSession, SessionKey, open_user_data};
 use serde::{Deserialize, Serialize};
@@ -89,7 +89,7 @@ pub(super) async fn prove<'a>(app: &'a App, attempt: Attempt<'a>) -> Result<Prov
         let phone = app.proved_phone(&attempt, &evidence, &proof, &session, &code).await?;
         proof.phone = phone.map(|phone| (phone, PhoneProof::Wechat));
     }
-    proof.profile = app.profile_from_wechat(connection, &evidence, &session);
+    (proof.profile, proof.raw) = app.told_about(connection, &evidence, &session);
     Ok(Proved { proof, code })
 }
 
@@ -180,25 +180,45 @@ impl App {
             .map_err(|error| Code::DataUndecryptable.because(error))
     }
 
-    /// Nickname and photo from the encrypted data if it can be decrypted, otherwise as the client claims.
-    fn profile_from_wechat(
+    /// Nickname and photo from the encrypted data if it can be decrypted, otherwise as the client claims; and what WeChat
+    /// itself says about the person.
+    fn told_about(
         &self,
         connection: &Connection,
         evidence: &Evidence<'_>,
         session: &CodeSession,
-    ) -> Profile {
+    ) -> (Profile, IdpUserInfo) {
+        let profile =
+            |nickname: Option<&str>, photo: Option<&str>| profile(nickname, photo, self.limits.nickname);
         let sealed = evidence.user_info.and_then(|sealed| {
             let data: UserInfoData = self.open_sealed(connection, session, sealed).ok()?;
-            let own = data.open_id.is_none_or(|id| id == session.openid);
-            own.then_some((data.nick_name, data.avatar_url))
+            let own = data.open_id.as_ref().is_none_or(|id| *id == session.openid);
+            own.then_some(data)
         });
-        let claimed = sealed.or_else(|| {
-            let raw: RawData = serde_json::from_str(evidence.raw_data?).ok()?;
-            Some((raw.nick_name, raw.avatar_url))
-        });
-        let (nickname, photo) = claimed.unwrap_or_default();
-        profile(nickname.as_deref(), photo.as_deref(), self.limits.nickname)
+        if let Some(data) = sealed {
+            let profile = profile(data.nick_name.as_deref(), data.avatar_url.as_deref());
+            return (profile, user_info(data, self.limits.idp_user_info));
+        }
+        let claimed: Option<RawData> = evidence.raw_data.and_then(|raw| serde_json::from_str(raw).ok());
+        let claimed = claimed.map(|raw| profile(raw.nick_name.as_deref(), raw.avatar_url.as_deref()));
+        (claimed.unwrap_or_default(), IdpUserInfo::default())
     }
+}
+
+/// What WeChat said, in its own names.
+fn user_info(data: UserInfoData, longest: usize) -> IdpUserInfo {
+    super::user_info(
+        [
+            ("nickName", data.nick_name.into()),
+            ("avatarUrl", data.avatar_url.into()),
+            ("gender", data.gender.into()),
+            ("language", data.language.into()),
+            ("city", data.city.into()),
+            ("province", data.province.into()),
+            ("country", data.country.into()),
+        ],
+        longest,
+    )
 }
 
 /// The fields of `rawData` that are used.

@@ -20,10 +20,11 @@ pub(crate) mod webpage;
 
 use hufu_types::refusal::Code;
 use hufu_types::{
-    Application, Connection, ConnectionSettings, IdentityKind, OpaqueToken, OpenPlatform, Profile, Proof,
-    realm,
+    Application, Connection, ConnectionSettings, IdentityKind, IdpUserInfo, OpaqueToken, OpenPlatform,
+    Profile, Proof, realm,
 };
 use hufu_wechat::AppCredentials;
+use serde_json::Value;
 
 use super::{Field, Form, Text};
 use crate::Refusal;
@@ -88,6 +89,12 @@ pub(crate) fn identity(connection: &Connection, openid: &str, unionid: Option<&s
         shared: unionid.map(|unionid| super::identity_key(connection, IdentityKind::Unionid, unionid)),
         ..Proof::of(super::identity_key(connection, IdentityKind::Openid, openid))
     }
+}
+
+/// What WeChat said about a person. More than anybody's real data is not kept.
+fn user_info<const N: usize>(said: [(&str, Value); N], longest: usize) -> IdpUserInfo {
+    let said = said.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    IdpUserInfo::of(said, longest).unwrap_or_default()
 }
 
 /// The nickname that WeChat gives for users who do not share theirs (since October 2022).

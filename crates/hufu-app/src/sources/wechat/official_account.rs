@@ -7,7 +7,7 @@ use hufu_store::qr_pictures::StoredPicture;
 use hufu_types::refusal::Code;
 use hufu_types::{Connection, Proof, SettingProblem, TicketKind};
 use hufu_wechat::{Budget, Class};
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Map, Value as Json};
 
 use super::exchange::wechat_refusal;
 use super::{app_id_field, app_secret_field, credentials, identity};
@@ -193,7 +193,7 @@ async fn picture(
 
 /// A proof of a follower's ids.
 pub(crate) fn proof(connection: &Connection, openid: &str, unionid: Option<&str>) -> Proof {
-    Proof { raw: json!({ "subscribe": 1 }), ..identity(connection, openid, unionid) }
+    identity(connection, openid, unionid)
 }
 
 /// What WeChat tells of a follower.

@@ -137,6 +137,28 @@ on_both_engines! {
         assert_eq!(returned(&world, &world.code(DEFAULT, "bob"), None).await.user().id, user.id);
     }
 
+    async fn a_source_is_linked_by_a_code_of_the_instances_mini_program(database) {
+        let world = world(database, "", true).await;
+        let known = world.client().log_in(MINI, "stranger").await;
+        let login = || signin("wechat_mini_program_code", "wechatMiniProgramCodePayload", &json!({ "code": world.code(DEFAULT, "bob") }));
+        let phone = world.nobody().app(SHOP_PHONE);
+        let bob = phone.post(SIGNIN, login()).await.tokens();
+        let link = |code: String| json!({ "extIdpConnidentifier": "shop-launch", "code": code });
+        let client = phone.clone().bearer(&bob.access);
+        let path = "/api/v3/link-extidp";
+        client.post(path, link(world.code(DEFAULT, "bob"))).await.done();
+        client.post(path, link(world.code(DEFAULT, "stranger"))).await.refused(2215);
+        client.post(path, link(world.code(MINI, "bob"))).await.refused(2207);
+        let other = phone.clone().app(SHOP_PHONE).bearer(&known.token);
+        other.post(path, link(world.code(DEFAULT, "stranger"))).await.refused(2020);
+
+        // Several tenants share it: a code of its says of no pool that its person meant that one.
+        world.reconfigure(&file("")).await;
+        let exchanges = world.exchanges();
+        client.post(path, link(world.code(DEFAULT, "bob"))).await.refused(2580);
+        assert_eq!(world.exchanges(), exchanges, "nothing was asked of WeChat");
+    }
+
     async fn among_several_pools_only_a_ticket_brings_a_code_of_the_instances_mini_program(database) {
         let world = world(database, "", true).await;
         let of_web = "type = \"web\"\n  connections = [\"shop-two\", \"shop-mini\"]";

@@ -189,6 +189,7 @@ async fn ticket(world: &World) -> IssuedTicket {
         connection: Some(config.connection(&id).unwrap().clone()),
         application,
         custom_data: serde_json::Map::new(),
+        owner: None,
         origin: hufu_app::Origin::default(),
     });
     let ticket = ticket.await.unwrap();

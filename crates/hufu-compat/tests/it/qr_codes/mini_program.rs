@@ -12,7 +12,7 @@ use crate::client::{Answer, Client, SIGNIN, signin};
 use crate::world::{FILE, MINI, Plan, SHOP, SHOP_WEB, World, secret_of};
 
 /// The instance's own login mini program, of another Open Platform account than the shop's.
-const LOGIN: &str = "wx00000000000000e1";
+pub(super) const LOGIN: &str = "wx00000000000000e1";
 const CODE_IMAGE: &str = "/wxa/getwxacodeunlimit";
 
 /// The standard file with two connections of the shop's website: one with the shop's mini program, one with the
@@ -54,16 +54,16 @@ async fn world_of(plan: Plan, database: TestDatabase) -> World {
     world
 }
 
-async fn world(database: TestDatabase) -> World {
+pub(super) async fn world(database: TestDatabase) -> World {
     world_of(Plan::new().file(file("")).default_mini_program(LOGIN), database).await
 }
 
-fn website(world: &World) -> Client<'_> {
+pub(super) fn website(world: &World) -> Client<'_> {
     world.nobody().app(SHOP_WEB)
 }
 
 /// A new code of a connection.
-async fn new_code(client: &Client<'_>, identifier: &str) -> Code {
+pub(super) async fn new_code(client: &Client<'_>, identifier: &str) -> Code {
     let config = client.world.node.app.config();
     let pool = hufu_types::PoolId::parse(SHOP).unwrap();
     let connections = config.connections(&pool);
@@ -79,13 +79,13 @@ async fn new_code(client: &Client<'_>, identifier: &str) -> Code {
 }
 
 /// The mini program tells who opened it.
-async fn grant(phone: &Client<'_>, app_id: &str, name: &str, scene: &str) -> Answer {
+pub(super) async fn grant(phone: &Client<'_>, app_id: &str, name: &str, scene: &str) -> Answer {
     let code = phone.world.code(app_id, name);
     let query = format!("alias=wxapp&code={code}&random={scene}&enableFetchPhone=true&&useSelfWxapp=false");
     phone.get(&format!("/oauth/wxapp/grant/?{query}")).await
 }
 
-async fn redirect(phone: &Client<'_>, scene: &str, body: Value) -> Answer {
+pub(super) async fn redirect(phone: &Client<'_>, scene: &str, body: Value) -> Answer {
     phone.post(&format!("/oauth/wxapp/redirect?random={scene}"), body).await
 }
 
