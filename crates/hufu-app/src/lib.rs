@@ -54,7 +54,7 @@ pub use people::{
 pub use sealing_key::{KeySource, SealingKeyError, load_sealing_key};
 pub use sources::wechat::client_data::{WechatPhone, WechatPhoneOwner};
 pub use sources::wechat::default::DefaultMiniProgram;
-pub use sources::{Evidence, PhoneEvidence, SealedData};
+pub use sources::{Evidence, Leads, PhoneEvidence, SealedData};
 pub use subjects::SubjectsError;
 pub use tokens::authentication::{Authenticated, Needs};
 pub use tokens::keys::{KeyError, Keys};

@@ -23,7 +23,9 @@ use crate::address::network_of;
 use crate::authorization::OpenRequest;
 use crate::digest::hash_token;
 use crate::origin::Origin;
-use crate::sources::{self, BrowserKind, Departure, Evidence, Start, redirecting_browsers};
+use crate::sources::{
+    self, BrowserKind, Departure, Evidence, FromWebView, Leads, Start, redirecting_browsers,
+};
 use crate::{App, PhoneUse, Refusal};
 
 /// Where a login that a published client begins at a connection is to end.
@@ -69,7 +71,7 @@ impl App {
     ) -> Vec<Arc<Connection>> {
         let config = self.config();
         let all = application.connections.iter().filter_map(|id| config.connection(id));
-        let is_of_use = |c: &&Arc<Connection>| redirecting_browsers(c.kind).contains(&browser);
+        let is_of_use = |c: &&Arc<Connection>| redirecting_browsers(c).contains(&browser);
         all.filter(|c| c.enabled && config.is_available(c)).filter(is_of_use).cloned().collect()
     }
 
@@ -85,7 +87,7 @@ impl App {
             let mut tabs = application.login.methods.iter();
             tabs.any(|tab| matches!(tab, LoginTab::QrCode(identifier) if *identifier == c.identifier))
         };
-        let is_of_use = |c: &&Arc<Connection>| redirecting_browsers(c.kind).contains(&browser) || is_tab(c);
+        let is_of_use = |c: &&Arc<Connection>| redirecting_browsers(c).contains(&browser) || is_tab(c);
         all.filter(|c| c.enabled && !config.is_available(c)).filter(is_of_use).cloned().collect()
     }
 
@@ -102,7 +104,7 @@ impl App {
         let found = config.connection_of_pool(&application.pool, identifier);
         let kind = found.ok_or(Code::NamelessConnectionUnknown)?.kind;
         let connection = config.connection_for(application, kind, Some(identifier), None)?;
-        if redirecting_browsers(kind).is_empty() {
+        if redirecting_browsers(&connection).is_empty() {
             let named = Code::ConnectionOfOtherKind.with("connection", connection.identifier.to_string());
             return Err(named.with("kind", kind.as_str()));
         }
@@ -162,7 +164,7 @@ impl App {
         })
     }
 
-    /// Starts a login at a source. Returns the page of the source.
+    /// Starts a login at a source. Returns where it leads the browser.
     ///
     /// # Errors
     /// [`Code::TooOften`], [`Code::ConnectionUnavailable`].
@@ -174,10 +176,7 @@ impl App {
         browser: TokenHash,
         language: Language,
         origin: &Origin,
-    ) -> Result<String, Refusal> {
-        let Start::Redirect { page, .. } = sources::kind(connection.kind).start else {
-            return Err(Code::Internal.because("the connection does not start by a redirect"));
-        };
+    ) -> Result<Leads, Refusal> {
         self.require_available(connection)?;
         let OpenRequest { application, .. } = open;
         let (now, window) = (self.now(), self.limits.source_login_window);
@@ -204,7 +203,16 @@ impl App {
             return Err(Code::TooOften.retry_after(wait).because("logins at sources from this network"));
         }
         let callback = self.callback(connection);
-        page(self, &Departure { connection, state: &state, callback: &callback, language })
+        let departure = Departure { connection, state: &state, callback: &callback, language };
+        match &sources::kind(connection.kind).start {
+            Start::Redirect { page, .. } => page(self, &departure).map(Leads::ToSource),
+            Start::Code { from_web_view: Some(FromWebView { page, .. }), .. } => {
+                page(&departure).map(Leads::ToMiniProgram)
+            }
+            Start::Code { .. } | Start::QrCode(_) => {
+                Err(Code::Internal.because("the connection does not start by a redirect"))
+            }
+        }
     }
 
     /// Where a source sends the browser back to. Sources let only one host be registered, so it is always this one.

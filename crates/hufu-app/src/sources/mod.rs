@@ -51,6 +51,9 @@ pub(crate) enum Start {
     Code {
         /// The names that the published clients use for such logins.
         client_names: &'static [&'static str],
+        /// The page of a connection's mini program to which a page in its web-view leads, and which opens the web-view
+        /// again with a code. `None`: there is none.
+        from_web_view: Option<FromWebView>,
     },
     /// The browser is sent to a page of the source, and comes back with a code.
     Redirect {
@@ -61,6 +64,23 @@ pub(crate) enum Start {
     },
     /// The browser shows a QR code, which a phone scans.
     QrCode(QrCodes),
+}
+
+/// What a kind whose clients send codes does for pages in a mini program's web-view.
+pub(crate) struct FromWebView {
+    /// Whether a connection has a page for that.
+    pub(crate) is_there: fn(&Connection) -> bool,
+    /// The page, with the state of a login.
+    pub(crate) page: fn(&Departure<'_>) -> Result<String, Refusal>,
+}
+
+/// Where a login leads a browser.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Leads {
+    /// To this address of the source.
+    ToSource(String),
+    /// To this page of the mini program in whose web-view it is.
+    ToMiniProgram(String),
 }
 
 /// Asks WeChat for the picture of a connection's scene that holds so long.
@@ -101,6 +121,8 @@ pub(crate) struct Departure<'a> {
 pub enum BrowserKind {
     /// WeChat's own, on a phone or a computer.
     Wechat,
+    /// The same within a mini program: its web-view.
+    WebView,
     /// Any other on a phone or a tablet.
     Phone,
     /// Any other.
@@ -112,12 +134,17 @@ impl BrowserKind {
     pub fn of(user_agent: &str) -> Self {
         let has = |mark: &str| user_agent.contains(mark);
         if has("MicroMessenger") && !has("wxwork") {
-            Self::Wechat
+            if has("miniProgram") { Self::WebView } else { Self::Wechat }
         } else if ["Mobile", "Android", "iPhone", "iPad", "HarmonyOS"].iter().any(|mark| has(mark)) {
             Self::Phone
         } else {
             Self::Desktop
         }
+    }
+
+    /// Whether it is WeChat's own, in a mini program or not.
+    pub const fn is_wechat(self) -> bool {
+        matches!(self, Self::Wechat | Self::WebView)
     }
 }
 
@@ -242,15 +269,16 @@ pub fn client_names_of_kinds() -> impl Iterator<Item = &'static str> {
 
 const fn names_of(of: ConnectionKind) -> &'static [&'static str] {
     match kind(of).start {
-        Start::Code { client_names } => client_names,
+        Start::Code { client_names, .. } => client_names,
         Start::Redirect { .. } | Start::QrCode(_) => &[],
     }
 }
 
-/// The browsers in which a login through a connection of this kind starts by a redirect. None: it starts in another way.
-pub const fn redirecting_browsers(of: ConnectionKind) -> &'static [BrowserKind] {
-    match kind(of).start {
+/// The browsers in which a login through a connection starts by leaving the page. None: it starts in another way.
+pub fn redirecting_browsers(connection: &Connection) -> &'static [BrowserKind] {
+    match &kind(connection.kind).start {
         Start::Redirect { browsers, .. } => browsers,
+        Start::Code { from_web_view: Some(way), .. } if (way.is_there)(connection) => &[BrowserKind::WebView],
         Start::Code { .. } | Start::QrCode(_) => &[],
     }
 }

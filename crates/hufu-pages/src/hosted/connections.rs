@@ -8,9 +8,9 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use hufu_app::authorization::{Next, SocialResponse};
 use hufu_app::sources::BrowserKind;
-use hufu_app::{ApplicationHint, Arrival, Refusal, SocialTarget};
+use hufu_app::{ApplicationHint, Arrival, Leads, Refusal, SocialTarget};
 use hufu_types::refusal::Code;
-use hufu_types::{Connection, PoolId, origin_of};
+use hufu_types::{Connection, ConnectionKind, PoolId, origin_of};
 use hufu_web::oidc::outcome;
 use hufu_web::page::{Viewer, pause, refused_page};
 use hufu_web::request::{Path, Query};
@@ -18,7 +18,7 @@ use hufu_web::server::Routes;
 use hufu_web::surface::{refusing, sdk};
 
 use super::common::{Caller, Person, Visit, Words};
-use super::login;
+use super::{login, web_view};
 
 pub(super) fn routes() -> Routes {
     let mut routes = Routes::new();
@@ -85,7 +85,7 @@ fn links(visit: &Visit) -> Vec<Link> {
         text: connection.display_name.clone(),
         // Without an origin the page's policy could not name it.
         logo: connection.extras.logo.clone().filter(|logo| origin_of(logo).is_some()),
-        is_at_home: visit.kind == BrowserKind::Wechat,
+        is_at_home: visit.kind.is_wechat(),
     };
     all.iter().map(|connection| link(connection)).collect()
 }
@@ -108,14 +108,15 @@ fn notes(visit: &Visit, links: &[Link]) -> Vec<String> {
 }
 
 /// In WeChat's own browser the login starts by itself, unless it did just now, the person logged out, or this page is to be
-/// used in another way.
+/// used in another way. It leads into no mini program by itself: that may be where the person comes from.
 pub(super) fn start_at_once(visit: &Visit, people: &[Person], words: &Words) -> Option<Response> {
     let has_other_use = ["another", "method", "reset"].iter().any(|name| words.has(name));
-    if visit.kind != BrowserKind::Wechat || visit.is_paused || has_other_use || !people.is_empty() {
+    if !visit.kind.is_wechat() || visit.is_paused || has_other_use || !people.is_empty() {
         return None;
     }
     let all = visit.app().redirecting_connections(visit.application(), visit.kind);
-    let mut response = outcome::redirect(&start_address(visit, all.first()?));
+    let first = all.first().filter(|_| !all.iter().any(|c| c.kind == ConnectionKind::WechatMiniProgram))?;
+    let mut response = outcome::redirect(&start_address(visit, first));
     pause::begin(&mut response, &visit.shared);
     Some(response)
 }
@@ -188,8 +189,11 @@ fn visit_of(
 async fn depart(visit: &Visit, identifier: &str) -> Result<Response, Refusal> {
     let connection = visit.app().redirecting_connection(visit.application(), identifier)?;
     let (browser, language) = (visit.viewer.browser_mark(), visit.language());
-    let page = visit.app().depart(&visit.open, &connection, browser, language, &visit.origin).await?;
-    let mut response = outcome::redirect(&page);
+    let leads = visit.app().depart(&visit.open, &connection, browser, language, &visit.origin).await?;
+    let mut response = match leads {
+        Leads::ToSource(address) => outcome::redirect(&address),
+        Leads::ToMiniProgram(page) => web_view::page(visit, &connection, page),
+    };
     visit.viewer.mark_browser(&mut response);
     Ok(response)
 }

@@ -3,7 +3,7 @@
 //! - `common`: a visit of such a page, and how a login ends. `fields`: what forms are made of. `brand`: an
 //!   application's own color.
 //! - `login`, `register`, `forgot`, and `go_on`: a login that waits for a step. `connections`: a login that
-//!   sends the browser to a source and back.
+//!   sends the browser to a source and back. `web_view`: the way out of a mini program's web-view.
 
 pub(crate) mod brand;
 mod common;
@@ -14,6 +14,7 @@ mod go_on;
 mod login;
 mod qr;
 mod register;
+mod web_view;
 
 use std::sync::LazyLock;
 
@@ -36,6 +37,7 @@ pub fn routes() -> Routes {
         .merge(brand::routes())
         .merge(login::routes())
         .merge(qr::routes())
+        .merge(web_view::routes())
         .merge(register::routes())
         .merge(forgot::routes())
         .merge(go_on::routes())

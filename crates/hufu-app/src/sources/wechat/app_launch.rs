@@ -8,7 +8,10 @@ use crate::sources::{Field, Form, Kind, Start, Text};
 /// The definition of this kind.
 pub(crate) const KIND: Kind = Kind {
     fields: FIELDS,
-    start: Start::Code { client_names: &["wechat_mini_program_code", "wechat_mini_program_code_and_phone"] },
+    start: Start::Code {
+        client_names: &["wechat_mini_program_code", "wechat_mini_program_code_and_phone"],
+        from_web_view: None,
+    },
     realm: default::realm_of,
     prove: |app, attempt| Box::pin(mini_program::prove(app, attempt)),
     probe: Probe::MiniProgram,

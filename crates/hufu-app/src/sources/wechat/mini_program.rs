@@ -10,7 +10,10 @@ use super::exchange::{Record, SpentCode, check_code, wechat_refusal};
 use super::{app_id_field, app_secret_field, identity, profile};
 use crate::doctor::checks::{self, ConnectionCheck, Probe};
 use crate::failures::LoginFailure;
-use crate::sources::{Attempt, Evidence, Field, Kind, PhoneEvidence, Proved, SealedData, Start, Text};
+use crate::sources::{
+    Attempt, Departure, Evidence, Field, Form, FromWebView, Kind, PhoneEvidence, Proved, SealedData, Start,
+    Text,
+};
 use crate::{App, Refusal};
 
 /// The definition of this kind.
@@ -22,6 +25,7 @@ pub(crate) const KIND: Kind = Kind {
             "wechat_mini_program_phone",
             "wechat_mini_program_code_and_phone",
         ],
+        from_web_view: Some(FromWebView { is_there: |connection| web_view_page(connection).is_some(), page }),
     },
     realm: super::realm,
     prove: |app, attempt| Box::pin(prove(app, attempt)),
@@ -46,7 +50,38 @@ const HINT: Text = Text {
     en: "WeChat's platform: mini program › 开发管理 › 开发设置",
 };
 
-const FIELDS: &[Field] = &[app_id_field(HINT), app_secret_field(HINT)];
+/// The name of the field with the page that a web-view leads to.
+const WEB_VIEW_PAGE: &str = "web_view_page";
+
+const FIELDS: &[Field] = &[
+    app_id_field(HINT),
+    app_secret_field(HINT),
+    Field {
+        name: WEB_VIEW_PAGE,
+        form: Form::Text { most: 128 },
+        secret: false,
+        required: false,
+        label: Text { zh: "web-view 的登录页", en: "Login page for web-views" },
+        hint: Text {
+            zh: "在小程序的 web-view 里登录时跳到哪个页面，例如 pages/login/index；它用 wx.login 的 code 打开回调地址",
+            en: "which page of the mini program a login in its web-view leads to, such as pages/login/index; it opens the callback with a code of wx.login",
+        },
+    },
+];
+
+fn web_view_page(connection: &Connection) -> Option<&str> {
+    connection.settings.text(WEB_VIEW_PAGE)
+}
+
+/// The page of the mini program that logs in whoever is in its web-view.
+fn page(departure: &Departure<'_>) -> Result<String, Refusal> {
+    let page = web_view_page(departure.connection);
+    let page =
+        page.ok_or_else(|| Code::Internal.because("the mini program has no page for its web-views"))?;
+    let state = super::state(departure.state)?;
+    let between = if page.contains('?') { '&' } else { '?' };
+    Ok(format!("/{}{between}state={}", page.trim().trim_start_matches('/'), state.as_str()))
+}
 
 /// The stored form of an exchange, before sealing.
 #[derive(Serialize, Deserialize)]

@@ -7,7 +7,7 @@ use crate::sources::{Field, Kind, Start, Text};
 /// The definition of this kind.
 pub(crate) const KIND: Kind = Kind {
     fields: FIELDS,
-    start: Start::Code { client_names: &["wechat"] },
+    start: Start::Code { client_names: &["wechat"], from_web_view: None },
     realm: super::realm,
     prove: |app, attempt| Box::pin(authorized::prove(app, attempt)),
     probe: Probe::SnsCode,

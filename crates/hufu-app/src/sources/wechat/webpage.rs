@@ -10,7 +10,7 @@ use crate::{App, Refusal};
 /// The definition of this kind.
 pub(crate) const KIND: Kind = Kind {
     fields: FIELDS,
-    start: Start::Redirect { page, browsers: &[BrowserKind::Wechat] },
+    start: Start::Redirect { page, browsers: &[BrowserKind::Wechat, BrowserKind::WebView] },
     realm: super::realm,
     prove: |app, attempt| Box::pin(authorized::prove(app, attempt)),
     probe: Probe::SnsCode,

@@ -1,6 +1,7 @@
 //! Logins that send the browser to WeChat and back.
 
 mod returns;
+mod web_view;
 
 use std::time::Duration;
 
