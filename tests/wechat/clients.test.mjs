@@ -262,4 +262,46 @@ describe(`WeChat logins by published clients on ${ENGINE}`, () => {
       assert.equal(data, undefined);
     });
   });
+
+  test("a login page in a mini program's web-view leads into the mini program by its own script, and back", async () => {
+    const person = await stack.person();
+    const opened = await openWindow(browser, { locale: "en", userAgent: `${WECHAT} miniProgram/${APPS.mini.app_id}` });
+    ({ context } = opened);
+    // WeChat's bridge, which is in every page of a web-view.
+    let led;
+    const leading = new Promise((resolve) => (led = resolve));
+    await context.exposeFunction("led", (name, args) => led({ name, args }));
+    await context.addInitScript(() => {
+      window.WeixinJSBridge = {
+        invoke(name, args, done) {
+          window.led(name, args);
+          done({ err_msg: `${name}:ok` });
+        },
+      };
+    });
+    tab = await context.newPage();
+    const request = new URLSearchParams({
+      client_id: SITE,
+      redirect_uri: `${site.origin}/done`,
+      response_type: "code",
+      scope: "openid",
+      code_challenge: "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
+      code_challenge_method: "S256",
+    });
+    await tab.goto(`${stack.host}/oidc/auth?${request}`);
+    await tab.locator('[data-connection="mini"]').click();
+    const { name, args } = await leading;
+    assert.deepEqual([name, args.name], ["invokeMiniProgramAPI", "redirectTo"]);
+    const page = new URL(args.arg.url, "mini://program");
+    assert.equal(page.pathname, "/pages/login/index");
+    // The page of the mini program: wx.login, and the web-view again.
+    const { code } = await stack.wechat("codes", { app_id: APPS.mini.app_id, user: person.name });
+    const back = new URLSearchParams({ code, state: page.searchParams.get("state") });
+    await tab.goto(`${stack.host}/connection/social/mini/${POOL}/callback?${back}`);
+    await tab.waitForURL(`${site.origin}/done?*`);
+    const answer = new URL(tab.url()).searchParams;
+    assert.ok(answer.get("code") && answer.get("iss"), tab.url());
+    stack.secrets.add("code", answer.get("code"));
+    assert.deepEqual(opened.faults, []);
+  });
 });

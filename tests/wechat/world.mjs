@@ -37,7 +37,7 @@ name = "Qinghe"
 
   [[user_pool.open_platform]]
   name = "shop"
-${connection("mini", "wechat:miniprogram:default", fields(APPS.mini))}
+${connection("mini", "wechat:miniprogram:default", fields(APPS.mini, ', web_view_page = "pages/login/index"'))}
 ${connection("scan", "wechat:miniprogram:qrconnect", fields(APPS.mini))}
 ${connection("pc", "wechat:pc", fields(APPS.pc))}
 ${connection("page", "wechat:webpage-authorization", fields(APPS.account), "return_user = true")}
@@ -47,7 +47,7 @@ ${connection("official", "wechatmp-qrcode", fields(APPS.account, push))}
   id = "${SITE}"
   name = "Qinghe"
   type = "spa"
-  connections = ["pc", "page", "silent", "scan", "official"]
+  connections = ["pc", "page", "silent", "scan", "official", "mini"]
   redirect_uris = ["${site}/done"]
   allowed_origins = ["${site}"]
 

@@ -260,7 +260,7 @@ impl App {
                 recent,
                 trace: trace.clone(),
             };
-            self.bind(unit).await
+            self.bind_proved(unit).await
         };
         let result = result.await;
         if let Err(refusal) = &result {
@@ -270,7 +270,7 @@ impl App {
     }
 
     /// Binds what was proved to the account of whoever is logged in.
-    pub(crate) async fn bind(&self, unit: Bind) -> Result<(), Refusal> {
+    pub(crate) async fn bind_proved(&self, unit: Bind) -> Result<(), Refusal> {
         match self.write(unit).await? {
             BindOutcome::Bound => Ok(()),
             BindOutcome::TakenByAnother => Err(Code::IdentityTaken.into()),

@@ -113,7 +113,7 @@ impl App {
             recent,
             trace: self.trace_of_connection(who, connection),
         };
-        let bound = self.bind(unit).await;
+        let bound = self.bind_proved(unit).await;
         bound.inspect_err(|refusal| log_refusal(&who.application, connection, refusal))
     }
 }

@@ -2,7 +2,7 @@
 
 use axum::http::Method;
 use hufu_testkit::{on_both_engines, raw};
-use hufu_types::ApplicationKind;
+use hufu_types::{ApplicationKind, TokenAuth};
 use serde_json::{Value, json};
 
 use crate::client::{GET_PROFILE, LOGOUT, REVOCATION, TOKEN, UPDATE_PROFILE, claims};
@@ -76,6 +76,7 @@ on_both_engines! {
         // As if a native app had them, whose id tokens are bearers of the mobile SDKs' calls.
         site.world.change_application(SHOP_WEB, |application| {
             application.kind = ApplicationKind::Native;
+            application.client.token_auth = Some(TokenAuth::Basic);
             application.client.grants = None;
         }).await;
         let me = "/api/v2/users/me";

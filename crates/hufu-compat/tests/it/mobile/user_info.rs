@@ -1,14 +1,14 @@
 //! What WeChat says about a person is kept with their identities, and shown.
 
-use hufu_sandbox::{Fault, NewUser, UserPatch};
+use hufu_sandbox::{DataKind, Fault, NewUser, UserPatch};
 use hufu_testkit::administration::{call, key};
 use hufu_testkit::on_both_engines;
 use hufu_types::AdminRole;
 use serde_json::{Value, json};
 
 use super::{MOBILE, USER_INFO, by_code, world};
-use crate::client::{BIND, GRAPHQL};
-use crate::world::{MINI, SHOP, World};
+use crate::client::{AUTH, GRAPHQL};
+use crate::world::{MINI, Plan, SHOP, World};
 
 const AVATAR: &str = "https://thirdwx.qlogo.cn/mmopen/mei/132";
 
@@ -92,13 +92,13 @@ on_both_engines! {
     }
 
     async fn more_than_is_kept_of_anybody_is_not_kept(database) {
-        let world = world(database).await;
-        world.person_with(NewUser {
-            name: Some("long".to_owned()),
-            nickname: Some("n".repeat(5000)),
-            ..NewUser::default()
-        });
-        let user = by_code(&world, &world.code(MOBILE, "long")).await.user();
+        let world = Plan::new().limits(|limits| limits.idp_user_info = 40).build(database).await;
+        mei(&world);
+        let code = world.code(MINI, "mei");
+        let sealed = world.sealed(MINI, &code, DataKind::UserInfo);
+        let body = json!({ "code": code, "iv": sealed.iv, "encryptedData": sealed.encrypted_data });
+        let user = world.client().referer(MINI).post(AUTH, body).await.user();
+        assert_eq!(user.data["nickname"], "小美");
         assert!(kept(&world, &user.token).await.iter().all(|(_, kept)| *kept == json!({})));
     }
 
@@ -106,17 +106,17 @@ on_both_engines! {
         let world = World::new(database).await;
         mei(&world);
         let code = world.code(MINI, "mei");
-        let sealed = world.sealed(MINI, &code, hufu_sandbox::DataKind::UserInfo);
+        let sealed = world.sealed(MINI, &code, DataKind::UserInfo);
         let body = json!({ "code": code, "iv": sealed.iv, "encryptedData": sealed.encrypted_data });
         let client = world.client().referer(MINI);
-        let user = client.post(crate::client::AUTH, body).await.user();
+        let user = client.post(AUTH, body).await.user();
         let said = json!({ "nickName": "小美", "avatarUrl": AVATAR, "gender": 0, "language": "zh_CN" });
         let all = kept(&world, &user.token).await;
         assert!(all.iter().all(|(_, kept)| *kept == said), "{all:?}");
 
         let claimed = json!({ "nickName": "root" }).to_string();
         let body = json!({ "code": world.code(MINI, "mei"), "rawData": claimed });
-        client.post(crate::client::AUTH, body).await.user();
+        client.post(AUTH, body).await.user();
         let all = kept(&world, &user.token).await;
         assert!(all.iter().all(|(_, kept)| *kept == said), "{all:?}");
     }
@@ -125,8 +125,7 @@ on_both_engines! {
         let world = world(database).await;
         mei(&world);
         let user = by_code(&world, &world.code(MOBILE, "mei")).await.user();
-        let client = world.nobody().bearer(&user.token);
-        client.referer(MINI).post(BIND, json!({ "code": world.code(MINI, "mei") })).await.done();
+        assert_eq!(world.client().referer(MINI).log_in(MINI, "mei").await.id, user.id);
         let client = world.nobody().bearer(&user.token);
         client.post("/api/v3/unlink-extidp", json!({ "extIdpId": world.connection(MOBILE) })).await.done();
         assert_eq!(kept(&world, &user.token).await, [(format!("{} openid", world.connection(MINI)), json!({}))]);
