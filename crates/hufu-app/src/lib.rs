@@ -41,11 +41,12 @@ pub use credentials::{AccountName, Confirmation, Registration, StepToken, Target
 pub use hufu_types::Refusal;
 pub use limits::Limits;
 pub use login::by_launch::LaunchTicket;
-pub use login::by_redirect::{Arrival, Arrived, SocialTarget};
+pub use login::by_redirect::{Arrival, Arrived, Came, SocialTarget};
 pub use login::by_source::SourceLogin;
 pub use login::entry::{BrowserLogin, FlowView, LoginAnswer, LoginDone, LoginOptions, Tokens};
 pub use login::flow::{FillIn, FlowAction, FlowAnswer, FlowStep, StepRefused};
 pub use origin::Origin;
+pub use people::linking::{LinkQuestion, LinkStart};
 pub use people::{
     BoundIdentity, ConsentView, DeletionProof, LoginName, MergePreview, MergeUndone, OwnData, OwnEvent,
     OwnExport, OwnSession, Picture, ProfileChange, SessionView, StoredMerge, UnboundIdentities, Uploaded,

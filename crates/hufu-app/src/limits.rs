@@ -240,6 +240,8 @@ limits! {
     step_token_life: Duration = MINUTE,
     /// How long the ticket of a mini program that an app launched can be used.
     launch_ticket: Duration = MINUTE * 2,
+    /// How long the address can be used that leads to binding a source, and the question at the end of it.
+    account_link: Duration = MINUTE * 5,
     /// Accounts past their grace period that one sweep deletes.
     deletions_at_once: i64 = 500,
     /// Maximum age of the login for operations that a lost phone should not allow: adding a way to log in,

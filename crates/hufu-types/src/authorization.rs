@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::application::text_enum;
-use crate::{ConnectionId, ScopeSet, Thumbprint, Timestamp};
+use crate::{BrowserSessionId, ConnectionId, ScopeSet, SessionId, Thumbprint, Timestamp};
 
 text_enum! {
     /// How the parameters of an authorization response reach the client.
@@ -213,6 +213,19 @@ pub struct AuthorizationRequest {
     /// How the login returns, if a published client began it at a connection. There is no authorization response then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub social: Option<SocialReturn>,
+    /// The account that is to get what a source proves. Then nobody logs in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<AccountLink>,
+}
+
+/// Whose account is to get what a source proves: by the login that asked for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AccountLink {
+    /// The account of a session, whose token asked.
+    Session(SessionId),
+    /// The account of a session of the browser.
+    Browser(BrowserSessionId),
 }
 
 /// How a login returns that a published client began at a connection: with `code`, `message` and `data`.

@@ -258,6 +258,7 @@ mod tests {
             is_own: false,
             device: None,
             social: None,
+            link: None,
         };
         let requested = RequestedTokens::Authorization(Box::new(request));
         let json = serde_json::to_string(&requested).unwrap();

@@ -47,8 +47,8 @@ pub use administration::{AdminRole, Permission};
 pub use application::{ANY_ORIGIN, Application, ApplicationKind, SigningAlgorithm, TokenLifetimes};
 pub use association::{Association, AssociationMode, BindMethod, ConflictRule, MatchField};
 pub use authorization::{
-    AuthorizationRequest, CodeChallenge, CodeChallengeMethod, Prompt, Prompts, ResponseMode, ResponseType,
-    SocialReturn,
+    AccountLink, AuthorizationRequest, CodeChallenge, CodeChallengeMethod, Prompt, Prompts, ResponseMode,
+    ResponseType, SocialReturn,
 };
 pub use client::{
     Access, Branding, ClientAlgorithm, ClientSecret, ClientSettings, Grant, LoginControl, LoginMethod,

@@ -136,7 +136,7 @@ impl BrowserAccount {
 
     /// Whether an application calls it by this subject: that of the id that the login began with, or that it has since a
     /// merge.
-    pub(super) fn is_called(&self, subject: &str, application: &Application, subjects: &Subjects) -> bool {
+    pub(crate) fn is_called(&self, subject: &str, application: &Application, subjects: &Subjects) -> bool {
         let mut ids = [&self.session.user, &self.user.id].into_iter();
         ids.any(|id| subjects.of(application, id).as_str() == subject)
     }

@@ -137,9 +137,9 @@ const HINT_AGE: Duration = Duration::from_secs(400 * 24 * 60 * 60);
 
 /// The claims of an ID token that is sent as a hint.
 #[derive(Debug, Deserialize)]
-pub(super) struct Hint {
-    pub(super) sub: UserId,
-    pub(super) aud: ApplicationId,
+pub(crate) struct Hint {
+    pub(crate) sub: UserId,
+    pub(crate) aud: ApplicationId,
 }
 
 impl App {
@@ -293,6 +293,7 @@ impl App {
             is_own: false,
             device: None,
             social: None,
+            link: None,
         })
     }
 
@@ -332,6 +333,7 @@ impl App {
             is_own: true,
             device: None,
             social: None,
+            link: None,
         }
     }
 
@@ -367,7 +369,7 @@ impl App {
     }
 
     /// The claims of an ID token of this instance, even if it has expired.
-    pub(super) fn id_token_hint(&self, token: &str) -> Option<Hint> {
+    pub(crate) fn id_token_hint(&self, token: &str) -> Option<Hint> {
         let expectation = Expectation {
             types: &[TokenType::IdToken],
             issuer: &self.issuer,

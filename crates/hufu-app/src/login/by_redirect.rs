@@ -20,9 +20,10 @@ use hufu_types::{
 use super::by_source::SourceLogin;
 use super::entry::{LoginAnswer, LoginOptions};
 use crate::address::network_of;
-use crate::authorization::OpenRequest;
+use crate::authorization::{Browser, OpenRequest};
 use crate::digest::hash_token;
 use crate::origin::Origin;
+use crate::people::linking::LinkQuestion;
 use crate::sources::{
     self, BrowserKind, Departure, Evidence, FromWebView, Leads, Start, redirecting_browsers,
 };
@@ -50,6 +51,8 @@ pub struct Arrival<'a> {
     pub code: Option<&'a str>,
     /// What marks the browser.
     pub browser: &'a TokenHash,
+    /// Who is logged in to it.
+    pub cookie: &'a Browser,
 }
 
 /// A login that came back from a source.
@@ -58,7 +61,16 @@ pub struct Arrived {
     /// The request that it belongs to.
     pub open: OpenRequest,
     /// What became of it.
-    pub answer: Result<LoginAnswer, Refusal>,
+    pub came: Result<Came, Refusal>,
+}
+
+/// What came of a login that came back from a source.
+#[derive(Debug)]
+pub enum Came {
+    /// What the login answered.
+    Answer(LoginAnswer),
+    /// Nobody logs in: what the source proved may be bound to an account.
+    Question(LinkQuestion),
 }
 
 impl App {
@@ -230,7 +242,7 @@ impl App {
     /// [`Code::SourceLoginElsewhere`], [`Code::SourceLoginAnswered`].
     #[boxed]
     pub async fn arrive(&self, arrival: &Arrival<'_>, origin: &Origin) -> Result<Arrived, Refusal> {
-        let Arrival { pool, identifier, state, code, browser } = *arrival;
+        let Arrival { pool, identifier, state, code, browser, cookie } = *arrival;
         let config = self.config();
         let found = config.connection_of_pool(pool, identifier).ok_or(Code::SourceLoginUnknown)?;
         let unit = Arrive {
@@ -250,10 +262,15 @@ impl App {
         let open = self.open_request(&String::from_utf8(purpose).map_err(Refusal::internal)?)?;
         let identifier = Some(found.identifier.as_str());
         // It may have been switched off meanwhile.
-        let answer = match (config.connection_for(&open.application, found.kind, identifier, None), code) {
+        let came = match (config.connection_for(&open.application, found.kind, identifier, None), code) {
             (Err(refusal), _) => Err(refusal),
             (Ok(_), None) => Err(Code::SourceLoginDenied.into()),
             (Ok(connection), Some(code)) => {
+                if let Some(by) = open.request.link.clone() {
+                    let browser = (cookie, browser);
+                    let question = self.ask_to_link(&open, &connection, code, &by, browser, origin).await;
+                    return Ok(Arrived { open, came: question.map(Came::Question) });
+                }
                 let login = SourceLogin {
                     application: open.application.clone(),
                     connection,
@@ -264,10 +281,10 @@ impl App {
                     ))),
                     origin: Origin { browser: Some(browser.clone()), ..origin.clone() },
                 };
-                self.log_in(&login).await
+                self.log_in(&login).await.map(Came::Answer)
             }
         };
-        Ok(Arrived { open, answer })
+        Ok(Arrived { open, came })
     }
 }
 

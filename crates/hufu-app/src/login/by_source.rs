@@ -172,9 +172,20 @@ impl App {
         connection: &'a Connection,
         code: &'a str,
     ) -> Result<Proved<'a>, Refusal> {
+        self.prove_only(&who.application, connection, Evidence::code(code), &who.origin).await
+    }
+
+    /// What a code of a connection proves, where nobody logs in. This uses up the code.
+    pub(crate) async fn prove_only<'a>(
+        &'a self,
+        application: &'a Application,
+        connection: &'a Connection,
+        evidence: Evidence<'a>,
+        origin: &'a Origin,
+    ) -> Result<Proved<'a>, Refusal> {
         // There is no login to permit.
         let permit: &Permit<'a> = &|_| Box::pin(std::future::ready(Ok(())));
-        let attempt = self.attempt(&who.application, connection, Evidence::code(code), &who.origin, permit);
+        let attempt = self.attempt(application, connection, evidence, origin, permit);
         let proved = (sources::kind(connection.kind).prove)(self, attempt).await;
         proved.map_err(|failure| failure.refusal)
     }

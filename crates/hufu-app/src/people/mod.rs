@@ -12,6 +12,7 @@ pub mod deletion;
 pub mod export;
 pub mod holders;
 pub mod identities;
+pub(crate) mod linking;
 pub mod merging;
 pub mod names;
 pub(crate) mod notices;

@@ -90,6 +90,7 @@ fn request() -> AuthorizationRequest {
         is_own: false,
         device: None,
         social: None,
+        link: None,
     }
 }
 

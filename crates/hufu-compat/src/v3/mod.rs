@@ -51,7 +51,8 @@ pub(crate) fn routes() -> Routes {
         .route("/api/v3/get-wechat-miniprogram-phone", open(post(helpers::phone)))
         .route("/api/v3/get-wechat-miniprogram-phone-data", open(post(helpers::phone)))
         .route("/api/v3/decrypt-wechat-miniprogram-data", open(post(helpers::decrypt)))
-        .route("/api/v3/link-extidp", open(post(wechat::link)))
+        .route("/api/v3/link-extidp", open(post(wechat::link).get(wechat::begin_link)))
+        .route("/api/v3/generate-link-extidp-url", open(get(wechat::link_address)))
         .route("/api/v3/wechat-miniprogram/updatePhone", open(post(wechat::update_phone)))
         .route("/api/v3/wechat-miniprogram/logout", open(post(wechat::logout)))
 }

@@ -1,15 +1,19 @@
 //! Calls of the login mini program and of native apps that are logged in: the number that WeChat confirms, linking a
 //! source, and logout.
 
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
 use hufu_app::Needs;
 use hufu_app::authorization::Presented;
+use hufu_types::refusal::Code;
 use hufu_types::{ConnectionKind, OpaqueToken, Scope};
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 use crate::envelope::Success;
 use crate::fields::{self, required};
-use crate::request::{Body, Head, given};
+use crate::request::{Body, Head, Query, given};
 use crate::server;
 use crate::surface::Answer;
 
@@ -104,4 +108,49 @@ pub(crate) async fn link(
     );
     shared.app.bind_identity(&who, &*connection?, code).await?;
     Ok(Success::empty())
+}
+
+/// What a browser is to be sent off with.
+#[derive(Deserialize)]
+pub(crate) struct LinkQuery {
+    ext_idp_conn_identifier: Option<String>,
+    app_id: Option<String>,
+    id_token: Option<String>,
+}
+
+/// `GET /api/v3/generate-link-extidp-url`: the address where whoever is logged in binds what they are at a source. They say so
+/// by their token, in the header or in the place of the id token. An id token itself is no bearer: the address says whose
+/// account is meant, and the browser has to be logged in to it.
+pub(crate) async fn link_address(
+    State(shared): server::State,
+    head: Head,
+    Query(query): Query<LinkQuery>,
+) -> Answer<Success<Value>> {
+    let app = &shared.app;
+    let identifier = required(query.ext_idp_conn_identifier.as_ref(), "ext_idp_conn_identifier")?;
+    let named = head.named_or(given(query.app_id.as_ref()));
+    let token = given(query.id_token.as_ref());
+    let presented = head.presented().or(token.map(Presented::Bearer));
+    let url = match app.authenticate(presented, named, head.origin(), Scope::Profile.into()).await {
+        Ok(who) => app.link_address(&who, identifier).await?,
+        Err(refusal) => {
+            let config = app.config();
+            let application = config.serving(named)?;
+            let by_id_token =
+                |token| app.link_address_by_id_token(application, identifier, token).transpose();
+            token.and_then(by_id_token).transpose()?.ok_or(refusal)?
+        }
+    };
+    Ok(Success::new(json!({ "url": url })))
+}
+
+/// `GET /api/v3/link-extidp`: the same address as published clients write it. The page is where cookies are read.
+pub(crate) async fn begin_link(RawQuery(query): RawQuery) -> Answer<Response> {
+    let address = HeaderValue::try_from(format!("/link?{}", query.unwrap_or_default()));
+    let headers = [
+        (header::LOCATION, address.map_err(|_| Code::LinkInvalid)?),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    ];
+    Ok((StatusCode::SEE_OTHER, headers).into_response())
 }

@@ -75,13 +75,13 @@ impl Words {
 /// The browser of a request, and where that comes from.
 pub(super) struct Caller {
     pub(super) shared: Arc<Shared>,
-    browser: Browser,
+    pub(super) browser: Browser,
     pub(super) origin: Origin,
     kind: BrowserKind,
     /// Whether no login starts by itself for now.
     is_paused: bool,
     /// Whether the browser asked for something else than a page: a picture or a script of somebody's site.
-    is_embedded: bool,
+    pub(super) is_embedded: bool,
 }
 
 /// Whether a browser that says what it wants the answer for wants no page to show.

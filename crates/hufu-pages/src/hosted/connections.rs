@@ -8,7 +8,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use hufu_app::authorization::{Next, SocialResponse};
 use hufu_app::sources::BrowserKind;
-use hufu_app::{ApplicationHint, Arrival, Leads, Refusal, SocialTarget};
+use hufu_app::{ApplicationHint, Arrival, Came, Leads, Refusal, SocialTarget};
 use hufu_types::refusal::Code;
 use hufu_types::{Connection, ConnectionKind, PoolId, origin_of};
 use hufu_web::oidc::outcome;
@@ -18,7 +18,7 @@ use hufu_web::server::Routes;
 use hufu_web::surface::{refusing, sdk};
 
 use super::common::{Caller, Person, Visit, Words};
-use super::{login, web_view};
+use super::{link, login, web_view};
 
 pub(super) fn routes() -> Routes {
     let mut routes = Routes::new();
@@ -186,7 +186,7 @@ fn visit_of(
     Visit::of(caller, viewer, open)
 }
 
-async fn depart(visit: &Visit, identifier: &str) -> Result<Response, Refusal> {
+pub(super) async fn depart(visit: &Visit, identifier: &str) -> Result<Response, Refusal> {
     let connection = visit.app().redirecting_connection(visit.application(), identifier)?;
     let (browser, language) = (visit.viewer.browser_mark(), visit.language());
     let leads = visit.app().depart(&visit.open, &connection, browser, language, &visit.origin).await?;
@@ -228,8 +228,10 @@ async fn callback(
         state: words.get("state").unwrap_or_default(),
         code: words.get("code"),
         browser: &viewer.browser_mark(),
+        cookie: &caller.browser,
     };
-    let arrived = match caller.shared.app.arrive(&arrival, &caller.origin).await {
+    let arrived = caller.shared.app.arrive(&arrival, &caller.origin).await;
+    let arrived = match arrived {
         Ok(arrived) => arrived,
         Err(refusal) => return refused_page(&refusal, &viewer),
     };
@@ -237,9 +239,11 @@ async fn callback(
         Ok(visit) => visit,
         Err(refusal) => return refused_page(&refusal, &viewer),
     };
-    let answered = match arrived.answer {
+    let answered = match arrived.came {
+        Ok(Came::Question(question)) => return link::ask(&visit, question),
+        Err(refusal) if visit.open.request.link.is_some() => return refused_page(&refusal, &visit.viewer),
         // There was no box to tick, so it is as the login page has it at first.
-        Ok(answer) => visit.answer(answer, visit.application().login.keep_signed_in).await,
+        Ok(Came::Answer(answer)) => visit.answer(answer, visit.application().login.keep_signed_in).await,
         Err(refusal) => return refuse(&visit, refusal),
     };
     match answered {
@@ -259,6 +263,6 @@ pub(super) fn unseen() -> Response {
 }
 
 /// The answer to somebody who does not read it.
-fn nothing() -> Response {
+pub(super) fn nothing() -> Response {
     (StatusCode::OK, [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))]).into_response()
 }

@@ -3,7 +3,8 @@
 //! - `common`: a visit of such a page, and how a login ends. `fields`: what forms are made of. `brand`: an
 //!   application's own color.
 //! - `login`, `register`, `forgot`, and `go_on`: a login that waits for a step. `connections`: a login that
-//!   sends the browser to a source and back. `web_view`: the way out of a mini program's web-view.
+//!   sends the browser to a source and back. `web_view`: the way out of a mini program's web-view. `link`: whether to bind what a source
+//!   proved.
 
 pub(crate) mod brand;
 mod common;
@@ -11,6 +12,7 @@ mod connections;
 mod fields;
 mod forgot;
 mod go_on;
+mod link;
 mod login;
 mod qr;
 mod register;
@@ -38,6 +40,7 @@ pub fn routes() -> Routes {
         .merge(login::routes())
         .merge(qr::routes())
         .merge(web_view::routes())
+        .merge(link::routes())
         .merge(register::routes())
         .merge(forgot::routes())
         .merge(go_on::routes())

@@ -143,3 +143,12 @@ qr-new = New code
 qr-cancelled = Cancelled on the phone
 qr-cancelled-how = You are not logged in. You can also use another way.
 qr-failed = The login didn't work
+
+link-title = Link this WeChat?
+link-ask = With this WeChat one can log in to the account { $account } from then on. If that is not your account, or you did not ask for this, do not link it.
+link-yes = Link it
+link-no = Do not link
+link-done-title = WeChat is linked
+link-done = You can log in to your account with it from now on. You can close this page.
+link-not-title = Nothing was linked
+link-not = You can close this page.

@@ -143,3 +143,12 @@ qr-new = 新しい QR コード
 qr-cancelled = スマートフォンでキャンセルされました
 qr-cancelled-how = ログインしていません。別の方法も使えます。
 qr-failed = ログインできませんでした
+
+link-title = この WeChat を連携しますか
+link-ask = 連携すると、この WeChat でアカウント { $account } にログインできるようになります。ご自分のアカウントでない場合や、心当たりがない場合は、連携しないでください。
+link-yes = 連携する
+link-no = 連携しない
+link-done-title = WeChat を連携しました
+link-done = 今後はこれでログインできます。このページを閉じてかまいません。
+link-not-title = 連携しませんでした
+link-not = このページを閉じてかまいません。

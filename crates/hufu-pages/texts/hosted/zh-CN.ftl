@@ -143,3 +143,12 @@ qr-new = 换一个
 qr-cancelled = 已在手机上取消
 qr-cancelled-how = 你还没有登录，也可以换一种方式。
 qr-failed = 登录没有成功
+
+link-title = 绑定这个微信？
+link-ask = 绑定后，用这个微信可以登录账号 { $account }。如果这不是你的账号，或者不是你发起的，请不要绑定。
+link-yes = 绑定
+link-no = 不绑定
+link-done-title = 微信已绑定
+link-done = 以后可以用它登录你的账号。现在可以关闭本页面。
+link-not-title = 没有绑定
+link-not = 可以关闭本页面。

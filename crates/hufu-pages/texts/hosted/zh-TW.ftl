@@ -143,3 +143,12 @@ qr-new = 換一個
 qr-cancelled = 已在手機上取消
 qr-cancelled-how = 你還沒有登入，也可以換一種方式。
 qr-failed = 登入沒有成功
+
+link-title = 綁定這個微信？
+link-ask = 綁定後，用這個微信可以登入帳號 { $account }。如果這不是你的帳號，或者不是你發起的，請不要綁定。
+link-yes = 綁定
+link-no = 不綁定
+link-done-title = 微信已綁定
+link-done = 以後可以用它登入你的帳號。現在可以關閉本頁面。
+link-not-title = 沒有綁定
+link-not = 可以關閉本頁面。

@@ -429,6 +429,13 @@ codes! {
     /// The connection shows no QR code.
     ConnectionWithoutQrCode(connection) => 2579, 400, "connection-without-qr-code", "not-set-up";
 
+    // Binding a source in a browser.
+    /// The address that leads to binding a source, or the answer to its question, was used, is too old, or is another
+    /// browser's; or the login that asked for it has ended.
+    LinkInvalid => 2650, 400, "link-invalid", "login-ticket-invalid";
+    /// An id token says whose account is to get a source, and they are not logged in to the browser.
+    LinkNeedsLogin => 2651, 403, "link-needs-login", "login-again";
+
     /// A code of the instance's own mini program belongs to no pool, and the instance has several.
     LaunchCodeUnbound => 2580, 403, "launch-code-unbound", "not-set-up";
 

@@ -1,5 +1,6 @@
 //! Logins that send the browser to WeChat and back.
 
+mod linking;
 mod returns;
 mod web_view;
 
