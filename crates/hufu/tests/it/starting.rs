@@ -44,7 +44,7 @@ on_both_engines! {
                        0008_password_schemes, 0009_administration, 0010_login_choices, 0011_openid, \
                        0012_device_codes, 0013_client_keys, 0014_registration, 0015_dpop, 0016_resources, \
                        0017_access, 0018_redirect_logins, 0019_qr_tickets, 0020_app_tokens, \
-                       0021_wechat_messages, 0022_wechat_signatures, 0023_qr_pictures, 0024_statistics,
+                       0021_wechat_messages, 0022_wechat_signatures, 0023_qr_pictures, 0024_statistics, \
                        0025_sealing_nodes, 0026_key_permissions
 ";
         assert_eq!(instance.run(&["migrate"]).await.succeeded(), applied);
@@ -115,7 +115,7 @@ on_both_engines! {
             assert!(!error.contains(&other), "{error}");
         }
         let ran = with(&instance, "HUFU_ENCRYPTION_KEY", "0123", &["serve"]).await;
-        assert_eq!(ran.failed(), "the encryption key must be 64 hexadecimal digits (32 bytes)");
+        assert_eq!(ran.failed(), "an encryption key must be 64 hexadecimal digits (32 bytes); several are separated by commas or line breaks");
 
         // The key itself works too, and so does its file in another place.
         std::fs::rename(&path, instance.path("elsewhere.key")).unwrap();
