@@ -116,7 +116,7 @@ on_both_engines! {
             assert!(!error.contains(&other), "{error}");
         }
         let ran = with(&instance, "HUFU_ENCRYPTION_KEY", "0123", &["serve"]).await;
-        assert_eq!(ran.failed(), "the encryption key must be 64 hexadecimal digits (32 bytes)");
+        assert_eq!(ran.failed(), "an encryption key must be 64 hexadecimal digits (32 bytes); several are separated by commas or line breaks");
 
         // The key itself works too, and so does its file in another place.
         std::fs::rename(&path, instance.path("elsewhere.key")).unwrap();
