@@ -23,8 +23,6 @@ pub(crate) struct Call {
     /// The pool of the key, the only one that it is good in.
     pub(crate) pool: PoolId,
     pub(crate) app: Arc<App>,
-    pub(crate) shared: Arc<Shared>,
-    pub(crate) language: Language,
     pub(super) sent: Sent,
     /// Whether passwords may be encrypted without saying so, as those of the v2 client are.
     pub(super) is_v2: bool,
@@ -70,7 +68,7 @@ impl Call {
             },
         };
         let (app, shared, sent) = (Arc::clone(&shared.app), Arc::clone(shared), Sent(sent));
-        Ok(Self { by, pool, app, shared, language: head.language, sent, is_v2: false })
+        Ok(Self { by, pool, app, sent, is_v2: false })
     }
 }
 

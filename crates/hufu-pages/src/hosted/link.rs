@@ -7,11 +7,11 @@ use axum::response::Response;
 use axum::routing::get;
 use hufu_app::{LinkQuestion, LinkStart, Refusal};
 use hufu_types::refusal::Code;
-use hufu_web::page::{Page, Policy, Submitted, View, Viewer, refused_page};
+use hufu_web::page::{Submitted, View, Viewer, refused_page};
 use hufu_web::request::Query;
 use hufu_web::server::Routes;
 
-use super::common::{Caller, Frame, Visit, Words, show};
+use super::common::{Caller, Frame, Visit, Words, in_frame, show};
 use super::connections::{depart, nothing, unseen};
 
 pub(super) fn routes() -> Routes {
@@ -43,15 +43,7 @@ impl LinkPage {
     }
 }
 
-impl Page for LinkPage {
-    fn view(&self) -> &View {
-        &self.view
-    }
-
-    fn policy(&self) -> Policy {
-        self.frame.policy.clone()
-    }
-}
+in_frame!(LinkPage);
 
 fn page(visit: &Visit, state: State) -> Response {
     let page = LinkPage {

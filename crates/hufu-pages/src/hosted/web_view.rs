@@ -6,10 +6,10 @@ use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;
 use hufu_types::Connection;
-use hufu_web::page::{Asset, Page, Policy, View, routes_of};
+use hufu_web::page::{Asset, View, routes_of};
 use hufu_web::server::Routes;
 
-use super::common::{Frame, Visit, show};
+use super::common::{Frame, Visit, in_frame, show};
 use super::login;
 
 /// Leads to the page of the mini program.
@@ -33,15 +33,7 @@ struct WebViewPage {
     back: String,
 }
 
-impl Page for WebViewPage {
-    fn view(&self) -> &View {
-        &self.view
-    }
-
-    fn policy(&self) -> Policy {
-        self.frame.policy.clone()
-    }
-}
+in_frame!(WebViewPage);
 
 /// Leads to this page of the connection's mini program.
 pub(super) fn page(visit: &Visit, connection: &Connection, page: String) -> Response {
