@@ -8,7 +8,7 @@ use axum::http::{Method, header};
 use hufu_app::administration::{PresentedManagement, SignedRequest};
 use hufu_app::{AdminCaller, App, Refusal};
 use hufu_types::refusal::{Code, Reason};
-use hufu_types::{Language, PoolId};
+use hufu_types::PoolId;
 use serde_json::Value;
 
 use super::sent::{Sent, parameters};
@@ -67,7 +67,7 @@ impl Call {
                 }
             },
         };
-        let (app, shared, sent) = (Arc::clone(&shared.app), Arc::clone(shared), Sent(sent));
+        let (app, sent) = (Arc::clone(&shared.app), Sent(sent));
         Ok(Self { by, pool, app, sent, is_v2: false })
     }
 }
