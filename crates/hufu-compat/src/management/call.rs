@@ -7,8 +7,8 @@ use axum::http::request::Parts;
 use axum::http::{Method, header};
 use hufu_app::administration::{PresentedManagement, SignedRequest};
 use hufu_app::{AdminCaller, App, Refusal};
+use hufu_types::PoolId;
 use hufu_types::refusal::{Code, Reason};
-use hufu_types::{Language, PoolId};
 use serde_json::Value;
 
 use super::sent::{Sent, parameters};
@@ -23,8 +23,6 @@ pub(crate) struct Call {
     /// The pool of the key, the only one that it is good in.
     pub(crate) pool: PoolId,
     pub(crate) app: Arc<App>,
-    pub(crate) shared: Arc<Shared>,
-    pub(crate) language: Language,
     pub(super) sent: Sent,
     /// Whether passwords may be encrypted without saying so, as those of the v2 client are.
     pub(super) is_v2: bool,
@@ -69,8 +67,8 @@ impl Call {
                 }
             },
         };
-        let (app, shared, sent) = (Arc::clone(&shared.app), Arc::clone(shared), Sent(sent));
-        Ok(Self { by, pool, app, shared, language: head.language, sent, is_v2: false })
+        let (app, sent) = (Arc::clone(&shared.app), Sent(sent));
+        Ok(Self { by, pool, app, sent, is_v2: false })
     }
 }
 

@@ -247,8 +247,7 @@ impl Call {
         shared: &std::sync::Arc<server::Shared>,
     ) -> Result<Self, Refusal> {
         let (by, pool) = super::call::by_token(head, shared).await?;
-        let (app, shared) = (std::sync::Arc::clone(&shared.app), std::sync::Arc::clone(shared));
-        let is_v2 = true;
-        Ok(Self { by, pool, app, shared, language: head.language, sent: Sent::default(), is_v2 })
+        let app = std::sync::Arc::clone(&shared.app);
+        Ok(Self { by, pool, app, sent: Sent::default(), is_v2: true })
     }
 }
