@@ -168,34 +168,39 @@ impl Write for Login {
                 wait(tx, pool, plan, state).await?
             }
         };
-        if let Some((code, sealed)) = &self.exchange {
-            let (login, flow, refresh) = match &outcome {
-                LoginOutcome::LoggedIn(done) => {
-                    let refresh = plan.refresh_token.as_ref().map(|token| token.hash.as_bytes().to_vec());
-                    (Some((done.user.id.clone(), self.began(&done.session))), None, refresh)
-                }
-                LoginOutcome::Waiting(_) => (None, Some(plan.flow.id.clone()), None),
-                _ => return Ok(outcome),
-            };
-            if let (Some(_), Some(flow)) = (&login, &self.before.flow) {
-                flows::end(tx, pool, flow).await?;
-            }
-            let exchange = exchanges::Exchange {
-                application: plan.session.application.clone(),
-                sealed: sealed.clone(),
-                login,
-                created_at: plan.trace.at,
-                network: plan.trace.ip.as_deref().map(network_of),
-                flow,
-                refresh,
-            };
-            exchanges::put(tx, pool, code, &exchange).await?;
-        }
+        self.keep_exchange(tx, &outcome).await?;
         Ok(outcome)
     }
 }
 
 impl Login {
+    /// Records what the code led to, so that the same code is the same login.
+    async fn keep_exchange(&self, tx: &mut Tx<'_>, outcome: &LoginOutcome) -> Result<(), StoreError> {
+        let (pool, plan) = (&self.resolver.pool, &self.plan);
+        let Some((code, sealed)) = &self.exchange else { return Ok(()) };
+        let (login, flow, refresh) = match outcome {
+            LoginOutcome::LoggedIn(done) => {
+                let refresh = plan.refresh_token.as_ref().map(|token| token.hash.as_bytes().to_vec());
+                (Some((done.user.id.clone(), self.began(&done.session))), None, refresh)
+            }
+            LoginOutcome::Waiting(_) => (None, Some(plan.flow.id.clone()), None),
+            _ => return Ok(()),
+        };
+        if let (Some(_), Some(flow)) = (&login, &self.before.flow) {
+            flows::end(tx, pool, flow).await?;
+        }
+        let exchange = exchanges::Exchange {
+            application: plan.session.application.clone(),
+            sealed: sealed.clone(),
+            login,
+            created_at: plan.trace.at,
+            network: plan.trace.ip.as_deref().map(network_of),
+            flow,
+            refresh,
+        };
+        exchanges::put(tx, pool, code, &exchange).await
+    }
+
     /// Counts the login of a known user, and fills empty profile fields.
     async fn record_login(
         &self,

@@ -7,8 +7,8 @@ use axum::http::request::Parts;
 use axum::http::{Method, header};
 use hufu_app::administration::{PresentedManagement, SignedRequest};
 use hufu_app::{AdminCaller, App, Refusal};
-use hufu_types::refusal::{Code, Reason};
 use hufu_types::PoolId;
+use hufu_types::refusal::{Code, Reason};
 use serde_json::Value;
 
 use super::sent::{Sent, parameters};

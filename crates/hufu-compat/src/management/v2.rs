@@ -248,7 +248,6 @@ impl Call {
     ) -> Result<Self, Refusal> {
         let (by, pool) = super::call::by_token(head, shared).await?;
         let app = std::sync::Arc::clone(&shared.app);
-        let is_v2 = true;
-        Ok(Self { by, pool, app, sent: Sent::default(), is_v2 })
+        Ok(Self { by, pool, app, sent: Sent::default(), is_v2: true })
     }
 }

@@ -83,7 +83,8 @@ on_both_engines! {
         let stored = world.node.app.store().read(list).await.unwrap();
         let holds = |part: &str| stored[0].secret.windows(part.len()).any(|bytes| bytes == part.as_bytes());
         assert!(!holds(&secret) && !holds(&secret[4..20]));
-        let keys = world.node.app.management_keys(&AdminCaller::command_line(), &PoolId::parse(SHOP).unwrap());
-        assert!(!format!("{:?}", keys.await.unwrap()).contains(&secret));
+        let (by, pool) = (AdminCaller::command_line(), PoolId::parse(SHOP).unwrap());
+        let keys = world.node.app.management_keys(&by, &pool).await.unwrap();
+        assert!(!format!("{keys:?}").contains(&secret));
     }
 }

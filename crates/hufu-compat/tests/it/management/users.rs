@@ -5,7 +5,7 @@ use std::time::Duration;
 use hufu_testkit::on_both_engines;
 use serde_json::{Value, json};
 
-use super::shop;
+use super::{BackEnd, shop};
 use crate::world::{MINI, Plan, World};
 
 fn names(page: &Value) -> Vec<String> {
@@ -35,7 +35,7 @@ on_both_engines! {
         assert_eq!(seen.len(), usize::try_from(total).unwrap());
         // Another node remembers nothing, and goes no further than the limit.
         let other = world.another_node().await;
-        let there = super::BackEnd::with(world.client_of(&other), crate::world::SHOP, "");
+        let there = BackEnd::with(world.client_of(&other), crate::world::SHOP, "");
         let far = back_end.sign("GET", "/api/v3/list-users?limit=2&page=5", None);
         there.send(&far).await.refused(2726);
         let near = back_end.sign("GET", "/api/v3/list-users?limit=2&page=3", None);
