@@ -49,8 +49,11 @@ enum Command {
 impl Command {
     const fn config(&self) -> &ConfigFlag {
         match self {
-            Self::List(config) | Self::Add(config) | Self::Reseal(config) => config,
-            Self::Use { config, .. } | Self::Retire { config, .. } => config,
+            Self::List(config)
+            | Self::Add(config)
+            | Self::Reseal(config)
+            | Self::Use { config, .. }
+            | Self::Retire { config, .. } => config,
         }
     }
 }

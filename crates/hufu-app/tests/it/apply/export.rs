@@ -1,6 +1,7 @@
 //! `hufu apply --export`: what is written is what was applied.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hufu_app::apply::{Exported, export, file};
@@ -172,11 +173,13 @@ fn applications() -> impl Strategy<Value = String> {
              redirect_uris = [\"https://shop.example.com/callback?a=1\"]\n{secret}{client}{login}{brand}"
         );
         for (index, (name, enabled, hours)) in others.into_iter().enumerate() {
-            text += &format!(
+            write!(
+                text,
                 "  [[user_pool.application]]\n  id = \"app{index}-#\"\n  name = {name}\n  type = \"mini-program\"\n  \
                  enabled = {enabled}\n  connections = [\"mini\"]\n  signing_algorithm = \"RS256\"\n  \
                  tokens = {{ access_token = \"{hours}h\", session = \"90d\" }}\n"
-            );
+            )
+            .unwrap();
         }
         text
     })
