@@ -31,7 +31,7 @@ describe(`authing-js-sdk's ManagementClient on ${ENGINE}`, () => {
     assert.deepEqual(await client.users.getUdfValue(made.id), { level: 3 });
     assert.equal((await client.users.batch([made.id]))[0].id, made.id);
     assert.equal((await client.users.delete(made.id)).code, 200);
-    await assert.rejects(client.users.detail(made.id), { code: 2004 });
+    await assert.rejects(client.users.detail(made.id), { code: 2443 });
   });
 
   test("the password that the client encrypts logs in", async () => {
@@ -91,7 +91,7 @@ describe(`authing-js-sdk's ManagementClient on ${ENGINE}`, () => {
 
   test("the token of another pool sees nothing here", async () => {
     const { id } = await client.users.create({ username: "erin" });
-    await assert.rejects(jsClient(stack, stack.otherKey).users.detail(id), { code: 2004 });
+    await assert.rejects(jsClient(stack, stack.otherKey).users.detail(id), { code: 2443 });
     const wrong = jsClient(stack, { ...stack.key, secret: "hfm_wrong" });
     await assert.rejects(wrong.users.detail(id), { code: 2720 });
   });

@@ -47,7 +47,7 @@ describe(`authing-node-sdk's ManagementClient on ${ENGINE}`, () => {
     assert.deepEqual(data(await client.isUserExists({ username: made.username })), { exists: true });
     assert.deepEqual(data(await client.deleteUsersBatch({ userIds: [made.userId] })), { success: true });
     assert.deepEqual(data(await client.isUserExists({ username: made.username })), { exists: false });
-    refused(await client.getUser({ userId: made.userId }), 2004);
+    refused(await client.getUser({ userId: made.userId }), 2443);
   });
 
   test("users are created, read and changed by the batch, and a name that is taken stops it", async () => {
@@ -217,7 +217,7 @@ describe(`authing-node-sdk's ManagementClient on ${ENGINE}`, () => {
 
   test("a key of another pool sees nothing of this one, and a wrong one nothing at all", async () => {
     const { userId } = await create();
-    refused(await nodeClient(stack, stack.otherKey).getUser({ userId }), 2004);
+    refused(await nodeClient(stack, stack.otherKey).getUser({ userId }), 2443);
     refused(await nodeClient(stack, { ...stack.key, secret: stack.otherKey.secret }).getUser({ userId }), 2720);
     const next = await managementKey(stack, SHOP_POOL);
     for (const key of [stack.key, next]) assert.equal(data(await nodeClient(stack, key).getUser({ userId })).userId, userId);

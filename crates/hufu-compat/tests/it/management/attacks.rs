@@ -86,10 +86,10 @@ on_both_engines! {
             assert_eq!(answer.code(), code, "{place}: {answer}");
         }
         // A header that these clients sign cannot be slipped in.
-        let more = BackEnd::with(world.nobody().header("x-authing-lang", "en-US"), SHOP, "");
+        let more = BackEnd::with(world.nobody().app("another"), SHOP, "");
         more.send(&signed).await.refused(2720);
         // In its own pool the cafe's request finds nobody.
-        cafe.post("update-user", body).await.refused(2004);
+        cafe.post("update-user", body).await.refused(2443);
         assert_eq!(back_end.get(&format!("get-user?userId={bob}")).await.data()["nickname"], json!(null));
         back_end.send(&signed).await.data();
     }
@@ -107,7 +107,7 @@ on_both_engines! {
         assert_eq!(with(&token).get(&get_bob).await.data()["userId"], bob.id.as_str());
         with(&token).pool(CAFE).get(&get_bob).await.refused(2020);
         let of_cafe = cafe.token().await;
-        with(&of_cafe).get(&get_bob).await.refused(2004);
+        with(&of_cafe).get(&get_bob).await.refused(2443);
         // Users' calls do not take it, and these take no token of a user.
         for (path, body) in [(UPDATE_PROFILE, json!({ "nickname": "x" })), ("/api/v3/gene-qrcode", json!({}))] {
             assert_ne!(with(&token).post(path, body).await.code(), 200, "{path}");

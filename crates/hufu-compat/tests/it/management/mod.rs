@@ -61,7 +61,12 @@ impl<'w> BackEnd<'w> {
     }
 
     pub(crate) fn with(client: Client<'w>, pool: &str, secret: &str) -> Self {
-        Self { client, pool: pool.to_owned(), secret: secret.to_owned(), calls: std::cell::Cell::new(0) }
+        Self {
+            client: client.without("x-authing-lang"),
+            pool: pool.to_owned(),
+            secret: secret.to_owned(),
+            calls: std::cell::Cell::new(0),
+        }
     }
 
     fn nonce(&self) -> Option<String> {
