@@ -49,12 +49,11 @@ impl App {
             let text = |name| connection.get(name).and_then(Json::as_str).unwrap_or_default();
             let Ok(id) = ConnectionId::parse(text("id")) else { continue };
             let source = stored.of_connections.get(&id).unwrap_or(&id);
-            match sources.iter_mut().find(|found| found.id == *source) {
-                Some(found) => found.connections.push(connection),
-                None => {
-                    let name = text("display_name").to_owned();
-                    sources.push(IdentitySource { id, name, connections: vec![connection] });
-                }
+            if let Some(found) = sources.iter_mut().find(|found| found.id == *source) {
+                found.connections.push(connection);
+            } else {
+                let name = text("display_name").to_owned();
+                sources.push(IdentitySource { id, name, connections: vec![connection] });
             }
         }
         Ok(sources)
