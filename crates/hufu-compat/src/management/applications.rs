@@ -4,10 +4,11 @@ use hufu_app::Refusal;
 use hufu_app::administration::NumberedPage;
 use hufu_types::ApplicationId;
 use hufu_types::refusal::{Code, Reason};
-use secrecy::ExposeSecret as _;
+use secrecy::ExposeSecret;
 use serde_json::{Map, Value, json};
 
 use super::call::Call;
+use super::put;
 use super::sent::{Page, Sent};
 use super::users::{listed, success};
 use crate::envelope::Success;
@@ -123,7 +124,7 @@ impl Call {
             for document in &page.applications {
                 let enabled = document.get("connections").and_then(Value::as_array);
                 let mut told = told_shortly(document);
-                told["enabled"] = enabled.is_some_and(|list| list.contains(&connection.into())).into();
+                put(&mut told, "enabled", enabled.is_some_and(|list| list.contains(&connection.into())));
                 list.push(told);
             }
             match page.next {
@@ -195,7 +196,7 @@ pub(super) async fn create(call: Call) -> Answer<Success<Value>> {
     let made = call.app.create_application(&call.by, &call.pool, document).await?;
     let mut told = told(&call, &made.document);
     if let Some(secret) = made.secret {
-        told["secret"] = secret.expose_secret().into();
+        put(&mut told, "secret", secret.expose_secret());
     }
     Ok(Success::new(told))
 }
@@ -222,6 +223,6 @@ pub(super) async fn get_secret(call: Call) -> Answer<Success<Value>> {
 /// `POST refresh-application-secret`: the one before stays valid until the next.
 pub(super) async fn refresh_secret(call: Call) -> Answer<Success<Value>> {
     let made = call.app.add_client_secret(&call.by, &call.pool, &call.application_id()?).await?;
-    let secret = made.secret.as_ref().map(|secret| secret.expose_secret());
+    let secret = made.secret.as_ref().map(ExposeSecret::expose_secret);
     Ok(Success::new(json!({ "secret": secret })))
 }

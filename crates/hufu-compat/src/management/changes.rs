@@ -22,6 +22,19 @@ const NOT_SERVED: &[&str] =
 const OPTIONS_NOT_SERVED: &[&str] =
     &["keepPassword", "autoGeneratePassword", "sendNotification", "sendPasswordResetedNotification"];
 
+/// A name of the account: kept, set, or cleared by `null`.
+fn name<T>(
+    sent: &Sent,
+    field: &'static str,
+    parse: impl Fn(&str) -> Result<T, Refusal>,
+) -> Result<Change<T>, Refusal> {
+    Ok(match (sent.0.get(field), sent.text(field)?) {
+        (None, _) => Change::Keep,
+        (_, Some(text)) => Change::Set(parse(text)?),
+        (_, None) => Change::Clear,
+    })
+}
+
 /// The account of a request: its names, profile and custom data.
 fn account(sent: &Sent, options: &Sent) -> Result<AccountChange, Refusal> {
     sent.without(NOT_SERVED)?;
@@ -31,17 +44,6 @@ fn account(sent: &Sent, options: &Sent) -> Result<AccountChange, Refusal> {
         if sent.text(name)?.is_some() && sent.flag(verified)? == Some(false) {
             return Err(Code::FieldNotServed.with("field", verified));
         }
-    }
-    fn name<T>(
-        sent: &Sent,
-        field: &'static str,
-        parse: impl Fn(&str) -> Result<T, Refusal>,
-    ) -> Result<Change<T>, Refusal> {
-        Ok(match (sent.0.get(field), sent.text(field)?) {
-            (None, _) => Change::Keep,
-            (_, Some(text)) => Change::Set(parse(text)?),
-            (_, None) => Change::Clear,
-        })
     }
     let country = sent.text("phoneCountryCode")?.map(str::to_owned);
     let reset = match options.flag("resetPasswordOnFirstLogin")? {

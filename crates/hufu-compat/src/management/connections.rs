@@ -7,6 +7,7 @@ use hufu_types::{ApplicationId, ConnectionKind, camel_case};
 use serde_json::{Map, Value, json};
 
 use super::call::Call;
+use super::put;
 use super::sent::Sent;
 use super::users::{BATCH, success};
 use crate::envelope::Success;
@@ -162,8 +163,8 @@ pub(super) async fn get(call: Call) -> Answer<Success<Value>> {
     let connections: Vec<_> =
         source.connections.iter().map(|document| connection_told(id, document)).collect();
     let mut told = source_told(&source);
-    told["connections"] = connections.into();
-    told["autoJoin"] = false.into();
+    put(&mut told, "connections", connections);
+    put(&mut told, "autoJoin", false);
     Ok(Success::new(told))
 }
 

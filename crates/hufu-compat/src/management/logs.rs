@@ -10,6 +10,7 @@ use hufu_types::{Action, ActorKind, Application, ApplicationId, EventId, UserId}
 use serde_json::{Value, json};
 
 use super::call::Call;
+use super::put;
 use super::sent::{Page, Sent};
 use super::users::listed;
 use crate::envelope::Success;
@@ -122,9 +123,9 @@ pub(super) async fn login_history(call: Call) -> Answer<Success<Value>> {
     let found = call.page_of_events(filter, call.sent.page()?).await?;
     let told = |event: &AuditEvent| {
         let mut told = call.application_told(event.application.as_deref());
-        told["clientIp"] = event.ip.clone().into();
-        told["userAgent"] = event.user_agent.clone().into();
-        told["time"] = event.at.to_iso().into();
+        put(&mut told, "clientIp", event.ip.clone());
+        put(&mut told, "userAgent", event.user_agent.clone());
+        put(&mut told, "time", event.at.to_iso());
         told
     };
     Ok(listed(NumberedPage { rows: found.rows.iter().map(told).collect(), total: found.total }))
@@ -194,9 +195,9 @@ pub(super) async fn user_actions(call: Call) -> Answer<Success<Value>> {
     let told = |event: &AuditEvent| {
         let name = OF_USERS.iter().find(|(_, action)| action.as_str() == event.action);
         let mut told = call.application_told(event.application.as_deref());
-        told["userId"] = event.user.clone().into();
-        told["eventType"] = name.map_or(event.action.as_str(), |(name, _)| name).into();
-        told["eventDetail"] = event.details.clone();
+        put(&mut told, "userId", event.user.clone());
+        put(&mut told, "eventType", name.map_or(event.action.as_str(), |(name, _)| name));
+        put(&mut told, "eventDetail", event.details.clone());
         add_common(&mut told, event);
         told
     };

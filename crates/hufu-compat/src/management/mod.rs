@@ -24,6 +24,14 @@ use std::sync::Arc;
 use axum::routing::{MethodRouter, get, post};
 use hufu_web::Routes;
 use hufu_web::server::Shared;
+use serde_json::Value;
+
+/// Adds a member to an object of an answer.
+fn put(told: &mut Value, name: &str, value: impl Into<Value>) {
+    if let Some(members) = told.as_object_mut() {
+        members.insert(name.to_owned(), value.into());
+    }
+}
 
 /// A call that is served.
 type Row = (&'static str, MethodRouter<Arc<Shared>>);

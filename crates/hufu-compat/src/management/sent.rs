@@ -24,7 +24,8 @@ pub(super) fn parameters(query: &str) -> Result<Map<String, Value>, Refusal> {
             Some(Value::Array(list)) => list.push(value.into()),
             Some(first) => *first = Value::Array(vec![first.take(), value.into()]),
             None => {
-                drop(sent.insert(name, if is_list { Value::Array(vec![value.into()]) } else { value.into() }))
+                let value = Value::from(value);
+                sent.insert(name, if is_list { Value::Array(vec![value]) } else { value });
             }
         }
     }

@@ -5,6 +5,7 @@
 //! and signed as JSON, and parameters without a value are not sent, but leave a `?` behind.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
@@ -47,7 +48,8 @@ pub(super) fn texts(parts: &Parts, body: &[u8]) -> Vec<String> {
     for (name, value) in signed {
         let Ok(value) = value.to_str() else { return Vec::new() };
         let value = value.replace(['\t', '\n', '\r', '\u{c}'], " ");
-        head.push_str(&format!("{name}:{}\n", value.trim()));
+        // Writing to a String cannot fail.
+        let _ = writeln!(head, "{name}:{}", value.trim());
     }
     head.push_str(parts.uri.path());
     let values = if body.is_empty() { query_values(parts) } else { body_values(body) };
@@ -79,16 +81,18 @@ fn plain(value: &serde_json::Value) -> Option<String> {
 
 /// The members of a JSON object, sorted, each as it stands there. Those of an array are called by their places.
 fn body_values(body: &[u8]) -> Option<BTreeMap<String, String>> {
-    let members: BTreeMap<String, &RawValue> = match serde_json::from_slice(body) {
-        Ok(members) => members,
-        Err(_) => {
-            let items: Vec<&RawValue> = serde_json::from_slice(body).ok()?;
-            items.into_iter().enumerate().map(|(place, item)| (place.to_string(), item)).collect()
-        }
+    let members: BTreeMap<String, &RawValue> = if let Ok(members) = serde_json::from_slice(body) {
+        members
+    } else {
+        let items: Vec<&RawValue> = serde_json::from_slice(body).ok()?;
+        items.into_iter().enumerate().map(|(place, item)| (place.to_string(), item)).collect()
     };
-    let text = |raw: &RawValue| match raw.get().starts_with('"') {
-        true => serde_json::from_str::<String>(raw.get()).ok(),
-        false => Some(raw.get().to_owned()),
+    let text = |raw: &RawValue| {
+        if raw.get().starts_with('"') {
+            serde_json::from_str::<String>(raw.get()).ok()
+        } else {
+            Some(raw.get().to_owned())
+        }
     };
     members.into_iter().map(|(name, raw)| Some((name, text(raw)?))).collect()
 }

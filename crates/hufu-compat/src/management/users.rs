@@ -90,7 +90,8 @@ impl Call {
 
 /// A page as the clients read it.
 pub(super) fn listed(page: NumberedPage<Value>) -> Success<Value> {
-    Success::new(json!({ "totalCount": page.total, "list": page.rows }))
+    let NumberedPage { rows, total } = page;
+    Success::new(json!({ "totalCount": total, "list": rows }))
 }
 
 /// That it worked, as the clients read it.

@@ -9,13 +9,13 @@ use hufu_types::refusal::Code;
 use hufu_types::{ApplicationId, Identity, User, UserId};
 use hufu_web::Routes;
 use hufu_web::request::Path;
-use secrecy::ExposeSecret as _;
+use secrecy::ExposeSecret;
 use serde_json::{Map, Value, json};
 
 use super::call::Call;
 use super::sent::Sent;
 use super::users::{BATCH, user_name};
-use super::{applications, logs};
+use super::{applications, logs, put};
 use crate::envelope::Success;
 use crate::graphql::custom_data;
 use crate::request::Head;
@@ -120,7 +120,7 @@ fn rest(call: &Call, user: UserV2, with_custom_data: bool) -> Value {
         with_custom_data.then(|| custom_data::list(&user.custom, &call.app.config().settings(&call.pool)));
     let mut told = serde_json::to_value(user).unwrap_or_default();
     if let Some(custom) = custom {
-        told["customData"] = serde_json::to_value(custom).unwrap_or_default();
+        put(&mut told, "customData", serde_json::to_value(custom).unwrap_or_default());
     }
     told
 }
@@ -220,7 +220,7 @@ async fn create_application(call: Call) -> Answer<Success<Value>> {
     document.insert("type".to_owned(), "web".into());
     let made = call.app.create_application(&call.by, &call.pool, document).await?;
     let mut told = applications::told_v2(&call, &made.document);
-    told["secret"] = made.secret.as_ref().map(|secret| secret.expose_secret()).into();
+    put(&mut told, "secret", made.secret.as_ref().map(ExposeSecret::expose_secret));
     Ok(Success::new(told))
 }
 

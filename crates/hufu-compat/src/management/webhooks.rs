@@ -9,6 +9,7 @@ use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
 use super::call::Call;
+use super::put;
 use super::users::{BATCH, listed, success};
 use crate::envelope::Success;
 use crate::surface::Answer;
@@ -76,7 +77,7 @@ pub(super) async fn create(call: Call) -> Answer<Success<Value>> {
     };
     let (webhook, secret) = call.app.create_webhook(&call.by, &call.pool, new).await?;
     let mut told = told(&webhook);
-    told["secret"] = secret.expose_secret().into();
+    put(&mut told, "secret", secret.expose_secret());
     Ok(Success::new(told))
 }
 
