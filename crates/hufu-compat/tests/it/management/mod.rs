@@ -69,14 +69,14 @@ impl<'w> BackEnd<'w> {
         }
     }
 
-    fn nonce(&self) -> Option<String> {
+    fn nonce(&self) -> String {
         self.calls.set(self.calls.get() + 1);
-        Some(format!("{:032x}", self.calls.get()))
+        format!("{:032x}", self.calls.get())
     }
 
     /// Signs a request. The values of the query are plain.
     pub(crate) fn sign(&self, method: &'static str, path: &str, body: Option<Value>) -> Signed {
-        self.sign_at(method, path, body, Some(DATE), self.nonce())
+        self.sign_at(method, path, body, Some(DATE), Some(self.nonce()))
     }
 
     /// The same with this date and nonce.

@@ -6,7 +6,7 @@ use hufu_testkit::client::{Client, User};
 use hufu_testkit::on_both_engines;
 use hufu_testkit::world::{SHOP_WEB, TWO};
 
-use super::{ACCESS_TOKEN, WEBSITE, back, has, is_refused, site, value};
+use super::{ACCESS_TOKEN, WEBSITE, back, has, is_refused, site, start, value};
 use crate::hosted::{Browser, Site};
 use crate::server::Answer;
 
@@ -129,9 +129,9 @@ on_both_engines! {
         assert_eq!((sent_on.status.as_u16(), sent_on.headers["location"].to_str().unwrap()), (303, &*format!("/link{path}")));
         assert_eq!(site.world.calls(ACCESS_TOKEN), 0);
         // Who is logged in to the browser has one.
-        let start = super::start(&mut browser, "shop-pc").await;
+        let state = start(&mut browser, "shop-pc").await;
         let code = site.world.code(WEBSITE, "bob");
-        browser.open(&back("shop-pc", &format!("code={code}&state={start}"))).await;
+        browser.open(&back("shop-pc", &format!("code={code}&state={state}"))).await;
         assert!(browser.keeps("__Host-hufu"));
         let asked = come_back(&mut browser, &site, &url, "bob").await;
         let done = browser.submit(&asked, &[("bind", "1")]).await;
