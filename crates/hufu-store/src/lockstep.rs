@@ -27,29 +27,49 @@ use sqlx::{Arguments as _, AssertSqlSafe, PgConnection, Row as _};
 use crate::arrays::{ArrayText, Kind, Shape};
 use crate::unit::Unit;
 use crate::{
-    StoreError, Tx, Value, audit, authorization_codes, exchanges, identities, refresh_tokens, sessions, users,
+    StoreError, Tx, Value, audit, authorization_codes, browser_sessions, exchanges, identities, jobs, rates,
+    refresh_tokens, sessions, source_logins, users, wechat_followers, wechat_messages, wechat_signatures,
 };
 
-/// The statements that the members of a group may run, in the order in which they are run in a round: those of a login of a known user, of a first login, of the
-/// exchange of an authorization code, and of a refresh.
-pub(crate) const fn in_groups() -> [&'static str; 16] {
+/// The statements that the members of a group may run, in the order in which they are run in a round: those of a login of a
+/// known user, of a first login, of one in a browser that comes back from a source, of the issue and the exchange of an
+/// authorization code, of a refresh, and of a message of an official account.
+pub(crate) const fn in_groups() -> [&'static str; 34] {
     [
         users::BY_IDENTITY,
         identities::OWNER,
         refresh_tokens::GET,
         sessions::GET,
+        sessions::OF_BROWSER,
         users::GET_USER,
+        wechat_signatures::MESSAGE_OF,
+        wechat_messages::SEEN,
+        source_logins::LOCK,
+        source_logins::ANSWER,
+        browser_sessions::GET_LOCKED,
         authorization_codes::CLAIM,
         users::NOTE_LOGIN,
         sessions::PROLONG,
+        sessions::GO_ON,
+        rates::TAKE_KNOWN,
+        browser_sessions::EXTEND,
         refresh_tokens::SUCCEED_UNUSED,
         users::INSERT,
         identities::INSERT_IF_FREE,
+        browser_sessions::INSERT,
         sessions::INSERT,
+        sessions::INSERT_IN_BROWSER,
+        authorization_codes::INSERT,
+        rates::TAKE_FIRST,
         refresh_tokens::INSERT,
         refresh_tokens::INSERT_FOR_CLIENT,
         exchanges::PUT,
         audit::INSERT,
+        wechat_signatures::INSERT,
+        wechat_messages::KEEP,
+        wechat_messages::INSERT,
+        jobs::ENQUEUE,
+        wechat_followers::PUT,
     ]
 }
 

@@ -176,7 +176,7 @@ impl Write for ExchangeCode {
 
     /// Two that bring one code never share a transaction: the second has to see that it was used.
     fn group(&self) -> Option<u64> {
-        Some(group_key(&self.pool, &self.code))
+        Some(group_key(&self.pool, self.code.as_bytes()))
     }
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Exchanged, StoreError> {

@@ -28,6 +28,7 @@ use crate::digest::hash_token;
 use crate::events::{Event, Trace};
 use crate::login::Admission;
 use crate::people::holders::unusable;
+use crate::tokens::refresh::group_key;
 use crate::tokens::{IdTokenParts, Issue};
 use crate::{App, Origin, Refusal};
 
@@ -342,6 +343,12 @@ pub enum Issued {
 impl Write for IssueCode {
     type Out = Issued;
 
+    /// Two requests of one browser never share a transaction: the second goes on with the session of the first.
+    fn group(&self) -> Option<u64> {
+        let may_share = self.consent.is_none() && !self.admission.asks() && self.trace.subscribers.is_empty();
+        may_share.then(|| group_key(&self.pool, self.browser.as_str().as_bytes()))
+    }
+
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Issued, StoreError> {
         let (pool, now) = (&self.pool, self.trace.at);
         let found = logged_in(tx, pool, &self.browser, &self.settings, now).await?;
@@ -356,7 +363,7 @@ impl Write for IssueCode {
         if !self.may_have(tx, &account.id).await? {
             return Ok(Issued::NeedsConsent);
         }
-        if self.codes.take(tx, now).await?.is_none() {
+        if self.codes.take_own(tx, now).await?.is_none() {
             return Ok(Issued::TooOften);
         }
         let (session, began) = self.begin(tx, &browser).await?;

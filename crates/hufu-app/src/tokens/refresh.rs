@@ -80,7 +80,7 @@ impl Write for Rotate {
     /// Two that present one token never share a transaction: the second has to see that it was used.
     fn group(&self) -> Option<u64> {
         let may_share = self.trace.subscribers.is_empty() && !self.admission.asks();
-        may_share.then(|| group_key(&self.pool, &self.presented))
+        may_share.then(|| group_key(&self.pool, self.presented.as_bytes()))
     }
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Rotation, StoreError> {
@@ -175,9 +175,9 @@ impl Rotate {
 }
 
 /// What a unit that uses a token or a code up is about, see [`Write::group`].
-pub(crate) fn group_key(pool: &PoolId, hash: &TokenHash) -> u64 {
+pub(crate) fn group_key(pool: &PoolId, about: &[u8]) -> u64 {
     let mut key = DefaultHasher::new();
-    (pool.as_str(), hash.as_bytes()).hash(&mut key);
+    (pool.as_str(), about).hash(&mut key);
     key.finish()
 }
 

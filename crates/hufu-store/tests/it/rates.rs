@@ -9,6 +9,7 @@ use crate::support::{migrated, seconds, unit};
 unit! { Write Sweep { now: Timestamp } -> u64, |this, tx| rates::sweep(tx, this.now).await }
 
 unit! { Write Take { most: i64 } -> Option<i64>, |this, tx| limit(this.most).take(tx, START).await }
+unit! { Write TakeOwn { most: i64 } -> Option<i64>, |this, tx| limit(this.most).take_own(tx, START).await }
 unit! { Write TakeBack {} -> (), |_this, tx| limit(7).take_back(tx, START).await }
 unit! { Write Mark { until: Timestamp } -> (), |this, tx| rates::mark(tx, "known", this.until).await }
 unit! { Write IsMarked { now: Timestamp } -> bool, |this, tx| rates::is_marked(tx, "known", this.now).await }
@@ -62,6 +63,17 @@ on_both_engines! {
         }
         assert_eq!(store.write(Take { most: 7 }).await.unwrap(), Some(6), "a bucket is never below empty");
         assert_eq!(store.write(Take { most: 0 }).await.unwrap(), None);
+    }
+
+    async fn a_bucket_of_ones_own_counts_as_every_other(database) {
+        let store = migrated(&database).await;
+        let taken = futures::future::join_all((0..100).map(|_| store.write(TakeOwn { most: 7 }))).await;
+        let mut left: Vec<i64> = taken.into_iter().filter_map(Result::unwrap).collect();
+        left.sort_unstable();
+        assert_eq!(left, (0..7).collect::<Vec<_>>());
+        assert_eq!(store.write(Take { most: 8 }).await.unwrap(), Some(0));
+        assert_eq!(store.write(TakeOwn { most: 8 }).await.unwrap(), None);
+        assert_eq!(store.write(TakeOwn { most: 0 }).await.unwrap(), None);
     }
 
     async fn a_mark_lasts_as_long_as_it_says_and_is_renewed(database) {
