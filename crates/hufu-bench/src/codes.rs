@@ -28,12 +28,32 @@ pub(crate) struct Person {
 impl Wechat {
     /// Registers the mini program.
     pub(crate) async fn new(base: &str, world: &World) -> Result<Wechat> {
+        Wechat::of(base, world, "mini_program").await
+    }
+
+    /// Registers the app as one of this kind.
+    pub(crate) async fn of(base: &str, world: &World, kind: &str) -> Result<Wechat> {
         let http = reqwest::Client::builder().no_proxy().tls_certs_only([]).build()?;
         let wechat = Wechat { http, control: format!("{base}/__sandbox"), world: world.clone() };
         let World { app_id, app_secret, open_platform, .. } = world;
-        let app = json!({ "app_id": app_id, "secret": app_secret, "open_platform": open_platform });
+        let app =
+            json!({ "app_id": app_id, "secret": app_secret, "open_platform": open_platform, "kind": kind });
         wechat.post("apps", &app).await?;
         Ok(wechat)
+    }
+
+    /// Creates people with names, who follow the official account.
+    pub(crate) async fn followers(&self, count: usize) -> Result<Vec<Person>> {
+        let people = self.people(count).await?;
+        stream::iter(&people)
+            .map(|person| async move {
+                let follows = json!({ "app_id": self.world.app_id, "user": person.name });
+                self.post("follow", &follows).await
+            })
+            .buffered(PARALLEL)
+            .try_collect::<Vec<_>>()
+            .await?;
+        Ok(people)
     }
 
     /// Creates people with names, who can log in repeatedly.

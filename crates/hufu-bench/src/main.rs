@@ -1,13 +1,14 @@
 //! `hufu-bench`: the cost of a complete mini program login, a search and an import, compared with a baseline.
 //!
 //! `run` measures logins and searches, `import` measures importing users, `config` measures changes of the
-//! configuration, `oidc` the endpoints of OpenID Connect, and `statistics` counting the audit log. The other commands are processes that these
-//! start: the sandbox (WeChat), the generators (phones, browsers and clients), the floor, and what else the
+//! configuration, `oidc` the endpoints of OpenID Connect, `wechat` logins by QR code and redirect and events of
+//! official accounts, and `statistics` counting the audit log. The other commands are processes that these start: the
+//! sandbox (WeChat), the generators (phones, browsers and clients), the floor, and what else the
 //! server is compared with. They are separate so that the CPU time of each is known. docs/performance.md
 //! explains the method.
 //!
 //! Start reading with [`run`], the whole measurement. [`generate`] is the load, [`floor`] the baseline for
-//! the server, [`import`], [`config`] and [`oidc`] the other measurements, and [`report`] the output.
+//! the server, [`import`], [`config`], [`oidc`] and [`wechat`] the other measurements, and [`report`] the output.
 
 mod codes;
 mod config;
@@ -18,6 +19,7 @@ mod generator;
 mod histogram;
 mod http;
 mod import;
+mod load;
 mod machine;
 mod oidc;
 mod postgres;
@@ -27,14 +29,16 @@ mod requests;
 mod run;
 mod sandbox;
 mod server;
+mod sheet;
 mod statistics;
+mod wechat;
 mod world;
 
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
 #[command(
-    about = "Measures mini program logins, searches, imports, changes of the configuration, and OpenID Connect."
+    about = "Measures logins through WeChat, searches, imports, changes of the configuration, and OpenID Connect."
 )]
 struct Cli {
     #[command(subcommand)]
@@ -53,6 +57,8 @@ enum Command {
     Oidc(oidc::Options),
     /// Measure how the audit log is counted, and questions about thirty days, and print one line per figure.
     Statistics(statistics::Options),
+    /// Measure logins by QR code and redirect and events of official accounts, and print one line per figure.
+    Wechat(wechat::Options),
     /// The load generator, started by `run`.
     #[command(hide = true)]
     Generate(generate::Options),
@@ -71,6 +77,9 @@ enum Command {
     /// Argon2 alone, started by `oidc`.
     #[command(hide = true)]
     Argon2(oidc::hashing::Options),
+    /// Browsers that wait, started by `wechat`.
+    #[command(hide = true)]
+    Browsers(wechat::browsers::Options),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -80,11 +89,13 @@ fn main() -> anyhow::Result<()> {
         Command::Config(options) => config::run(&options),
         Command::Oidc(options) => oidc::run(&options),
         Command::Statistics(options) => statistics::run(&options),
+        Command::Wechat(options) => wechat::run(&options),
         Command::Generate(options) => generate::generate(&options),
         Command::Floor(options) => floor::serve(options),
         Command::Sandbox(options) => sandbox::serve(&options),
         Command::Requests(options) => requests::generate(&options),
         Command::Plain(options) => oidc::plain::serve(&options),
         Command::Argon2(options) => oidc::hashing::hash(&options),
+        Command::Browsers(options) => wechat::browsers::wait(&options),
     }
 }

@@ -1,7 +1,7 @@
 //! Other processes: starting and stopping them, and measuring the resources they use.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -60,6 +60,20 @@ impl Process {
         Ok(self.child.try_wait()?.is_none())
     }
 
+    /// Writes a line to the process's input.
+    pub(crate) fn tell(&mut self, line: &str) -> Result<()> {
+        let input = self.input.as_mut().context("it does not read")?;
+        writeln!(input, "{line}")?;
+        Ok(input.flush()?)
+    }
+
+    /// Ends the process at once (SIGKILL), as a machine that fails does.
+    pub(crate) fn kill(&mut self) -> Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+
     /// The next line of the process's output.
     pub(crate) fn line(&mut self) -> Result<String> {
         let mut line = String::new();
@@ -105,6 +119,28 @@ impl Drop for Process {
     }
 }
 
+/// How many files and connections a process may have open, if it asks for as many as it may.
+pub(crate) fn most_descriptors() -> Result<usize> {
+    let limits = fs::read_to_string("/proc/self/limits")?;
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
+    let most = line.and_then(|line| line.split_whitespace().nth(1)).context("no limit of open files")?;
+    Ok(most.parse().unwrap_or(usize::MAX))
+}
+
+/// The same command, which asks for that many.
+pub(crate) fn with_most_descriptors(command: &Command) -> Command {
+    let mut asking = Command::new("sh");
+    asking.args(["-c", r#"ulimit -n "$(ulimit -H -n)" && exec "$0" "$@""#]).arg(command.get_program());
+    asking.args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => asking.env(name, value),
+            None => asking.env_remove(name),
+        };
+    }
+    asking
+}
+
 /// Sends a signal to a process that this one started.
 pub(crate) fn signal(process: u32, name: &str) -> Result<()> {
     let status = Command::new("kill").arg(format!("-{name}")).arg(process.to_string()).status()?;
@@ -119,7 +155,7 @@ pub(crate) fn free_address() -> Result<SocketAddr> {
 
 /// Waits until `GET /healthz` responds with 200. Returns the time from `since` until then.
 pub(crate) fn first_answer(address: SocketAddr, process: &mut Process, since: Instant) -> Result<Duration> {
-    use std::io::{Read as _, Write as _};
+    use std::io::Read as _;
     let request = format!("GET /healthz HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
     while since.elapsed() < TIMEOUT {
         if let Some(status) = process.child.try_wait()? {

@@ -86,9 +86,14 @@ impl Template {
 
     /// A form that is submitted.
     pub(crate) fn post(path: &str, body: &str) -> Template {
+        Template::post_as("application/x-www-form-urlencoded", path, body)
+    }
+
+    /// A body of this content type.
+    pub(crate) fn post_as(content_type: &str, path: &str, body: &str) -> Template {
         let template =
             Template { method: "POST".to_owned(), body: Some(body.to_owned()), ..Template::get(path) };
-        template.header("content-type", "application/x-www-form-urlencoded")
+        template.header("content-type", content_type)
     }
 
     #[must_use]
@@ -109,7 +114,7 @@ impl Template {
     }
 
     /// The request with the parts of this value in it.
-    fn fill(&self, host: &str, value: &str) -> Vec<u8> {
+    pub(crate) fn fill(&self, host: &str, value: &str) -> Vec<u8> {
         let filled = |text: &str| {
             let parts = value.split('\t').enumerate();
             parts.fold(text.to_owned(), |text, (number, part)| text.replace(&format!("{{{number}}}"), part))

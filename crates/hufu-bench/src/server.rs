@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, ensure};
 
 use crate::database::Database;
 use crate::machine::median;
-use crate::process::{Process, first_answer, free_address};
+use crate::process::{Process, first_answer, free_address, with_most_descriptors};
 use crate::world::World;
 
 /// `hufu`, configured as an operator would configure it.
@@ -21,7 +21,7 @@ pub(crate) struct Server {
     address: SocketAddr,
     app_secret: String,
     /// More settings, as environment variables.
-    environment: Vec<(&'static str, &'static str)>,
+    environment: Vec<(&'static str, String)>,
 }
 
 impl Server {
@@ -83,19 +83,25 @@ mp_base = "{wechat_base}/mp"
     /// Believes what requests from this machine say about the addresses that they come from.
     #[must_use]
     pub(crate) fn behind_a_proxy(mut self) -> Server {
-        self.environment.push(("HUFU_TRUSTED_PROXIES", "127.0.0.1/32"));
+        self.environment.push(("HUFU_TRUSTED_PROXIES", "127.0.0.0/8".to_owned()));
         self
     }
 
     /// Grants one browser any number of requests: a few browsers stand for all here.
     #[must_use]
-    pub(crate) fn with_busy_browsers(mut self) -> Server {
-        self.environment.push(("HUFU_LIMITS_CODES_PER_BROWSER", "1000000000"));
+    pub(crate) fn with_busy_browsers(self) -> Server {
+        self.with_limit("HUFU_LIMITS_CODES_PER_BROWSER", 1_000_000_000)
+    }
+
+    /// Sets a limit, by the name of its environment variable.
+    #[must_use]
+    pub(crate) fn with_limit(mut self, name: &'static str, limit: usize) -> Server {
+        self.environment.push((name, limit.to_string()));
         self
     }
 
-    /// Another node on the same database, with its own address.
-    pub(crate) fn another(&self) -> Result<Server> {
+    /// Another node on the same database, with its own address. The name is that of its files.
+    pub(crate) fn another(&self, name: &str) -> Result<Server> {
         let (address, metrics) = (free_address()?, free_address()?);
         let text = fs::read_to_string(&self.config)?;
         let lines = text.lines().map(|line| match line.split_once(" = ") {
@@ -103,12 +109,12 @@ mp_base = "{wechat_base}/mp"
             Some(("metrics_listen", _)) => format!("metrics_listen = \"{metrics}\"\n"),
             _ => format!("{line}\n"),
         });
-        let config = self.config.with_extension("another.toml");
+        let config = self.config.with_extension(format!("{name}.toml"));
         fs::write(&config, lines.collect::<String>())?;
         Ok(Server {
             hufu: self.hufu.clone(),
             config,
-            log: self.log.with_extension("another.log"),
+            log: self.log.with_extension(format!("{name}.log")),
             address,
             app_secret: self.app_secret.clone(),
             environment: self.environment.clone(),
@@ -161,7 +167,8 @@ mp_base = "{wechat_base}/mp"
     /// Starts the server. Returns how long its first response took.
     pub(crate) fn timed_start(&self) -> Result<(Process, Duration)> {
         let begin = Instant::now();
-        let mut process = Process::start_logging("hufu serve", &mut self.command(&["serve"]), &self.log)?;
+        let mut command = with_most_descriptors(&self.command(&["serve"]));
+        let mut process = Process::start_logging("hufu serve", &mut command, &self.log)?;
         let time = first_answer(self.address, &mut process, begin).with_context(|| self.last_output())?;
         Ok((process, time))
     }
@@ -169,7 +176,7 @@ mp_base = "{wechat_base}/mp"
     fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(&self.hufu);
         command.args(words).arg("--config").arg(&self.config).env("HUFU_BENCH_APP_SECRET", &self.app_secret);
-        command.envs(self.environment.iter().copied());
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
     }
 

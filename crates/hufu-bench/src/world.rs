@@ -30,6 +30,11 @@ pub(crate) const REGISTER_SOURCE: &str = "wechat:miniprogram:default";
 /// The address of all clients.
 pub(crate) const CLIENT_ADDRESS: &str = "127.0.0.1";
 
+/// An address for each of many clients, as a proxy forwards it.
+pub(crate) fn forwarded(number: usize) -> String {
+    format!("10.{}.{}.{}", number >> 16 & 255, number >> 8 & 255, number & 255)
+}
+
 impl Default for World {
     fn default() -> World {
         World {

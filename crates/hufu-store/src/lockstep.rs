@@ -27,23 +27,28 @@ use sqlx::{Arguments as _, AssertSqlSafe, PgConnection, Row as _};
 use crate::arrays::{ArrayText, Kind, Shape};
 use crate::unit::Unit;
 use crate::{
-    StoreError, Tx, Value, audit, authorization_codes, browser_sessions, consents, exchanges, identities,
-    refresh_tokens, sessions, users,
+    StoreError, Tx, Value, audit, authorization_codes, browser_sessions, consents, exchanges, identities, jobs,
+    refresh_tokens, sessions, source_logins, users, wechat_followers, wechat_messages, wechat_signatures,
 };
 
 /// The statements that the members of a group may run, in the order in which they are run in a round: those of a login of a
-/// known user, of a first login, of an authorization request that is granted, of the exchange of a code, and of a refresh;
-/// and what is read for most requests.
-pub(crate) const fn in_groups() -> [&'static str; 25] {
+/// known user, of a first login, of one in a browser that comes back from a source, of an authorization request that is
+/// granted, of the exchange of a code, of a refresh, and of a message of an official account; and what is read for most
+/// requests.
+pub(crate) const fn in_groups() -> [&'static str; 35] {
     [
         users::BY_IDENTITY,
         browser_sessions::BY_COOKIE,
         identities::OWNER,
         refresh_tokens::GET,
         sessions::GET,
+        sessions::OF_BROWSER,
         users::GET_USER,
         consents::GET,
-        sessions::OF_BROWSER,
+        wechat_signatures::MESSAGE_OF,
+        wechat_messages::SEEN,
+        source_logins::LOCK,
+        source_logins::ANSWER,
         browser_sessions::GET_LOCKED,
         browser_sessions::EXTEND_GRANTED,
         authorization_codes::CLAIM,
@@ -54,6 +59,7 @@ pub(crate) const fn in_groups() -> [&'static str; 25] {
         refresh_tokens::SUCCEED_UNUSED,
         users::INSERT,
         identities::INSERT_IF_FREE,
+        browser_sessions::INSERT,
         sessions::INSERT,
         sessions::INSERT_IN_BROWSER,
         authorization_codes::INSERT,
@@ -61,6 +67,11 @@ pub(crate) const fn in_groups() -> [&'static str; 25] {
         refresh_tokens::INSERT_FOR_CLIENT,
         exchanges::PUT,
         audit::INSERT,
+        wechat_signatures::INSERT,
+        wechat_messages::KEEP,
+        wechat_messages::INSERT,
+        jobs::ENQUEUE,
+        wechat_followers::PUT,
     ]
 }
 

@@ -24,9 +24,10 @@ statements! {
             (pool_id, id, user_id, application_id, connection_id, created_at, expires_at, ip, user_agent,
              browser_session_id, facts, claims, is_device)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
+    // Until PostgreSQL has counted the sessions, it would read all of the application.
     OF_BROWSER = "
         SELECT id FROM sessions
-        WHERE pool_id = $1 AND browser_session_id = $2 AND application_id = $3 AND is_device = $4
+        WHERE pool_id = $1 AND browser_session_id = $2 AND application_id || '' = $3 AND is_device = $4
         ORDER BY created_at DESC LIMIT 1";
     GO_ON = "
         UPDATE sessions

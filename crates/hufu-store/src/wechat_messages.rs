@@ -4,14 +4,20 @@ use hufu_types::{ConnectionId, JobId, PoolId, PushedMessageId, Timestamp, TokenH
 
 use crate::deliveries::{AFTER_ALL_IDS, Attempt, DeliveryState};
 use crate::jobs::{self, NewJob};
-use crate::{Read, Row, StoreError, Tx, Write, statements, wechat_signatures};
+use crate::{Read, Row, StoreError, Tx, Value, Write, statements, wechat_signatures};
 
 statements! {
+    // Nobody has to be told of it, so it has no place in a line.
+    KEEP = "
+        INSERT INTO wechat_messages
+            (pool_id, id, connection_id, key_hash, follower, kind, state, attempts, sent_at, received_at)
+        VALUES ($1, $2, $3, $4, $5, $6, 'kept', 0, $7, $8)
+        ON CONFLICT DO NOTHING";
     INSERT = "
         INSERT INTO wechat_messages
-            (pool_id, id, connection_id, key_hash, follower, kind, body, state, attempts, sent_at, received_at,
+            (pool_id, id, connection_id, key_hash, follower, kind, state, attempts, sent_at, received_at, body,
              next_attempt_at, arrival)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9, $10, $11, (
+        VALUES ($1, $2, $3, $4, $5, $6, 'pending', 0, $7, $8, $9, $8, (
             SELECT COALESCE(MAX(arrival), 0) + 1 FROM wechat_messages
             WHERE pool_id = $1 AND connection_id = $3 AND follower = $5 AND state = 'pending'))
         ON CONFLICT DO NOTHING";
@@ -127,25 +133,25 @@ pub async fn receive(tx: &mut Tx<'_>, pool: &PoolId, new: &NewMessage) -> Result
             return Ok(Received::Forged);
         }
     }
-    let is_relayed = new.body.is_some();
-    let values = [
+    if let Some(first) = seen_at(tx, pool, new).await? {
+        return Ok(Received::Again(first));
+    }
+    let mut values = vec![
         pool.into(),
         new.id.as_str().into(),
         (&new.line.connection).into(),
         (&new.key).into(),
         (&new.line.follower).into(),
         (&new.kind).into(),
-        new.body.as_deref().into(),
-        if is_relayed { DeliveryState::Pending.as_str() } else { "kept" }.into(),
         new.sent_at.into(),
         new.received_at.into(),
-        is_relayed.then_some(new.received_at).into(),
     ];
-    if tx.execute(INSERT, &values).await? == 0 {
-        let values = [pool.into(), (&new.line.connection).into(), (&new.key).into()];
-        let first = tx.optional(SEEN, &values, |row| Ok(Timestamp(row.get(0)?))).await?;
+    let is_relayed = new.body.is_some();
+    values.extend(new.body.as_deref().map(Value::from));
+    if tx.execute(if is_relayed { INSERT } else { KEEP }, &values).await? == 0 {
         // Whoever stored it at the same moment did so just now.
-        return Ok(Received::Again(first.unwrap_or(new.received_at)));
+        let first = seen_at(tx, pool, new).await?.unwrap_or(new.received_at);
+        return Ok(Received::Again(first));
     }
     if is_relayed {
         let job = NewJob {
@@ -158,6 +164,12 @@ pub async fn receive(tx: &mut Tx<'_>, pool: &PoolId, new: &NewMessage) -> Result
         jobs::enqueue(tx, &job).await?;
     }
     Ok(Received::First)
+}
+
+/// When another push of the message arrived.
+async fn seen_at(tx: &mut Tx<'_>, pool: &PoolId, new: &NewMessage) -> Result<Option<Timestamp>, StoreError> {
+    let values = [pool.into(), (&new.line.connection).into(), (&new.key).into()];
+    tx.optional(SEEN, &values, |row| Ok(Timestamp(row.get(0)?))).await
 }
 
 /// Takes the oldest message of a line that has not been passed on.

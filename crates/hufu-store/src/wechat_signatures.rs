@@ -9,9 +9,8 @@ statements! {
         INSERT INTO wechat_signatures (pool_id, connection_id, hash, message, seen_at)
         VALUES ($1, $2, $3, $4, $5)
         ON CONFLICT DO NOTHING";
-    IS_OF = "
-        SELECT seen_at FROM wechat_signatures
-        WHERE pool_id = $1 AND connection_id = $2 AND hash = $3 AND message = $4";
+    MESSAGE_OF = "
+        SELECT message FROM wechat_signatures WHERE pool_id = $1 AND connection_id = $2 AND hash = $3";
     SWEEP = "
         DELETE FROM wechat_signatures
         WHERE (pool_id, connection_id, hash) IN (
@@ -29,14 +28,19 @@ pub async fn record(
     message: Option<&TokenHash>,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
-    let values =
-        [pool.into(), connection.into(), hash.into(), message.map(TokenHash::as_bytes).into(), now.into()];
-    if tx.execute(INSERT, &values).await? == 1 {
-        return Ok(true);
+    let message = message.map(TokenHash::as_bytes);
+    let key = [pool.into(), connection.into(), hash.into()];
+    // It is looked up first: where units share a transaction, a row that is there already would send all of them back.
+    let mut seen: Option<Option<Vec<u8>>> = tx.optional(MESSAGE_OF, &key, |row| row.get(0)).await?;
+    if seen.is_none() {
+        let values = [pool.into(), connection.into(), hash.into(), message.into(), now.into()];
+        if tx.execute(INSERT, &values).await? == 1 {
+            return Ok(true);
+        }
+        // Somebody recorded it at the same moment.
+        seen = tx.optional(MESSAGE_OF, &key, |row| row.get(0)).await?;
     }
-    let Some(message) = message else { return Ok(true) };
-    let values = [pool.into(), connection.into(), hash.into(), message.into()];
-    Ok(tx.optional(IS_OF, &values, |row| row.get::<i64>(0)).await?.is_some())
+    Ok(message.is_none() || seen.flatten().as_deref() == message)
 }
 
 /// Deletes at most `limit` signatures that were seen before this time.

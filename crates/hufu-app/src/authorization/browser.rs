@@ -194,6 +194,9 @@ impl App {
         origin: &Origin,
     ) -> Result<Browser, Refusal> {
         let mut entered = browser.with(pool, &login.secret, keeps);
+        if browser.is_empty() {
+            return Ok(entered);
+        }
         let accounts = self.browser_accounts(pool, &entered).await?;
         let own = accounts.iter().find(|account| account.session.id == login.id);
         for (session, secret) in own.into_iter().flat_map(|own| &own.earlier) {

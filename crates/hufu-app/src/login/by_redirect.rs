@@ -27,6 +27,7 @@ use crate::people::linking::LinkQuestion;
 use crate::sources::{
     self, BrowserKind, Departure, Evidence, FromWebView, Leads, Start, redirecting_browsers,
 };
+use crate::tokens::refresh::group_key;
 use crate::{App, PhoneUse, Refusal};
 
 /// Where a login that a published client begins at a connection is to end.
@@ -334,6 +335,11 @@ enum Answered {
 
 impl Write for Arrive {
     type Out = Answered;
+
+    /// The same state twice never shares a transaction: the second has to see what code the first brought.
+    fn group(&self) -> Option<u64> {
+        Some(group_key(&self.pool, self.state.as_bytes()))
+    }
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Answered, StoreError> {
         let Some(login) = source_logins::get_locked(tx, &self.pool, &self.state).await? else {

@@ -10,17 +10,18 @@ use hufu_types::{Action, Application, Connection, Facts, FlowId, Method, Proof, 
 use hufu_wechat::Budget;
 use serde_json::json;
 
-use super::entry::{LoginAnswer, LoginDone, LoginOptions, LoginParameters};
-use super::finish::LoginOutcome;
+use super::entry::{LoginAnswer, LoginDone, LoginOptions, LoginParameters, LoginSecrets};
+use super::finish::{LoginOutcome, LoginPlan};
 use super::resolver::{AccountResolver, CheckLogin, Login};
 use crate::events::Trace;
 use crate::failures::LoginFailure;
 use crate::origin::Origin;
-use crate::people::identities::bind::{Bind, BindOutcome};
+use crate::people::identities::bind::Bind;
 use crate::refusal::deletion_pending;
 use crate::sources::wechat::exchange::SpentCode;
 use crate::sources::wechat::{log_refusal, wechat_error};
 use crate::sources::{self, Attempt, Evidence, Permit, Proved};
+use crate::tickets::TakeTicket;
 use crate::tokens::authentication::Authenticated;
 use crate::{App, Refusal};
 
@@ -54,23 +55,35 @@ impl App {
         }
     }
 
-    /// Logs in a user whom a source has proved before: a phone that scanned a QR code, or a browser that went there and
-    /// came back.
+    /// Logs in the browser of a QR code, as whoever a source has proved: the phone that scanned it. The ticket is used up
+    /// with the login.
     ///
     /// # Errors
-    /// As [`Self::log_in`], but for what concerns the source itself.
+    /// As [`Self::log_in`], but for what concerns the source itself; [`Code::LoginTicketInvalid`] if somebody else took the
+    /// ticket meanwhile.
     #[boxed]
-    pub async fn log_in_proved(
+    pub(crate) async fn log_in_proved(
         &self,
         application: &Arc<Application>,
         connection: &Arc<Connection>,
         proof: Proof,
         options: LoginOptions,
         origin: &Origin,
+        take: TakeTicket,
     ) -> Result<LoginAnswer, Refusal> {
         let rules = self.rules(application, connection);
-        match self.finish_proved(application, connection, (proof, rules), None, options, origin).await {
-            Ok(answer) => Ok(answer),
+        let logged_in = async {
+            let unit = self.proved_login(application, connection, (proof, rules), None, options, origin)?;
+            let ProvedLogin { login, secrets, ids } = unit;
+            let plan = login.plan.clone();
+            Ok(match self.take_and(take, login).await {
+                Ok(outcome) => Ok(self.conclude_proved(application, &plan, (secrets, ids), outcome)?),
+                // Nothing is wrong with the person.
+                Err(refusal) => Err(refusal),
+            })
+        };
+        match logged_in.await {
+            Ok(answer) => answer,
             Err(failure) => Err(self.refuse_source_login(application, connection, origin, failure).await),
         }
     }
@@ -107,11 +120,16 @@ impl App {
         let Proved { proof, code } = (sources::kind(connection.kind).prove)(self, attempt).await?;
         let (application, connection) = (&login.application, &login.connection);
         let (options, origin) = (login.options.clone(), &login.origin);
-        self.finish_proved(application, connection, (proof, rules), Some(&code), options, origin).await
+        let unit =
+            self.proved_login(application, connection, (proof, rules), Some(&code), options, origin)?;
+        let ProvedLogin { login, secrets, ids } = unit;
+        let plan = login.plan.clone();
+        let outcome = self.write(login).await?;
+        self.conclude_proved(application, &plan, (secrets, ids), outcome)
     }
 
-    /// Logs in whom a source has proved. `code` is the code that was spent for that.
-    async fn finish_proved(
+    /// The login of whom a source has proved. `code` is the code that was spent for that.
+    fn proved_login(
         &self,
         application: &Arc<Application>,
         connection: &Connection,
@@ -119,7 +137,7 @@ impl App {
         code: Option<&SpentCode<'_>>,
         options: LoginOptions,
         origin: &Origin,
-    ) -> Result<LoginAnswer, LoginFailure> {
+    ) -> Result<ProvedLogin, LoginFailure> {
         let LoginOptions { requested, custom_data } = options;
         Self::check_surface(application, &requested)?;
         let patch = self.custom_data_patch(&application.pool, custom_data)?;
@@ -139,16 +157,26 @@ impl App {
             flow,
         });
         let ids = Ids::of(&proof);
-        let unit = Login {
+        let login = Login {
             resolver: AccountResolver { pool: application.pool.clone(), proof, rules },
             candidate: UserId::generate(self.now(), &*self.random),
             register_source: connection.kind.as_str().to_owned(),
-            plan: prepared.plan.clone(),
+            plan: prepared.plan,
             before,
             exchange: code.map(|code| (code.hash.clone(), code.sealed.clone())),
         };
-        let outcome = self.write(unit).await?;
-        let answer = self.conclude(application, &prepared.plan, prepared.secrets, outcome);
+        Ok(ProvedLogin { login, secrets: prepared.secrets, ids })
+    }
+
+    /// The answer to such a login.
+    fn conclude_proved(
+        &self,
+        application: &Application,
+        plan: &LoginPlan,
+        (secrets, ids): (LoginSecrets, Ids),
+        outcome: LoginOutcome,
+    ) -> Result<LoginAnswer, LoginFailure> {
+        let answer = self.conclude(application, plan, secrets, outcome);
         let answer = answer.map_err(|refusal| LoginFailure { is_recorded: true, ..refusal.into() })?;
         Ok(answer.map(|done| ids.add_to(done)))
     }
@@ -282,17 +310,20 @@ impl App {
 
     /// Binds what was proved to the account of whoever is logged in.
     pub(crate) async fn bind_proved(&self, unit: Bind) -> Result<(), Refusal> {
-        match self.write(unit).await? {
-            BindOutcome::Bound => Ok(()),
-            BindOutcome::TakenByAnother => Err(Code::IdentityTaken.into()),
-            BindOutcome::HasAnother => Err(Code::AnotherIdentityBound.into()),
-        }
+        self.write(unit).await?.into_result()
     }
 
     /// As [`Self::trace_of`], for what somebody does with a connection.
     pub(crate) fn trace_of_connection(&self, who: &Authenticated, connection: &Connection) -> Trace {
         Trace { connection: Some(connection.id.clone()), ..self.trace_of(who) }
     }
+}
+
+/// The login of whom a source has proved, and what its answer needs.
+struct ProvedLogin {
+    login: Login,
+    secrets: LoginSecrets,
+    ids: Ids,
 }
 
 /// The source's ids that an answer includes.

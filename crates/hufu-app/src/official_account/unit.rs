@@ -4,6 +4,8 @@ use hufu_store::wechat_messages::{self, NewMessage, Received};
 use hufu_store::{StoreError, Tx, Write, wechat_followers, wechat_signatures};
 use hufu_types::{ConnectionId, PoolId, Timestamp, TokenHash};
 
+use crate::tokens::refresh::group_key;
+
 /// Stores a message, once, with what it says of its follower.
 #[derive(Clone)]
 pub struct ReceiveMessage {
@@ -30,6 +32,11 @@ impl std::fmt::Debug for ReceiveMessage {
 
 impl Write for ReceiveMessage {
     type Out = Received;
+
+    /// Messages of one follower never share a transaction: the second has to see whether it is the first again.
+    fn group(&self) -> Option<u64> {
+        Some(group_key(&self.pool, self.message.line.follower.as_bytes()))
+    }
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Received, StoreError> {
         let received = wechat_messages::receive(tx, &self.pool, &self.message).await?;

@@ -13,6 +13,7 @@ use hufu_types::refusal::Code;
 use hufu_types::{Action, Connection, TicketKind, TicketState};
 
 use super::secrets::hash_of_secret;
+use super::unit::TakeTicket;
 use super::{IssuedTicket, TicketRequest};
 use crate::people::identities::Bind;
 use crate::sources::wechat::{identity, log_refusal};
@@ -98,7 +99,9 @@ impl App {
         if !is_own {
             return Err(Code::LoginTicketInvalid.into());
         }
-        let ticket = self.take_binding(hash, &ticket.application).await?;
+        let application = Some(ticket.application.clone());
+        let take = TakeTicket { hash, application, cookie: None, binds: true, now: self.now() };
+        let ticket = self.ticket_to_take(&take).await?;
         let config = self.config();
         let connection = ticket.connection.as_ref().and_then(|id| config.connection(id));
         let connection =
@@ -113,7 +116,7 @@ impl App {
             recent,
             trace: self.trace_of_connection(who, connection),
         };
-        let bound = self.bind_proved(unit).await;
+        let bound = self.take_and(take, unit).await?.into_result();
         bound.inspect_err(|refusal| log_refusal(&who.application, connection, refusal))
     }
 }

@@ -37,7 +37,8 @@ pub use page::PageTicket;
 pub use phone::TicketOrder;
 pub use picture::QrPicture;
 pub use unit::{
-    Advance, Advanced, FindShortCode, FoundShortCode, IssueTicket, TakeTicket, TicketIssued, Took,
+    Advance, Advanced, FindShortCode, FoundShortCode, IssueTicket, NotTaken, TakeAnd, TakeTicket,
+    TicketIssued,
 };
 pub use watch::TicketWatch;
 

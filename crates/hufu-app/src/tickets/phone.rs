@@ -152,7 +152,7 @@ impl App {
     ///
     /// # Errors
     /// [`Code::QrCodeUnknown`] for a scene that is not one of this connection's; [`Code::QrCodeExpired`],
-    /// [`Code::QrCodeNotScanned`], [`Code::QrCodeDecided`]; as [`App::log_in_proved`] for somebody who may not log in.
+    /// [`Code::QrCodeNotScanned`], [`Code::QrCodeDecided`]; as [`App::log_in`] for somebody who may not log in.
     #[boxed]
     pub async fn ticket_proved(
         &self,

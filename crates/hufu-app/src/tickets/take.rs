@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use async_recursion::async_recursion as boxed;
-use hufu_store::qr_tickets::Ticket;
+use hufu_store::Write;
+use hufu_store::qr_tickets::{GetTicket, Ticket};
 use hufu_types::flow::RequestedTokens;
 use hufu_types::refusal::Code;
-use hufu_types::{Application, ApplicationId, Facts, Method, TicketKind, TokenHash};
+use hufu_types::{Application, ApplicationId, Facts, Method, TicketKind};
 
 use super::secrets::hash_of_secret;
-use super::unit::{TakeTicket, Took};
+use super::unit::{NotTaken, TakeAnd, TakeTicket};
 use super::{Lent, PROOF};
 use crate::authorization::HandedTicket;
 use crate::configuration::ApplicationHint;
@@ -38,12 +39,12 @@ impl App {
         let application = named.application().map(ApplicationId::parse).transpose();
         let application = application.map_err(|_| Code::LoginTicketInvalid)?;
         let hash = hash_token(ticket.trim());
-        let unit = TakeTicket { hash, application, cookie: None, binds: false, now: self.now() };
-        let ticket = self.take_ticket(unit).await?;
+        let take = TakeTicket { hash, application, cookie: None, binds: false, now: self.now() };
+        let ticket = self.ticket_to_take(&take).await?;
         let application = config.application(ticket.application.as_str());
         let application = application.filter(|application| named.agrees_with(application));
         let application = application.ok_or(Code::LoginTicketInvalid)?;
-        self.log_in_with(application, &ticket, requested, origin).await
+        self.log_in_with(application, &ticket, take, requested, origin).await
     }
 
     /// Logs in the browser of a hosted page, with the secret of its QR code.
@@ -60,44 +61,38 @@ impl App {
     ) -> Result<LoginAnswer, Refusal> {
         let (hash, cookie) = (hash_of_secret(secret), origin.browser.clone());
         let application_id = Some(application.id.clone());
-        let unit = TakeTicket { hash, application: application_id, cookie, binds: false, now: self.now() };
-        let ticket = self.take_ticket(unit).await?;
-        self.log_in_with(application, &ticket, requested, origin).await
+        let take = TakeTicket { hash, application: application_id, cookie, binds: false, now: self.now() };
+        let ticket = self.ticket_to_take(&take).await?;
+        self.log_in_with(application, &ticket, take, requested, origin).await
     }
 
-    /// Takes a code that binds, for its owner.
-    pub(super) async fn take_binding(
-        &self,
-        hash: TokenHash,
-        application: &ApplicationId,
-    ) -> Result<Ticket, Refusal> {
-        let application = Some(application.clone());
-        self.take_ticket(TakeTicket { hash, application, cookie: None, binds: true, now: self.now() }).await
+    /// A ticket that can be taken. It is looked at again when it is.
+    pub(super) async fn ticket_to_take(&self, take: &TakeTicket) -> Result<Ticket, Refusal> {
+        let found = self.read(GetTicket(take.hash.clone())).await?.ok_or(Code::LoginTicketInvalid)?;
+        take.may_take(&found).map_err(not_taken)?;
+        Ok(found)
     }
 
-    async fn take_ticket(&self, unit: TakeTicket) -> Result<Ticket, Refusal> {
-        let hash = unit.hash.clone();
-        match self.write(unit).await? {
-            Took::Ticket(ticket) => {
-                self.tickets.consumed(&hash);
-                Ok(*ticket)
-            }
-            Took::Invalid => Err(Code::LoginTicketInvalid.into()),
-            Took::Elsewhere => Err(Code::LoginTicketElsewhere.into()),
-        }
+    /// Takes a ticket, and runs the unit that it was for in the same transaction.
+    pub(crate) async fn take_and<U: Write>(&self, take: TakeTicket, then: U) -> Result<U::Out, Refusal> {
+        let hash = take.hash.clone();
+        let out = self.write(TakeAnd { take, then }).await?.map_err(not_taken)?;
+        self.tickets.consumed(&hash);
+        Ok(out)
     }
 
     async fn log_in_with(
         &self,
         application: &Arc<Application>,
         ticket: &Ticket,
+        take: TakeTicket,
         requested: RequestedTokens,
         origin: &Origin,
     ) -> Result<LoginAnswer, Refusal> {
         let custom_data = self.details_of(ticket)?.custom_data;
         let options = LoginOptions { requested, custom_data };
         if ticket.kind == TicketKind::App {
-            return self.log_in_scanned(application, ticket, options, origin).await;
+            return self.log_in_scanned(application, ticket, take, options, origin).await;
         }
         let config = self.config();
         let connection = ticket.connection.as_ref().and_then(|id| config.connection(id));
@@ -108,7 +103,7 @@ impl App {
             return Err(Code::ConnectionNotForApplication.with("connection", name));
         }
         let proven = self.proven_of(ticket)?.ok_or(Code::LoginTicketInvalid)?;
-        self.log_in_proved(application, connection, proven.proof, options, origin).await
+        self.log_in_proved(application, connection, proven.proof, options, origin, take).await
     }
 
     /// Logs in whoever confirmed in the pool's own app, if they are still logged in there. It is no new proof of who they
@@ -117,6 +112,7 @@ impl App {
         &self,
         application: &Arc<Application>,
         ticket: &Ticket,
+        take: TakeTicket,
         options: LoginOptions,
         origin: &Origin,
     ) -> Result<LoginAnswer, Refusal> {
@@ -153,11 +149,18 @@ impl App {
             pool: ticket.pool.clone(),
             plan: prepared.plan.clone(),
         };
-        match self.write(unit).await? {
+        match self.take_and(take, unit).await? {
             TicketLogin::Login(outcome) => {
                 self.conclude(application, &prepared.plan, prepared.secrets, *outcome)
             }
             TicketLogin::Gone => Err(Code::LoginTicketInvalid.into()),
         }
+    }
+}
+
+fn not_taken(why: NotTaken) -> Refusal {
+    match why {
+        NotTaken::Invalid => Code::LoginTicketInvalid.into(),
+        NotTaken::Elsewhere => Code::LoginTicketElsewhere.into(),
     }
 }

@@ -201,7 +201,7 @@ impl Write for Advance {
     }
 }
 
-/// Takes a confirmed ticket, which can be done once.
+/// A confirmed ticket that a browser wants to log in with, which can be done once.
 #[derive(Clone, Debug)]
 pub struct TakeTicket {
     /// The ticket.
@@ -216,29 +216,23 @@ pub struct TakeTicket {
     pub now: Timestamp,
 }
 
-/// The outcome of [`TakeTicket`].
-#[derive(Debug)]
-pub enum Took {
-    /// It was confirmed, and is used from now on.
-    Ticket(Box<Ticket>),
+/// Why a ticket cannot be taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotTaken {
     /// It is unknown, not confirmed, used or expired, or for another application.
     Invalid,
     /// It belongs to another browser.
     Elsewhere,
 }
 
-impl Write for TakeTicket {
-    type Out = Took;
-
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<Took, StoreError> {
-        let Some(ticket) = qr_tickets::get_locked(tx, &self.hash).await? else {
-            return Ok(Took::Invalid);
-        };
+impl TakeTicket {
+    /// Whether this browser may take the ticket now.
+    pub(super) fn may_take(&self, ticket: &Ticket) -> Result<(), NotTaken> {
         if self.application.as_ref().is_some_and(|application| *application != ticket.application) {
-            return Ok(Took::Invalid);
+            return Err(NotTaken::Invalid);
         }
         if self.binds != (ticket.kind == TicketKind::Binding) {
-            return Ok(Took::Invalid);
+            return Err(NotTaken::Invalid);
         }
         let is_own = match (&ticket.cookie, &self.cookie) {
             (Some(of_ticket), Some(own)) => own.matches(of_ticket),
@@ -246,13 +240,37 @@ impl Write for TakeTicket {
             _ => false,
         };
         if !is_own {
-            return Ok(Took::Elsewhere);
+            return Err(NotTaken::Elsewhere);
         }
         if ticket.progress.state != TicketState::Confirmed || ticket.progress.expires_at <= self.now {
-            return Ok(Took::Invalid);
+            return Err(NotTaken::Invalid);
         }
-        let used = Progress { state: TicketState::Consumed, proof: None, ..ticket.progress.clone() };
-        qr_tickets::set(tx, &ticket.pool, &self.hash, &used).await?;
-        Ok(Took::Ticket(Box::new(ticket)))
+        Ok(())
+    }
+}
+
+/// Uses a ticket up, and does what it was for, in one transaction: a node that dies leaves both undone. `U` is a unit that
+/// logs in. What it refuses uses the ticket up as well.
+#[derive(Clone, Debug)]
+pub struct TakeAnd<U> {
+    /// The ticket.
+    pub take: TakeTicket,
+    /// The login.
+    pub then: U,
+}
+
+impl<U: Write> Write for TakeAnd<U> {
+    type Out = Result<U::Out, NotTaken>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Out, StoreError> {
+        let Some(ticket) = qr_tickets::get_locked(tx, &self.take.hash).await? else {
+            return Ok(Err(NotTaken::Invalid));
+        };
+        if let Err(why) = self.take.may_take(&ticket) {
+            return Ok(Err(why));
+        }
+        let used = Progress { state: TicketState::Consumed, proof: None, ..ticket.progress };
+        qr_tickets::set(tx, &ticket.pool, &self.take.hash, &used).await?;
+        self.then.run(tx).await.map(Ok)
     }
 }

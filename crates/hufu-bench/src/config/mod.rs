@@ -140,7 +140,7 @@ impl Bench<'_> {
         first.apply(&file)?;
         let applied = begin.elapsed();
 
-        let nodes = [Node::start(&first)?, Node::start(&first.another()?)?];
+        let nodes = [Node::start(&first)?, Node::start(&first.another("another")?)?];
         let latencies = self.latencies(&nodes, pools)?;
         let cpu = self.cpu(&nodes, pools)?;
         let (without, with, changes_per_second) =

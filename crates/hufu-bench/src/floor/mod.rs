@@ -1,4 +1,4 @@
-//! The floor: the minimum cost of a login for any server of this kind.
+//! The floor: the minimum cost of a login for any server of this kind, and of a callback of a website ([`callback`]).
 //!
 //! It is a bare axum handler. It makes the same outbound call with the same settings of the same library,
 //! signs one token of the same size with a cached key, and commits the same rows through the same engine
@@ -9,6 +9,7 @@
 
 #![expect(clippy::disallowed_types, reason = "the floor has no limits: it shows what they cost")]
 
+mod callback;
 mod postgres;
 mod sql;
 mod sqlite;
@@ -25,13 +26,14 @@ use axum::routing::{get, post};
 use axum::serve::ListenerExt as _;
 use axum::{Json, Router};
 use clap::Args;
-use hufu_types::{Clock as _, SessionId, SystemClock, SystemRandom, UserId};
+use hufu_types::{Clock as _, SessionId, SystemClock, SystemRandom, Timestamp, UserId};
 use reqwest::{redirect, retry};
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 
 use crate::sandbox::announce;
 use crate::world::World;
+use callback::Back;
 use token::Signer;
 
 /// The lifetime of a session in milliseconds: the server's default, 90 days.
@@ -64,6 +66,15 @@ struct Login {
     event: String,
     /// An id of the same length as the server's request ids.
     request: String,
+    /// For a browser that comes back from WeChat.
+    back: Option<Back>,
+}
+
+/// Whom WeChat says a code belongs to.
+struct Person {
+    openid: String,
+    unionid: String,
+    session_key: String,
 }
 
 /// The details of the audit log's entries, as the server writes them.
@@ -84,6 +95,7 @@ enum Database {
 
 struct Floor {
     http: reqwest::Client,
+    api_base: String,
     exchange_url: String,
     signer: Signer,
     database: Database,
@@ -98,6 +110,7 @@ pub(crate) fn serve(options: Options) -> Result<()> {
         let router = Router::new()
             .route("/healthz", get(|| async {}))
             .route("/connections/social/wechat-miniprogram/auth", post(log_in))
+            .route("/connection/social/{identifier}/{pool}/callback", get(callback::call_back))
             .with_state(Arc::new(floor));
         let listener = listener.tap_io(|connection| {
             let _ = connection.set_nodelay(true);
@@ -170,7 +183,7 @@ impl Floor {
             .no_proxy()
             .tls_certs_only([])
             .build()?;
-        Ok(Floor { http, exchange_url, signer, database, fixed })
+        Ok(Floor { http, api_base, exchange_url, signer, database, fixed })
     }
 
     async fn log_in(&self, code: &str) -> Result<LoggedIn> {
@@ -181,6 +194,17 @@ impl Floor {
         let unionid = exchanged.unionid.clone().context("no unionid")?;
         let session_key = exchanged.session_key.clone().context("no session key")?;
 
+        self.finish(Person { openid, unionid, session_key }, code, None).await
+    }
+
+    /// Commits the login of a person, and signs the token.
+    async fn finish(
+        &self,
+        person: Person,
+        code: &str,
+        back: Option<&(dyn Fn(Timestamp) -> Back + Sync)>,
+    ) -> Result<LoggedIn> {
+        let Person { openid, unionid, session_key } = person;
         let now = SystemClock.now();
         let mut hash = digest::Context::new(&digest::SHA256);
         hash.update(self.fixed.world.connection.as_bytes());
@@ -197,6 +221,7 @@ impl Floor {
             now: now.0,
             event: SessionId::generate(now, &SystemRandom).as_str().chars().skip(1).collect(),
             request: SessionId::generate(now, &SystemRandom).as_str().to_owned(),
+            back: back.map(|back| back(now)),
         };
         let session = login.session.clone();
         let id = match &self.database {

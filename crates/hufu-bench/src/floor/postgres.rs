@@ -3,11 +3,12 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result, anyhow, ensure};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection as _, PgPool, Row as _};
 use tokio::sync::{Mutex, mpsc, oneshot};
 
+use super::callback::{Back, FACTS};
 use super::{CREATED, Fixed, LOGGED_IN, Login, SESSION_MS, sql};
 use crate::world::{CLIENT_ADDRESS, REGISTER_SOURCE};
 
@@ -108,6 +109,26 @@ async fn commit(pool: &PgPool, begin: &'static str, fixed: &Fixed, logins: &[Log
     let write = write.bind(all(logins, |l| l.request.as_str()));
     let write = write.bind(REGISTER_SOURCE).bind(SESSION_MS).bind(CREATED).bind(LOGGED_IN);
     write.execute(&mut *transaction).await?;
+    let back: Vec<(&Back, &String, i64)> = logins
+        .iter()
+        .zip(&users)
+        .filter_map(|(login, user)| login.back.as_ref().map(|back| (back, user, login.now)))
+        .collect();
+    if !back.is_empty() {
+        let column =
+            |value: fn(&Back) -> &[u8]| back.iter().map(|(back, ..)| value(back)).collect::<Vec<_>>();
+        let at: Vec<i64> = back.iter().map(|(_, _, at)| *at).collect();
+        let answer = sqlx::query(sql::ANSWER_GROUP).bind(&world.pool);
+        let answer = answer.bind(column(|back| &back.code)).bind(column(|back| &back.state)).bind(&at);
+        let answered = answer.execute(&mut *transaction).await?.rows_affected();
+        ensure!(usize::try_from(answered)? == back.len(), "a login that did not begin, or has ended");
+        let insert = sqlx::query(sql::INSERT_BROWSER_SESSIONS).bind(&world.pool);
+        let insert = insert.bind(back.iter().map(|(back, ..)| back.session.as_str()).collect::<Vec<_>>());
+        let insert = insert.bind(column(|back| &back.cookie));
+        let insert = insert.bind(back.iter().map(|(_, user, _)| user.as_str()).collect::<Vec<_>>()).bind(&at);
+        let insert = insert.bind(FACTS).bind(SESSION_MS).bind(CLIENT_ADDRESS);
+        insert.execute(&mut *transaction).await?;
+    }
     transaction.commit().await?;
     Ok(users)
 }

@@ -44,6 +44,26 @@ pub(super) const INSERT_EVENT: &str = "
          details)
     VALUES ($1, $2, $3, $4, 0, 'user', $5, $5, $6, $7, $8, $9, $10)";
 
+/// Notes the code of a browser that comes back, if its login began and has not ended.
+pub(super) const ANSWER: &str = "
+    UPDATE source_logins SET code = $1 WHERE pool_id = $2 AND hash = $3 AND code IS NULL AND expires_at > $4";
+
+pub(super) const INSERT_BROWSER_SESSION: &str = "
+    INSERT INTO browser_sessions
+        (pool_id, id, cookie, user_id, facts, created_at, last_used_at, expires_at, ip)
+    VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8)";
+
+/// The two for a group of logins, on PostgreSQL.
+pub(super) const ANSWER_GROUP: &str = "
+    UPDATE source_logins SET code = d.code
+    FROM unnest($2::bytea[], $3::bytea[], $4::int8[]) AS d(code, state, at)
+    WHERE pool_id = $1 AND hash = d.state AND source_logins.code IS NULL AND expires_at > d.at";
+pub(super) const INSERT_BROWSER_SESSIONS: &str = "
+    INSERT INTO browser_sessions
+        (pool_id, id, cookie, user_id, facts, created_at, last_used_at, expires_at, ip)
+    SELECT $1, id, cookie, user_id, $6, at, at, at + $7, $8
+    FROM unnest($2::text[], $3::bytea[], $4::text[], $5::int8[]) AS d(id, cookie, user_id, at)";
+
 /// Finds the users of a group of logins, on PostgreSQL.
 pub(super) const FIND_GROUP: &str = "
     SELECT d.o, u.id

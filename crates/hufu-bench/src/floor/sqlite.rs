@@ -8,6 +8,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use tokio::sync::{mpsc, oneshot};
 
+use super::callback::{Back, FACTS};
 use super::{CREATED, Fixed, LOGGED_IN, Login, SESSION_MS, sql};
 use crate::database::DURABLE;
 use crate::world::{CLIENT_ADDRESS, REGISTER_SOURCE, World};
@@ -109,6 +110,16 @@ fn log_in(connection: &Connection, fixed: &Fixed, login: &Login) -> rusqlite::Re
     record(connection, world, login, ("2", "user.login", &user, &format!("{LOGGED_IN}{session}\"}}")))?;
     let values = params![world.pool, code_hash, world.application, sealed, user, session, now];
     connection.prepare_cached(sql::INSERT_EXCHANGE)?.execute(values)?;
+    if let Some(back) = &login.back {
+        let values = params![back.code, world.pool, back.state, now];
+        if connection.prepare_cached(sql::ANSWER)?.execute(values)? == 0 {
+            return Err(rusqlite::Error::QueryReturnedNoRows);
+        }
+        let Back { session, cookie, .. } = back;
+        let (session, ends) = (session.as_str(), now + SESSION_MS);
+        let values = params![world.pool, session, cookie, user, FACTS, now, ends, CLIENT_ADDRESS];
+        connection.prepare_cached(sql::INSERT_BROWSER_SESSION)?.execute(values)?;
+    }
     Ok(user)
 }
 

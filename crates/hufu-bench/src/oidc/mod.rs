@@ -2,15 +2,13 @@
 //! handler, Argon2 alone, or the npm package `oidc-provider`.
 //!
 //! Start reading with [`Case::run`]. [`world`] is the application and the requests, [`browser`] a browser,
-//! [`load`] the load.
+//! [`Load`] the load.
 
 mod browser;
 pub(crate) mod hashing;
-mod load;
 mod part;
 mod peer;
 pub(crate) mod plain;
-mod sheet;
 mod world;
 
 use std::cell::Cell;
@@ -23,18 +21,18 @@ use tokio::runtime::Runtime;
 
 use crate::database::{Database, Engine};
 use crate::generator::{Arrival, Generator, this_program};
+use crate::load::{Figures, Load, Watched};
 use crate::postgres::Postgres;
 use crate::process::{self, Process, hufu_beside_this_program};
 use crate::report::{megabytes, millis, percent};
 use crate::requests::{Order, Template};
 use crate::server::Server;
+use crate::sheet::{SERVER, Sheet, exact_micros};
 use crate::world::World;
 use crate::{machine, report};
 use browser::{Browser, Form};
-use load::{Figures, Load, Watched};
 use part::Part;
 use peer::{Missing, Peer};
-use sheet::{SERVER, Sheet, exact_micros};
 use world::Client;
 
 /// The aims, for two cores.

@@ -6,8 +6,8 @@ use std::process::Command;
 use anyhow::{Result, ensure};
 use tokio::runtime::Runtime;
 
-use super::load::{Figures, Load, Watched};
 use super::world::{CLIENT, Client, REDIRECT, SCOPE, SECRET};
+use crate::load::{Figures, Load, Watched};
 use crate::process::Process;
 use crate::requests::{Order, Template};
 use crate::run::whole;

@@ -1,12 +1,11 @@
 //! The application, its users, and the requests of its clients and browsers.
 
-use std::fmt::Write as _;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::browser::Form;
 use crate::requests::Template;
+use crate::world::forwarded;
 
 pub(super) const CLIENT: &str = "6560c0ffee00000000000012";
 /// It is only used with a database that is removed, and worthless elsewhere.
@@ -125,11 +124,7 @@ pub(super) fn login() -> Template {
 
 /// A login from an address of its own.
 pub(super) fn submission(number: usize, form: &Form, account: &str) -> String {
-    let mut value = String::new();
-    // Writing to a string cannot fail.
-    let _ = write!(value, "10.{}.{}.{}", number >> 16 & 255, number >> 8 & 255, number & 255);
-    let _ = write!(value, "\t{}\t{}\t{}\t{account}", form.cookie, form.token, form.request);
-    value
+    format!("{}\t{}\t{}\t{}\t{account}", forwarded(number), form.cookie, form.token, form.request)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 mod binding;
 mod mini_program;
+mod streams;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -14,8 +15,6 @@ use futures::StreamExt as _;
 use hufu_testkit::{TestDatabase, on_both_engines};
 use hufu_types::UserStatus;
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
 use tower::ServiceExt as _;
 
 use crate::client::{Answer, Client, SIGNIN, User, claims, signin};
@@ -500,31 +499,4 @@ async fn of_many_who_bring_a_ticket_one_logs_in() {
         let logged_in = answers.iter().filter(|answer| answer.json()["code"] == 200).count();
         assert_eq!(logged_in, 1);
     }
-}
-
-/// A stream may be quiet for as long as it likes, but it does not keep a server from stopping.
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_stream_ends_when_the_server_stops() {
-    let world = World::new(TestDatabase::sqlite()).await;
-    let code = new_code(&world.client()).await;
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let listener = hufu_web::Listener::new(listener, world.node.app.limits().clone());
-    let stopped = async {
-        let _ = stopped.await;
-    };
-    let serving = tokio::spawn(listener.serve(world.node.router.clone(), stopped));
-    let mut socket = TcpStream::connect(address).await.unwrap();
-    let request =
-        format!("GET /api/v2/qrcode/events?random={} HTTP/1.1\r\nHost: id.example.com\r\n\r\n", code.random);
-    socket.write_all(request.as_bytes()).await.unwrap();
-    let mut read = Vec::new();
-    while !String::from_utf8_lossy(&read).contains("\"status\":0") {
-        assert!(socket.read_buf(&mut read).await.unwrap() > 0);
-    }
-    stop.send(()).unwrap();
-    serving.await.unwrap().unwrap();
-    socket.read_to_end(&mut read).await.unwrap();
-    assert!(read.ends_with(b"0\r\n\r\n"), "the answer is whole");
 }

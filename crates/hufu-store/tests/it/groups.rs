@@ -6,12 +6,15 @@ use futures::future::join_all;
 use hufu_store::identities::{self, NewIdentity};
 use hufu_store::sessions::{self, NewSession};
 use hufu_store::users::{self, LoginRecord};
-use hufu_store::{Read, Store, StoreError, Tx, Write, statements_in_groups};
+use hufu_store::wechat_messages::{self, Line, NewMessage, Received};
+use hufu_store::{Read, Store, StoreError, Tx, Write, statements_in_groups, wechat_followers};
 use hufu_testkit::{TestDatabase, on_both_engines, raw};
-use hufu_types::{ApplicationId, ConnectionId, IdentityKey, IdpUserInfo, SessionId, User, UserId};
+use hufu_types::{
+    ApplicationId, ConnectionId, IdentityKey, IdpUserInfo, PushedMessageId, SessionId, TokenHash, User, UserId,
+};
 use sqlx::{Either, Executor as _, SqlSafeStr as _, Statement as _};
 
-use crate::support::{Held, Hold, NOW, migrated, pool, seconds};
+use crate::support::{Held, Hold, NOW, hash, migrated, pool, seconds};
 
 /// Logs in whoever has this OpenID, and makes an account if nobody has it.
 struct LogIn {
@@ -120,6 +123,49 @@ impl Read for Find {
     }
 }
 
+/// Receives a message of an official account, which says that its follower follows.
+struct Receive {
+    follower: u8,
+    /// What the message says.
+    message: &'static str,
+    nonce: u8,
+    is_relayed: bool,
+}
+
+impl Write for Receive {
+    type Out = Received;
+
+    fn group(&self) -> Option<u64> {
+        Some(self.follower.into())
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Received, StoreError> {
+        let Self { follower, message, nonce, is_relayed } = self;
+        let id = format!("{follower:03}{nonce:03}{message}");
+        let message = NewMessage {
+            id: PushedMessageId::parse(&id).unwrap(),
+            line: Line { connection: ConnectionId::own(), follower: TokenHash([*follower; 32]) },
+            key: hash(&format!("{follower} {message}")),
+            signature: Some(hash(&format!("signature {follower} {nonce}"))),
+            is_covered: false,
+            kind: "subscribe".to_owned(),
+            body: is_relayed.then(|| b"sealed".to_vec()),
+            sent_at: NOW,
+            received_at: NOW,
+        };
+        let received = wechat_messages::receive(tx, &pool(), &message).await?;
+        if received == Received::First {
+            wechat_followers::put(tx, &pool(), "wechat:wx1", &format!("o{follower}"), true, NOW).await?;
+        }
+        Ok(received)
+    }
+}
+
+/// One message of each of these followers.
+fn messages(followers: std::ops::Range<u8>, message: &'static str, nonce: u8) -> Vec<Receive> {
+    followers.map(|follower| Receive { follower, message, nonce, is_relayed: follower % 2 == 0 }).collect()
+}
+
 fn log_in(openid: &str, session: &str) -> LogIn {
     let said = IdpUserInfo::default();
     LogIn { openid: openid.to_owned(), session: session.to_owned(), said, ending: Ending::Common }
@@ -142,7 +188,7 @@ fn occupy(store: &Store) -> Vec<(tokio::task::JoinHandle<Result<UserId, StoreErr
 }
 
 /// Writes the units as one group, where the engine has groups.
-async fn write_together(store: &Store, units: Vec<LogIn>) -> Vec<Result<UserId, StoreError>> {
+async fn write_together<W: Write>(store: &Store, units: Vec<W>) -> Vec<Result<W::Out, StoreError>> {
     let held = occupy(store);
     let mut waiting: Vec<_> = units.into_iter().map(|unit| Box::pin(store.write(unit))).collect();
     for unit in &mut waiting {
@@ -284,6 +330,44 @@ on_both_engines! {
             assert_eq!(answer.unwrap().map(|user| user.id.as_str().to_owned()), expected);
         }
         store.close().await;
+    }
+
+    async fn messages_that_wait_are_written_together(database) {
+        let store = migrated(&database).await;
+        let answers = write_together(&store, messages(0..16, "one", 1)).await;
+        assert!(answers.into_iter().all(|answer| answer.unwrap() == Received::First));
+        assert_eq!(rows(&database, "wechat_followers").await, 16);
+        assert_eq!(rows(&database, "jobs").await, 8);
+        if store.engine() == "postgres" {
+            let sql = "SELECT DISTINCT CAST(xmin AS TEXT) FROM wechat_messages";
+            assert_eq!(raw::texts(&database, sql).await.len(), 1);
+        }
+    }
+
+    async fn messages_that_come_again_keep_the_others_from_nothing(database) {
+        let store = migrated(&database).await;
+        for message in messages(0..16, "one", 1) {
+            assert_eq!(store.write(message).await.unwrap(), Received::First);
+        }
+        // Some come again, some with a signature that brought another message.
+        let mut next = messages(0..8, "one", 1);
+        next.extend(messages(8..12, "two", 1));
+        next.extend(messages(12..16, "two", 2));
+        next.extend(messages(16..24, "one", 1));
+        let answers = write_together(&store, next).await;
+        for (number, answer) in answers.into_iter().enumerate() {
+            let expected = match number {
+                0..8 => Received::Again(NOW),
+                8..12 => Received::Forged,
+                _ => Received::First,
+            };
+            assert_eq!(answer.unwrap(), expected, "{number}");
+        }
+        assert_eq!(rows(&database, "wechat_messages").await, 16 + 4 + 8);
+        if store.engine() == "postgres" {
+            let sql = "SELECT DISTINCT CAST(xmin AS TEXT) FROM wechat_messages";
+            assert_eq!(raw::texts(&database, sql).await.len(), 16 + 1);
+        }
     }
 
     async fn a_store_that_closes_finishes_what_waits_and_takes_no_more_logins(database) {

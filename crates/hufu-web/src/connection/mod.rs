@@ -5,10 +5,11 @@ mod activity;
 mod stream;
 
 use std::convert::Infallible;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::Router;
@@ -25,6 +26,7 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulConnection;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tower::Service as _;
@@ -35,6 +37,7 @@ use crate::shares::Shares;
 use crate::tls::{Acceptor, H2};
 
 use activity::{Activity, Measured};
+use stream::{Handover, Noted};
 
 /// The smallest buffer with which the HTTP library can read the head of a request.
 const LEAST_HEADER_BYTES: usize = 8192;
@@ -89,47 +92,88 @@ impl Connections {
     /// Serves a connection until it ends, when either side closes it; an error concerns only the client. It also ends
     /// after the maximum time, because a client that never reads its responses would otherwise occupy its slot
     /// forever.
-    pub(crate) async fn serve(self: Arc<Self>, stream: TcpStream, peer: Peer, mut closing: Closing) {
+    pub(crate) async fn serve(self: Arc<Self>, stream: TcpStream, peer: Peer, closing: Closing) {
         let longest = self.limits.connection_time;
         let served = async move {
-            let Some(tls) = &self.tls else {
-                return self.serve_http1(TokioIo::new(stream), peer, closing).await;
-            };
-            let handshake = tokio::time::timeout(self.limits.handshake_time, tls.accept(stream));
-            let shaken = tokio::select! {
-                () = closed(&mut closing) => return,
-                shaken = handshake => shaken,
-            };
-            let stream = match shaken {
-                Ok(Ok(Some(stream))) => stream,
-                Ok(Ok(None)) => return,
-                Ok(Err(_)) | Err(_) => {
-                    metrics::counter!("hufu_tls_handshakes_failed_total").increment(1);
-                    return;
-                }
-            };
-            if stream.get_ref().1.alpn_protocol() == Some(H2) {
-                self.serve_http2(TokioIo::new(stream), peer, closing).await;
+            if self.tls.is_some() {
+                // Its place in memory is many times that of a connection without.
+                Box::pin(self.serve_tls(stream, peer, closing)).await;
             } else {
-                self.serve_http1(TokioIo::new(stream), peer, closing).await;
+                self.serve_http1(stream, peer, closing).await;
             }
         };
         let _ = tokio::time::timeout(longest, served).await;
     }
 
-    async fn serve_http1(&self, io: impl Read + Write + Unpin + 'static, peer: Peer, mut closing: Closing) {
+    /// Serves a connection of TLS, whichever HTTP the client chooses in the handshake.
+    async fn serve_tls(self: &Arc<Self>, stream: TcpStream, peer: Peer, mut closing: Closing) {
+        let Some(tls) = &self.tls else { return };
+        let handshake = tokio::time::timeout(self.limits.handshake_time, tls.accept(stream));
+        let shaken = tokio::select! {
+            () = closed(&mut closing) => return,
+            shaken = handshake => shaken,
+        };
+        let stream = match shaken {
+            Ok(Ok(Some(stream))) => stream,
+            Ok(Ok(None)) => return,
+            Ok(Err(_)) | Err(_) => {
+                metrics::counter!("hufu_tls_handshakes_failed_total").increment(1);
+                return;
+            }
+        };
+        if stream.get_ref().1.alpn_protocol() == Some(H2) {
+            self.serve_http2(TokioIo::new(stream), peer, closing).await;
+        } else {
+            self.serve_http1(stream, peer, closing).await;
+        }
+    }
+
+    /// Serves requests one after another. A stream of events is the last one: see [`stream`].
+    async fn serve_http1(
+        &self,
+        io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        peer: Peer,
+        closing: Closing,
+    ) {
+        // What serves requests is gone while a stream is sent.
+        let handed = Box::pin(self.serve_requests(io, peer, closing.clone())).await;
+        if let Some((io, stream)) = handed {
+            stream::send(io, stream, closing).await;
+        }
+    }
+
+    /// Serves the requests of a connection, until it ends or a stream of events is all that is left to send.
+    async fn serve_requests<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
+        &self,
+        io: S,
+        peer: Peer,
+        mut closing: Closing,
+    ) -> Option<(S, Body)> {
+        let handover = Handover::default();
         let ending = closing.clone();
         let service = service_fn(|request| {
-            let (answer, ending) = (self.answer(request, peer), ending.clone());
-            async move { answer.await.map(|answer| stream::ending_with(answer, ending, None)) }
+            let may_be_handed = Handover::suits(&request);
+            let (answer, ending, handover) = (self.answer(request, peer), ending.clone(), handover.clone());
+            async move {
+                answer.await.map(|answer| {
+                    if may_be_handed {
+                        handover.keep(answer)
+                    } else {
+                        stream::ending_with(answer, ending, None)
+                    }
+                })
+            }
         });
-        let mut connection = pin!(self.http1.serve_connection(io, service));
-        tokio::select! {
-            _ = connection.as_mut() => return,
-            () = closed(&mut closing) => {}
-        }
-        connection.as_mut().graceful_shutdown();
-        let _ = connection.await;
+        let io = Noted::new(TokioIo::new(io), handover.clone());
+        let mut connection = self.http1.serve_connection(io, service);
+        let stream = tokio::select! {
+            stream = until_handed(&mut connection, &handover) => stream,
+            () = closed(&mut closing) => {
+                Pin::new(&mut connection).graceful_shutdown();
+                until_handed(&mut connection, &handover).await
+            }
+        };
+        stream.map(|stream| (connection.into_parts().io.inner.into_inner(), stream))
     }
 
     async fn serve_http2(
@@ -212,6 +256,17 @@ impl Connections {
 /// Completes when the listener stops.
 async fn closed(closing: &mut Closing) {
     let _ = closing.wait_for(|closing| *closing).await;
+}
+
+/// Drives a connection until it ends, or has sent all but a stream of events, which is returned.
+async fn until_handed(connection: &mut (impl Future + Unpin), handover: &Handover) -> Option<Body> {
+    poll_fn(|context| {
+        if Pin::new(&mut *connection).poll(context).is_ready() {
+            return Poll::Ready(None);
+        }
+        handover.take().map_or(Poll::Pending, |stream| Poll::Ready(Some(stream)))
+    })
+    .await
 }
 
 /// Drives a connection of HTTP/2 until it ends, the listener stops, or it is idle for too long. Then the client is told,

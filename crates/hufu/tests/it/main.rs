@@ -19,4 +19,5 @@ mod shutdown;
 mod slow_clients;
 mod starting;
 mod support;
+mod three_nodes;
 mod tls;

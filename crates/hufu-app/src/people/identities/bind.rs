@@ -8,6 +8,7 @@ use hufu_types::{Action, ConnectionId, PoolId, Proof, TokenHash, User, UserId};
 use serde_json::json;
 
 use super::shown;
+use crate::Refusal;
 use crate::events::{Event, Recorder, Trace};
 use crate::people::notices::way_in_added;
 use crate::people::ways_in::RecentLogin;
@@ -42,6 +43,15 @@ pub enum BindOutcome {
 }
 
 impl BindOutcome {
+    /// What whoever asked for it gets.
+    pub(crate) fn into_result(self) -> Result<(), Refusal> {
+        match self {
+            Self::Bound => Ok(()),
+            Self::TakenByAnother => Err(Code::IdentityTaken.into()),
+            Self::HasAnother => Err(Code::AnotherIdentityBound.into()),
+        }
+    }
+
     /// The refusal code for the audit log, which is also what clients receive. None if nothing was refused.
     pub const fn code(self) -> Option<u32> {
         match self {

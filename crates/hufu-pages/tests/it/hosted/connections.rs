@@ -222,6 +222,29 @@ on_both_engines! {
         assert_eq!(site.world.rows("users").await, 2);
     }
 
+    async fn of_many_who_come_back_at_once_each_is_logged_in_as_themselves(database) {
+        let site = site(database).await;
+        let mut leaving = Vec::new();
+        for number in 0..12 {
+            let name = format!("visitor-{number}");
+            let nickname = Some(name.clone());
+            site.world.person_with(NewUser { name: Some(name.clone()), nickname, ..NewUser::default() });
+            let mut browser = site.browser();
+            let state = start(&mut browser, "shop-pc").await;
+            let code = site.world.code(WEBSITE, &name);
+            leaving.push((browser, back("shop-pc", &format!("code={code}&state={state}"))));
+        }
+        let back = leaving.iter_mut().map(async |(browser, callback)| has_code(&browser.open(callback).await));
+        futures::future::join_all(back).await;
+        // The first user is that of the file.
+        assert_eq!(site.world.rows("users").await, 1 + 12);
+        assert_eq!(site.world.rows("logins").await, 12);
+        let own = "SELECT COUNT(*) FROM browser_sessions b JOIN users u ON u.pool_id = b.pool_id AND u.id = b.user_id
+                   JOIN sessions s ON s.pool_id = b.pool_id AND s.browser_session_id = b.id AND s.user_id = u.id
+                   WHERE u.profile LIKE '%visitor-%'";
+        assert_eq!(raw::number(site.world.database(), own).await, 12);
+    }
+
     /// Lesson 14: the state is random, of one login, and bound to the browser.
     async fn another_browsers_login_ends_nowhere_else(database) {
         let site = site(database).await;

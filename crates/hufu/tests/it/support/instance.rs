@@ -110,6 +110,10 @@ mp_base = "http://{wechat}/mp"
         self.database.url()
     }
 
+    pub(crate) fn database(&self) -> &TestDatabase {
+        &self.database
+    }
+
     pub(crate) fn engine(&self) -> &'static str {
         self.database.engine()
     }

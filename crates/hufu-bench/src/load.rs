@@ -11,50 +11,53 @@ use crate::generator::{Arrival, Generator, this_program};
 use crate::process;
 use crate::requests::{Order, Template};
 
+/// How long everything may take that is to be sent once.
+const LONGEST: Duration = Duration::from_secs(600);
+
 /// The processes under load.
-pub(super) struct Watched {
-    pub(super) target: String,
-    pub(super) program: u32,
+pub(crate) struct Watched {
+    pub(crate) target: String,
+    pub(crate) program: u32,
     /// The process whose children are a private PostgreSQL.
-    pub(super) database: Option<u32>,
+    pub(crate) database: Option<u32>,
 }
 
 /// Starts generators.
-pub(super) struct Load<'o> {
-    pub(super) folder: &'o Path,
-    pub(super) connections: usize,
-    pub(super) seconds: f64,
+pub(crate) struct Load<'o> {
+    pub(crate) folder: &'o Path,
+    pub(crate) connections: usize,
+    pub(crate) seconds: f64,
     /// How many generators were started. Each has its own files.
-    pub(super) started: Cell<usize>,
+    pub(crate) started: Cell<usize>,
 }
 
 /// What a measurement found.
-pub(super) struct Figures {
-    pub(super) outcome: Outcome,
+pub(crate) struct Figures {
+    pub(crate) outcome: Outcome,
     /// CPU time per request.
-    pub(super) cpu: Cpu,
+    pub(crate) cpu: Cpu,
     /// What was kept of the responses.
-    pub(super) kept: Vec<String>,
+    pub(crate) kept: Vec<String>,
 }
 
 /// CPU time of each process.
 #[derive(Clone, Copy)]
-pub(super) struct Cpu {
-    pub(super) program: Duration,
-    pub(super) database: Option<Duration>,
-    pub(super) generator: Duration,
+pub(crate) struct Cpu {
+    pub(crate) program: Duration,
+    pub(crate) database: Option<Duration>,
+    pub(crate) generator: Duration,
 }
 
 impl Figures {
     /// Requests per second.
-    pub(super) fn rate(&self) -> f64 {
+    pub(crate) fn rate(&self) -> f64 {
         self.outcome.rate()
     }
 }
 
 /// A generator whose timed part has begun.
-pub(super) struct Begun {
-    pub(super) generator: Generator,
+pub(crate) struct Begun {
+    pub(crate) generator: Generator,
     kept: PathBuf,
 }
 
@@ -67,7 +70,7 @@ impl Begun {
     }
 
     /// Waits for the end of requests whose responses do not matter.
-    pub(super) fn outcome(self) -> Result<Outcome> {
+    pub(crate) fn outcome(self) -> Result<Outcome> {
         Ok(self.end()?.0)
     }
 }
@@ -79,7 +82,7 @@ fn lines(file: &Path) -> Result<Vec<String>> {
 impl Load<'_> {
     /// As many requests as possible over all connections, after some that do not count: a quarter of the time,
     /// or a tenth of the values if each can be used only once.
-    pub(super) fn measure(
+    pub(crate) fn measure(
         &self,
         watched: &Watched,
         template: &Template,
@@ -110,8 +113,22 @@ impl Load<'_> {
         Ok(Figures { kept, ..figures })
     }
 
+    /// Each value once, without a warm-up, however long it takes.
+    pub(crate) fn each(&self, watched: &Watched, template: &Template, values: &[String]) -> Result<Figures> {
+        ensure!(!values.is_empty(), "there is nothing to send");
+        let arrival = Arrival::Closed(self.connections.min(values.len()));
+        let target = &watched.target;
+        let figures = Load::figures(
+            watched,
+            self.begin(target, template, values, Order::Once, arrival, LONGEST.as_secs_f64())?,
+        )?;
+        let (sent, all) = (figures.outcome.answered, values.len());
+        ensure!(usize::try_from(sent)? == all, "{sent} of {all} requests were answered in time");
+        Ok(figures)
+    }
+
     /// Requests that are due at fixed times, this many per second.
-    pub(super) fn at_rate(
+    pub(crate) fn at_rate(
         &self,
         watched: &Watched,
         template: &Template,
@@ -124,7 +141,7 @@ impl Load<'_> {
     }
 
     /// Starts a generator.
-    pub(super) fn begin(
+    pub(crate) fn begin(
         &self,
         target: &str,
         template: &Template,

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use super::load::Figures;
+use crate::load::Figures;
 use crate::report::{self, millis, percent};
 
 /// The program of most figures.
-pub(super) const SERVER: &str = "server";
+pub(crate) const SERVER: &str = "server";
 
-pub(super) struct Sheet {
+pub(crate) struct Sheet {
     engine: &'static str,
     aims: Vec<Aim>,
 }
@@ -20,16 +20,16 @@ struct Aim {
 }
 
 impl Sheet {
-    pub(super) const fn new(engine: &'static str) -> Sheet {
+    pub(crate) const fn new(engine: &'static str) -> Sheet {
         Sheet { engine, aims: Vec::new() }
     }
 
-    pub(super) fn figure(&self, program: &str, name: &str, value: &str) {
+    pub(crate) fn figure(&self, program: &str, name: &str, value: &str) {
         report::figure(self.engine, program, name, value);
     }
 
     /// Prints a measurement. `what` is what was measured, and `unit` one of what is counted.
-    pub(super) fn load(&self, program: &str, what: &str, unit: &str, figures: &Figures) {
+    pub(crate) fn load(&self, program: &str, what: &str, unit: &str, figures: &Figures) {
         self.figure(program, &format!("{what}, {unit}s/s"), &format!("{:.0}", figures.rate()));
         self.figure(program, &format!("{what}, p99 at most load, ms"), &millis(figures.outcome.p99));
         self.figure(program, &format!("{what}, CPU per {unit}, µs"), &exact_micros(figures.cpu.program));
@@ -48,24 +48,24 @@ impl Sheet {
     }
 
     /// Notes an aim, which is printed at the end.
-    pub(super) fn aim(&mut self, text: impl Into<String>, measured: impl Into<String>, met: bool) {
+    pub(crate) fn aim(&mut self, text: impl Into<String>, measured: impl Into<String>, met: bool) {
         self.aims.push(Aim { text: text.into(), measured: measured.into(), met });
     }
 
     /// An aim for a share of another figure of the same run.
-    pub(super) fn share(&mut self, program: &str, name: &str, share: f64, least: f64) {
+    pub(crate) fn share(&mut self, program: &str, name: &str, share: f64, least: f64) {
         self.figure(program, name, &percent(share));
         self.aim(format!("{name} ≥ {}", percent(least)), percent(share), share >= least);
     }
 
     /// An aim for how many times as much as another program does.
-    pub(super) fn times(&mut self, program: &str, name: &str, times: f64, least: f64) {
+    pub(crate) fn times(&mut self, program: &str, name: &str, times: f64, least: f64) {
         let measured = format!("{times:.1}");
         self.figure(program, name, &measured);
         self.aim(format!("{name} ≥ {least:.0}"), measured, times >= least);
     }
 
-    pub(super) fn print_aims(&self) {
+    pub(crate) fn print_aims(&self) {
         for Aim { text, measured, met } in &self.aims {
             report::aim(self.engine, text, measured, *met);
         }
@@ -73,6 +73,6 @@ impl Sheet {
 }
 
 /// Microseconds with a decimal.
-pub(super) fn exact_micros(time: Duration) -> String {
+pub(crate) fn exact_micros(time: Duration) -> String {
     format!("{:.1}", time.as_secs_f64() * 1e6)
 }
