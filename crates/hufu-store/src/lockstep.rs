@@ -27,8 +27,9 @@ use sqlx::{Arguments as _, AssertSqlSafe, PgConnection, Row as _};
 use crate::arrays::{ArrayText, Kind, Shape};
 use crate::unit::Unit;
 use crate::{
-    StoreError, Tx, Value, audit, authorization_codes, browser_sessions, consents, exchanges, identities, jobs,
-    refresh_tokens, sessions, source_logins, users, wechat_followers, wechat_messages, wechat_signatures,
+    StoreError, Tx, Value, audit, authorization_codes, browser_sessions, consents, exchanges, identities,
+    jobs, refresh_tokens, sessions, source_logins, users, wechat_followers, wechat_messages,
+    wechat_signatures,
 };
 
 /// The statements that the members of a group may run, in the order in which they are run in a round: those of a login of a

@@ -10,7 +10,8 @@ use hufu_store::wechat_messages::{self, Line, NewMessage, Received};
 use hufu_store::{Read, Store, StoreError, Tx, Write, statements_in_groups, wechat_followers};
 use hufu_testkit::{TestDatabase, on_both_engines, raw};
 use hufu_types::{
-    ApplicationId, ConnectionId, IdentityKey, IdpUserInfo, PushedMessageId, SessionId, TokenHash, User, UserId,
+    ApplicationId, ConnectionId, IdentityKey, IdpUserInfo, PushedMessageId, SessionId, TokenHash, User,
+    UserId,
 };
 use sqlx::{Either, Executor as _, SqlSafeStr as _, Statement as _};
 
