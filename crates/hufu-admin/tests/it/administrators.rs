@@ -371,6 +371,14 @@ on_both_engines! {
         let second = text(&second);
         let told = make(login, "forever", json!("2999-01-01T00:00:00Z")).await.is(422);
         assert!(told["message"].as_str().unwrap().contains("expiresAt"), "{told}");
+        let mut management = Vec::new();
+        for (by, pool) in [(login, SHOP), (&first, CAFE), (&owner, CAFE)] {
+            let path = format!("/admin/v1/pools/{pool}/management-keys");
+            let made = call(&world, Some(by), "POST", &path, Some(json!({}))).await.is(201);
+            world.secret(made["secret"].as_str().unwrap());
+            management.push((path, made["id"].clone(), made["createdBy"].as_str() == Some(mei)));
+        }
+        assert_eq!(management.iter().map(|(_, _, hers)| *hers).collect::<Vec<_>>(), [true, true, false]);
 
         // Keys of earlier versions never expire. They go on, and are shown so.
         raw::execute(world.database(), "UPDATE access_keys SET expires_at = NULL WHERE name = 'test'").await;
@@ -392,6 +400,18 @@ on_both_engines! {
         let log = call(&world, Some(&owner), "GET", log, None).await.is(200);
         let ended: Vec<_> = log["events"].as_array().unwrap().iter().map(|event| &event["details"]["createdBy"]).collect();
         assert_eq!(ended, [mei, mei]);
+        // So do the management keys, whose pools' logs say it.
+        for (path, id, hers) in &management {
+            let listed = call(&world, Some(&owner), "GET", path, None).await.is(200);
+            let lives = listed["keys"].as_array().unwrap().iter().any(|key| key["id"] == *id);
+            assert_eq!(lives, !hers, "{path}");
+            let log = path.replace("management-keys", "audit?action=management_key.ended");
+            let log = call(&world, Some(&owner), "GET", &log, None).await.is(200);
+            let events: Vec<_> = log["events"].as_array().unwrap().iter().map(|event| &event["details"]).collect();
+            let hers_ended = management.iter().filter(|(of, _, hers)| of == path && *hers).map(|(_, id, _)| id);
+            let wanted: Vec<_> = hers_ended.map(|id| json!({ "key": id, "createdBy": mei })).collect();
+            assert_eq!(events, wanted.iter().collect::<Vec<_>>());
+        }
     }
 
     /// The format of a file is what the parameter, the content type or the file's name says; a refusal tells all three.

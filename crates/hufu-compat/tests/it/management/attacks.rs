@@ -24,7 +24,7 @@ on_both_engines! {
         back_end.send(&create).await.refused(2722);
         // A change is not repeated on another node either.
         let other = world.another_node().await;
-        let there = BackEnd::with(world.client_of(&other), SHOP, "");
+        let there = BackEnd::with(world.client_of(&other).without("x-authing-app-id"), SHOP, "");
         there.send(&create).await.refused(2722);
     }
 

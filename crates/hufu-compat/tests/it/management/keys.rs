@@ -15,6 +15,7 @@ on_both_engines! {
     async fn a_key_is_replaced_without_an_interruption(database) {
         let world = World::new(database).await;
         let first = shop(&world).await;
+        world.advance_hufu(Duration::from_millis(1));
         let (_, secret) = made(&world, SHOP, AdminRole::Owner, false).await;
         let second = BackEnd::with(world.nobody(), SHOP, &secret);
         let tokens = [first.token().await, second.token().await];
@@ -22,6 +23,7 @@ on_both_engines! {
             world.nobody().bearer(token).get("/api/v3/list-users?page=1").await.data();
         }
         // At most two go on: a third ends the first at once.
+        world.advance_hufu(Duration::from_millis(1));
         let (_, secret) = made(&world, SHOP, AdminRole::Owner, false).await;
         let third = BackEnd::with(world.nobody(), SHOP, &secret);
         first.get("list-users?page=1").await.refused(2720);

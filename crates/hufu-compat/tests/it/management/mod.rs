@@ -61,12 +61,7 @@ impl<'w> BackEnd<'w> {
     }
 
     pub(crate) fn with(client: Client<'w>, pool: &str, secret: &str) -> Self {
-        Self {
-            client: client.without("x-authing-lang"),
-            pool: pool.to_owned(),
-            secret: secret.to_owned(),
-            calls: std::cell::Cell::new(0),
-        }
+        Self { client, pool: pool.to_owned(), secret: secret.to_owned(), calls: std::cell::Cell::new(0) }
     }
 
     fn nonce(&self) -> String {
@@ -98,7 +93,8 @@ impl<'w> BackEnd<'w> {
         values.sort();
         let resource =
             if values.is_empty() { route.to_owned() } else { format!("{route}?{}", values.join("&")) };
-        let text = format!("{method}\n{date_line}{}{resource}", nonce_line.unwrap_or_default());
+        let lang_line = "x-authing-lang:en-US\n";
+        let text = format!("{method}\n{date_line}{lang_line}{}{resource}", nonce_line.unwrap_or_default());
         let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, self.secret.as_bytes());
         let signature = STANDARD.encode(hmac::sign(&key, text.as_bytes()));
         let authorization = format!("authing {}:{signature}", self.pool);

@@ -29,9 +29,8 @@ on_both_engines! {
         let hook = json!({ "name": "hook", "url": "https://cafe.example.com/hook", "events": [] });
         let hook = cafe.post("create-webhook", hook).await.data();
         let hook = hook["webhookId"].as_str().unwrap();
-        let connection = world.connection(CAFE_MINI);
-        let connection = cafe.get(&format!("get-ext-idp?id={connection}")).await.data()["id"].clone();
-        let connection = connection.as_str().unwrap();
+        let sources = cafe.get("list-ext-idp").await.data();
+        let connection = sources["list"][0]["id"].as_str().unwrap();
         let back_end = shop(&world).await;
         let fields = json!({
             "userId": eve, "userIds": [eve], "targetIdentifier": eve, "appId": CAFE_APP, "appIds": [CAFE_APP],

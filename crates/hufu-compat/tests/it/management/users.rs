@@ -35,7 +35,7 @@ on_both_engines! {
         assert_eq!(seen.len(), usize::try_from(total).unwrap());
         // Another node remembers nothing, and goes no further than the limit.
         let other = world.another_node().await;
-        let there = BackEnd::with(world.client_of(&other), crate::world::SHOP, "");
+        let there = BackEnd::with(world.client_of(&other).without("x-authing-app-id"), crate::world::SHOP, "");
         let far = back_end.sign("GET", "/api/v3/list-users?limit=2&page=5", None);
         there.send(&far).await.refused(2726);
         let near = back_end.sign("GET", "/api/v3/list-users?limit=2&page=3", None);
