@@ -158,7 +158,7 @@ pub fn statements_of(engine: &str) -> Vec<(&'static str, &'static str)> {
 }
 
 /// The statements that run over arrays when units share a transaction on PostgreSQL.
-pub fn statements_in_groups() -> [&'static str; 35] {
+pub fn statements_in_groups() -> [&'static str; 34] {
     lockstep::in_groups()
 }
 

@@ -36,7 +36,7 @@ use crate::{
 /// known user, of a first login, of one in a browser that comes back from a source, of an authorization request that is
 /// granted, of the exchange of a code, of a refresh, and of a message of an official account; and what is read for most
 /// requests.
-pub(crate) const fn in_groups() -> [&'static str; 35] {
+pub(crate) const fn in_groups() -> [&'static str; 34] {
     [
         users::BY_IDENTITY,
         browser_sessions::BY_COOKIE,
@@ -47,7 +47,6 @@ pub(crate) const fn in_groups() -> [&'static str; 35] {
         users::GET_USER,
         consents::GET,
         wechat_signatures::MESSAGE_OF,
-        wechat_messages::SEEN,
         source_logins::LOCK,
         source_logins::ANSWER,
         browser_sessions::GET_LOCKED,

@@ -4,6 +4,7 @@ use hufu_types::{ConnectionId, JobId, PoolId, PushedMessageId, Timestamp, TokenH
 
 use crate::deliveries::{AFTER_ALL_IDS, Attempt, DeliveryState};
 use crate::jobs::{self, NewJob};
+use crate::wechat_signatures::Signature;
 use crate::{Read, Row, StoreError, Tx, Value, Write, statements, wechat_signatures};
 
 statements! {
@@ -128,13 +129,11 @@ pub async fn receive(tx: &mut Tx<'_>, pool: &PoolId, new: &NewMessage) -> Result
     if let Some(signature) = &new.signature {
         let connection = &new.line.connection;
         let key = Some(&new.key);
-        let is_its = wechat_signatures::record(tx, pool, connection, signature, key, new.received_at).await?;
-        if !is_its && !new.is_covered {
-            return Ok(Received::Forged);
+        match wechat_signatures::record(tx, pool, connection, signature, key, new.received_at).await? {
+            Signature::Again(first) => return Ok(Received::Again(first)),
+            Signature::OfAnother if !new.is_covered => return Ok(Received::Forged),
+            Signature::First | Signature::OfAnother => {}
         }
-    }
-    if let Some(first) = seen_at(tx, pool, new).await? {
-        return Ok(Received::Again(first));
     }
     let mut values = vec![
         pool.into(),

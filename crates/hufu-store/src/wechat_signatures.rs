@@ -2,7 +2,7 @@
 
 use hufu_types::{ConnectionId, PoolId, Timestamp, TokenHash};
 
-use crate::{StoreError, Tx, statements};
+use crate::{Row, StoreError, Tx, statements};
 
 statements! {
     INSERT = "
@@ -10,7 +10,7 @@ statements! {
         VALUES ($1, $2, $3, $4, $5)
         ON CONFLICT DO NOTHING";
     MESSAGE_OF = "
-        SELECT message FROM wechat_signatures WHERE pool_id = $1 AND connection_id = $2 AND hash = $3";
+        SELECT message, seen_at FROM wechat_signatures WHERE pool_id = $1 AND connection_id = $2 AND hash = $3";
     SWEEP = "
         DELETE FROM wechat_signatures
         WHERE (pool_id, connection_id, hash) IN (
@@ -18,8 +18,19 @@ statements! {
             WHERE seen_at < $1 ORDER BY seen_at LIMIT $2)";
 }
 
-/// Records a signature. Returns whether it is good for what came with it: `message`, the keyed hash of what all pushes of
-/// the message have in common, or WeChat's check of the address.
+/// What a signature turned out to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signature {
+    /// It was not here before.
+    First,
+    /// It came with the same message before: this is when it first did.
+    Again(Timestamp),
+    /// It came with another message, or with WeChat's check of the address.
+    OfAnother,
+}
+
+/// Records a signature, and what came with it: `message`, the keyed hash of what all pushes of the message have in common, or
+/// WeChat's check of the address.
 pub async fn record(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -27,20 +38,32 @@ pub async fn record(
     hash: &TokenHash,
     message: Option<&TokenHash>,
     now: Timestamp,
-) -> Result<bool, StoreError> {
+) -> Result<Signature, StoreError> {
     let message = message.map(TokenHash::as_bytes);
-    let key = [pool.into(), connection.into(), hash.into()];
     // It is looked up first: where units share a transaction, a row that is there already would send all of them back.
-    let mut seen: Option<Option<Vec<u8>>> = tx.optional(MESSAGE_OF, &key, |row| row.get(0)).await?;
-    if seen.is_none() {
-        let values = [pool.into(), connection.into(), hash.into(), message.into(), now.into()];
-        if tx.execute(INSERT, &values).await? == 1 {
-            return Ok(true);
-        }
-        // Somebody recorded it at the same moment.
-        seen = tx.optional(MESSAGE_OF, &key, |row| row.get(0)).await?;
+    if let Some(seen) = seen(tx, pool, connection, hash, message).await? {
+        return Ok(seen);
     }
-    Ok(message.is_none() || seen.flatten().as_deref() == message)
+    let values = [pool.into(), connection.into(), hash.into(), message.into(), now.into()];
+    if tx.execute(INSERT, &values).await? == 1 {
+        return Ok(Signature::First);
+    }
+    // Somebody recorded it at the same moment.
+    Ok(seen(tx, pool, connection, hash, message).await?.unwrap_or(Signature::First))
+}
+
+async fn seen(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    connection: &ConnectionId,
+    hash: &TokenHash,
+    message: Option<&[u8]>,
+) -> Result<Option<Signature>, StoreError> {
+    let key = [pool.into(), connection.into(), hash.into()];
+    let decode = |row: &Row<'_>| Ok((row.get::<Option<Vec<u8>>>(0)?, row.get::<i64>(1)?));
+    Ok(tx.optional(MESSAGE_OF, &key, decode).await?.map(|(of, at)| {
+        if of.as_deref() == message { Signature::Again(Timestamp(at)) } else { Signature::OfAnother }
+    }))
 }
 
 /// Deletes at most `limit` signatures that were seen before this time.
