@@ -97,7 +97,7 @@ describe(`authing-node-sdk's ManagementClient on ${ENGINE}`, () => {
     const history = data(await client.getUserLoginHistory({ userId, page: 1, limit: 10 }));
     assert.deepEqual([history.totalCount, history.list[0].appId], [1, SHOP]);
     assert.equal(data(await client.getUserLoggedinApps({ userId }))[0].appId, SHOP);
-    assert.equal(data(await client.getUserLoggedInIdentities({ userId }))[0].idpId, identities[0].extIdpId);
+    assert.equal(data(await client.getUserLoggedinIdentities({ userId }))[0].idpId, identities[0].extIdpId);
     assert.deepEqual(data(await client.checkSessionStatus({ appId: SHOP, userId })), { active: true });
     assert.equal(data(await client.getUserMfaInfo({ userId })).totpStatus, "disabled");
     data(await client.kickUsers({ userId, appIds: [SHOP] }));
@@ -182,7 +182,7 @@ describe(`authing-node-sdk's ManagementClient on ${ENGINE}`, () => {
     data(await client.setCustomData({ ...target, list: [{ key: "size", value: "XL" }] }));
     assert.deepEqual(data(await client.getCustomData(target)), { size: "XL" });
     data(await client.deleteCustomFields({ list: [{ targetType: "USER", key: "size" }] }));
-    assert.deepEqual(data(await client.listCustomFields({ targetType: "USER" })), []);
+    assert.deepEqual(data(await client.listCustFields({ targetType: "USER" })), []);
   });
 
   test("webhooks are made, changed, tested and deleted", async () => {

@@ -10,5 +10,7 @@ import sys
 from authing import ManagementClient
 
 asked = json.load(sys.stdin)
-client = ManagementClient(access_key_id=asked["key"], access_key_secret=asked["secret"], host=asked["host"])
+client = ManagementClient(
+    access_key_id=asked["key"], access_key_secret=asked["secret"], host=asked["host"], lang="en-US"
+)
 json.dump([getattr(client, name)(**arguments) for name, arguments in asked["calls"]], sys.stdout)
