@@ -174,7 +174,7 @@ impl App {
             let refusal = refuse(Code::SignatureStale, STALE).await?;
             let is_stale = refusal.is(Code::SignatureStale);
             return Err(if is_stale {
-                Code::SignatureStale.with("seconds", most.as_secs().to_string())
+                Code::SignatureStale.with("most", most.as_secs().to_string())
             } else {
                 refusal
             });

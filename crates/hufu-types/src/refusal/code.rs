@@ -187,7 +187,7 @@ codes! {
     /// The request of a management client has no valid key, signature or token.
     ManagementKeyInvalid => 2720, 401, "management-key-invalid", "login-again";
     /// The signature of a management client is valid, and its date too far from now.
-    SignatureStale(seconds) => 2721, 401, "signature-stale", "login-again";
+    SignatureStale(most) => 2721, 401, "signature-stale", "login-again";
     /// The signed request of a management client was received before.
     SignatureUsed => 2722, 401, "signature-used", "login-again";
     /// A call of the published management clients about something that this version does not have.

@@ -74,7 +74,7 @@ step-impossible = This step is not possible at this point in the login: continue
 ## Administration
 
 management-key-invalid = The management key, its signature or its token is not valid: check the pool's id and secret; `hufu admin management-key` makes a new one.
-signature-stale = The signed request is more than { $seconds } seconds off: set the clock of the machine that signs, and sign each request when you send it.
+signature-stale = The signed request is more than { $most } seconds off: set the clock of the machine that signs, and sign each request when you send it.
 signature-used = The signed request was received before: sign each request with a new `x-authing-signature-nonce`.
 not-served-yet = Hufu has no { $subject } yet: docs/clients.md lists the calls that are served.
 field-not-served = Hufu has nothing for { $field } yet: leave it out; docs/clients.md says what is served.

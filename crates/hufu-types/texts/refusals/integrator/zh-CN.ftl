@@ -74,7 +74,7 @@ step-impossible = 当前登录步骤不支持该操作：请按返回的 stage �
 ## 管理
 
 management-key-invalid = 管理密钥、签名或管理 token 无效：请核对用户池 ID 和密钥，可用 hufu admin management-key 生成新密钥。
-signature-stale = 签名请求的时间与服务器相差超过 { $seconds } 秒：请校准签名机器的时钟，并在发送时签名。
+signature-stale = 签名请求的时间与服务器相差超过 { $most } 秒：请校准签名机器的时钟，并在发送时签名。
 signature-used = 该签名请求已经收到过：请为每次请求生成新的 x-authing-signature-nonce 再签名。
 not-served-yet = Hufu 暂不支持 { $subject }：支持的调用见 docs/clients.md。
 field-not-served = Hufu 暂不支持 { $field }：请去掉该字段，支持的内容见 docs/clients.md。
