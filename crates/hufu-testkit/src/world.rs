@@ -583,7 +583,7 @@ impl Read for Footprint {
     type Out = Vec<(&'static str, i64)>;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Out, StoreError> {
-        const TABLES: [(&str, &str); 11] = [
+        const TABLES: [(&str, &str); 12] = [
             ("users", "SELECT COUNT(*) FROM users"),
             ("identities", "SELECT COUNT(*) FROM identities"),
             ("identity_conflicts", "SELECT COUNT(*) FROM identity_conflicts"),
@@ -593,6 +593,7 @@ impl Read for Footprint {
             ("login_flows", "SELECT COUNT(*) FROM login_flows"),
             ("merges", "SELECT COUNT(*) FROM merges"),
             ("uploads", "SELECT COUNT(*) FROM uploads"),
+            ("management_signatures", "SELECT COUNT(*) FROM management_signatures"),
             ("logins", "SELECT CAST(COALESCE(SUM(logins_count), 0) AS BIGINT) FROM users"),
             ("changes", "SELECT CAST(COALESCE(SUM(updated_at), 0) AS BIGINT) FROM users"),
         ];
