@@ -175,7 +175,7 @@ async fn time_and_user_are_found_by_an_index() {
     let connection = raw::sqlite(&database);
     for (start, ending, expected) in [
         ("FROM audit_events", "$11", "USING PRIMARY KEY (pool_id=? AND id>? AND id<?)"),
-        ("FROM audit_events", "user_id = $12", "USING INDEX audit_events_user (user_id=? AND id>? AND id<?)"),
+        ("FROM audit_events", "user_id = $13", "USING INDEX audit_events_user (user_id=? AND id>? AND id<?)"),
         (
             "FROM webhook_deliveries",
             "state = $4",
@@ -191,7 +191,7 @@ async fn time_and_user_are_found_by_an_index() {
             sql.contains(start)
                 && sql.contains(ending)
                 && sql.contains("DESC")
-                && (ending != "$11" || !sql.contains("$12"))
+                && (ending != "$11" || !sql.contains("$13"))
         };
         let statements = all_statements();
         let sql = statements.iter().map(|(_, sql)| *sql).find(wanted).unwrap_or_else(|| panic!("{ending}"));

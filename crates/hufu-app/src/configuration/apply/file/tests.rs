@@ -238,7 +238,7 @@ fn connections() {
         (
             "colour = \"x\"",
             "5:1: unknown key `colour` in a connection — the keys here are \
-             identifier, type, display_name, login_only, open_platform, association, logo, verification_file, callback, return_user, fields"
+             identifier, type, enabled, display_name, login_only, open_platform, association, logo, verification_file, callback, return_user, fields"
                 .to_owned(),
         ),
         ("fields = 1", "5:10: `fields` is an integer — write { app_id = \"…\", app_secret = … }".to_owned()),

@@ -22,6 +22,7 @@ name = "Shop"
   required_fields = ["phone", "nickname", "custom.size"]
   deletion_grace_days = 30
   audit_days = 365
+  time_zone = "Europe/Paris"
   session = { idle = "2d", life = "30d" }
   qr = { life = "3m", ticket = "10m" }
   password = { min_length = 10, max_length = 64, level = "middle", refuse_common = false, refuse_own_names = false }
