@@ -196,8 +196,10 @@ for (const screen of SCREENS) {
         const before = await opened();
         assert.ok(before > 0);
         // Something else happens, and the page shows it.
-        await fetch(`${dev.sandbox}/cgi-bin/user/info?access_token=none&openid=none`);
-        await calls.getByText("/cgi-bin/user/info").waitFor();
+        const others = calls.getByText("/cgi-bin/user/info");
+        const known = await others.count();
+        await fetch(`${dev.sandbox}/api/cgi-bin/user/info?access_token=none&openid=none`);
+        await others.nth(known).waitFor();
         assert.equal(await opened(), before);
       } finally {
         await other.close();

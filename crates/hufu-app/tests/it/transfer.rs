@@ -145,7 +145,7 @@ on_both_engines! {
         assert_eq!(done.counts, counts(31, 4, 0, 27));
         check(&done.refused);
         // The report comes from the database.
-        assert_eq!(done.report.lines().count(), 26);
+        assert_eq!(done.report.lines().count(), 28);
         assert!(done.report.starts_with("row,reason\r\n2,\"username: "), "{}", done.report);
     }
 
