@@ -105,6 +105,12 @@ pub const ROUTES: &[(&str, &str)] = &[
     // Tested in `mobile_calls`.
     ("POST", "/api/v3/get-wechat-miniprogram-phone-data"),
     ("POST", "/api/v3/link-extidp"),
+    // Tested in hufu-pages, where a browser goes on.
+    ("GET", "/api/v3/generate-link-extidp-url"),
+    // Tested in `qr_codes::binding`.
+    ("POST", "/oauth/wxapp/bind"),
+    ("POST", "/api/v3/me/identities/qr-code"),
+    ("POST", "/api/v3/me/identities/qr-code/bind"),
     ("POST", "/api/v3/wechat-miniprogram/updatePhone"),
     ("POST", "/api/v3/wechat-miniprogram/logout"),
     // Tested in `public_config`.
