@@ -136,6 +136,7 @@ const NOT_SEALED: &[&str] = &[
     "exchanges.refresh_hash",
     "login_flows.cookie",
     "login_flows.handle",
+    "management_signatures.hash",
     "passcodes.code",
     "passcodes.target",
     "pushed_requests.hash",

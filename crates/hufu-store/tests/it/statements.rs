@@ -98,6 +98,8 @@ const WITHOUT_POOL: &[(&str, &str)] = &[
     ("sealed::LIST_SENDERS", "the sealing key is that of all pools"),
     ("sealed::COUNT_WEBHOOKS", "the sealing key is that of all pools"),
     ("sealed::LIST_WEBHOOKS", "the sealing key is that of all pools"),
+    ("sealed::COUNT_MANAGEMENT", "the sealing key is that of all pools"),
+    ("sealed::LIST_MANAGEMENT", "the sealing key is that of all pools"),
     ("sealed::COUNT_BEFORE", "the sealing key is that of all pools"),
     ("sealed::LIST_BEFORE", "the sealing key is that of all pools"),
     ("sealed::COUNT_EXCHANGES", "the sealing key is that of all pools"),
