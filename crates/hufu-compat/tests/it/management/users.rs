@@ -19,7 +19,7 @@ on_both_engines! {
         let back_end = shop(&world).await;
         let before = back_end.get("list-users?page=1&limit=50").await.data()["totalCount"].as_u64().unwrap();
         for number in 0..9 {
-            world.advance_hufu(Duration::from_millis(1));
+            world.advance_hufu(Duration::from_secs(1));
             back_end.create(&format!("user-{number}")).await;
         }
         let total = before + 9;
