@@ -146,7 +146,7 @@ qr-cancelled-how = You are not logged in. You can also use another way.
 qr-failed = The login didn't work
 
 link-title = Link this WeChat?
-link-ask = With this WeChat one can log in to the account { $account } from then on. If that is not your account, or you did not ask for this, do not link it.
+link-ask = Once it is linked, this WeChat can log in to the account { $account }. If that isn't your account, or you didn't start this, don't link it.
 link-yes = Link it
 link-no = Do not link
 link-done-title = WeChat is linked

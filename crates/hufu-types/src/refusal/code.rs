@@ -454,7 +454,7 @@ codes! {
     // Binding a source in a browser.
     /// The address that leads to binding a source, or the answer to its question, was used, is too old, or is another
     /// browser's; or the login that asked for it has ended.
-    LinkInvalid => 2650, 400, "link-invalid", "login-ticket-invalid";
+    LinkInvalid => 2650, 400, "link-invalid", "link-invalid";
     /// An id token says whose account is to get a source, and they are not logged in to the browser.
     LinkNeedsLogin => 2651, 403, "link-needs-login", "login-again";
 

@@ -193,6 +193,12 @@ fn whoever_is_too_often_is_told_how_long_to_wait() {
 }
 
 #[test]
+fn a_link_that_is_over_is_no_qr_code() {
+    let told = Refusal::from(Code::LinkInvalid).for_person(Language::English);
+    assert_eq!(told.actions, ["Go back to the app and start linking WeChat again."]);
+}
+
+#[test]
 fn operators_read_the_reason_too() {
     let refusal =
         Code::TooOften.retry_after(Duration::from_secs(60)).because("wrong codes from this address");

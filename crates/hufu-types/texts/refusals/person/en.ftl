@@ -265,5 +265,7 @@ qr-code-expired = This QR code is no longer valid.
     .action = Get a new one and scan that.
 login-ticket-invalid = This login is no longer valid.
     .action = Get a new QR code and scan that.
+link-invalid = This link has been used or has expired, or it was made for another browser.
+    .action = Go back to the app and start linking WeChat again.
 short-code-unknown = This code is wrong or no longer valid.
     .action = Send the code that the page shows now.

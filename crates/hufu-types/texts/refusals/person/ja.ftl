@@ -265,5 +265,7 @@ qr-code-expired = この QR コードは無効になりました。
     .action = 新しい QR コードを表示して、もう一度読み取ってください。
 login-ticket-invalid = このログインは無効になりました。
     .action = 新しい QR コードを表示して、もう一度読み取ってください。
+link-invalid = このリンクは使用済みか期限切れ、または別のブラウザのものです。
+    .action = アプリに戻り、WeChat の連携をやり直してください。
 short-code-unknown = コードが違うか、有効期限が切れています。
     .action = ページに表示されているコードを送ってください。

@@ -265,5 +265,7 @@ qr-code-expired = 二维码已失效。
     .action = 请获取新的二维码，再扫一次。
 login-ticket-invalid = 这次登录已失效。
     .action = 请获取新的二维码，再扫一次。
+link-invalid = 这个链接已使用、已失效，或属于其他浏览器。
+    .action = 请回到应用，重新绑定微信。
 short-code-unknown = 数字码有误，或已失效。
     .action = 请发送页面当前显示的数字码。

@@ -265,5 +265,7 @@ qr-code-expired = QR Code 已失效。
     .action = 請取得新的 QR Code，再掃描一次。
 login-ticket-invalid = 這次登入已失效。
     .action = 請取得新的 QR Code，再掃描一次。
+link-invalid = 這個連結已經使用過、已經失效，或屬於其他瀏覽器。
+    .action = 請回到應用程式，重新綁定微信。
 short-code-unknown = 數字碼有誤，或已失效。
     .action = 請傳送頁面目前顯示的數字碼。
