@@ -76,11 +76,24 @@ describe(`docs/conformance.md on ${ENGINE}`, () => {
     const tab = await window.newPage();
     arrived.length = 0;
 
+    /**
+     * Waits as HtmlUnit does, whose click is over when the next page has loaded and its script has run: a page whose script
+     * submits a response is no place to stop.
+     */
+    const settled = () => tab.waitForFunction(() => document.readyState === "complete" && !document.querySelector("form#response"));
+
+    async function click(element) {
+      const loaded = tab.waitForEvent("framenavigated", (frame) => frame === tab.mainFrame());
+      await Promise.all([loaded, element.click()]);
+      await settled();
+    }
+
     /** Sends the browser to an address and does the tasks for it. Gives the text of the page that it took a picture of. */
     async function visit(address) {
       const { tasks } = browser.find(({ match }) => matches(match, address)) ?? assert.fail(`nothing is for ${address}`);
       let picture;
       await tab.goto(address);
+      await settled();
       for (const { task, match = "*", optional, commands } of tasks) {
         if (!matches(match, tab.url())) {
           assert.ok(optional, `the task '${task}' is not for ${tab.url()}`);
@@ -88,7 +101,7 @@ describe(`docs/conformance.md on ${ENGINE}`, () => {
         }
         for (const [command, kind, target, ...more] of commands) {
           const element = tab.locator(kind === "id" ? `id=${target}` : `${kind}=${target}`).first();
-          if (command === "click") await element.click();
+          if (command === "click") await click(element);
           else if (command === "text") await element.fill(more[0]);
           else if (kind === "match") await tab.waitForURL((url) => new RegExp(target).test(url.href), { timeout: more[0] * 1000 });
           else {

@@ -51,6 +51,21 @@ export function jsClient(stack, key = stack.key) {
   });
 }
 
+/** The rows of the table of docs/clients.md that begins with these cells, each a list of its cells. */
+export function documented(...first) {
+  const page = readFileSync(new URL("../../docs/clients.md", import.meta.url), "utf8");
+  const [, below] = page.split("\n## The management clients\n");
+  const lines = below.split("\n");
+  const start = lines.indexOf(`|${first.map((cell) => (cell === "" ? " |" : ` ${cell} |`)).join("")}`);
+  assert.ok(start >= 0, `docs/clients.md has no table that begins with ${first}`);
+  const rows = lines.slice(start + 2);
+  const end = rows.findIndex((line) => !line.startsWith("|"));
+  return rows.slice(0, end).map((line) => line.split("|").slice(1, -1).map((cell) => cell.trim()));
+}
+
+/** What stands in backticks in a cell. */
+export const names = (cell) => [...cell.matchAll(/`([^`]+)`/g)].map(([, name]) => name);
+
 /** The data of an answer in the envelope. */
 export function data(answer) {
   assert.equal(answer.statusCode, 200, JSON.stringify(answer));

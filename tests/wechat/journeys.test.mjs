@@ -132,6 +132,30 @@ for (const screen of SCREENS) {
       });
     }
 
+    test("beside the modes, a page in the mini program's web-view leads into the mini program and back", async () => {
+      await page.goto(`${dev.host}/?mode=web-page`);
+      await page.locator('.dev-title a[href="/?mode=web-view"]').click();
+      await click({ en: /web page/, "zh-CN": /网页/ }[screen.lang]);
+      await page.locator("#steps .two li:nth-child(2)[aria-current=step]").waitFor();
+      await shot("web-view-1");
+      // The login page of the website, which offers the way by itself. What it leads to is a page of the mini program.
+      await phone().locator('[data-connection="demo-mini"]').click();
+      const back = phone().locator('a[href*="/phone/minis"]');
+      await back.waitFor();
+      await page.locator("#steps .two li.done:nth-child(2)").waitFor();
+      await shot("web-view-2");
+      assert.equal(await page.locator("#got .facts dd code").first().innerText(), user, "one UnionID is one user");
+      assert.equal(await page.locator("#tally strong").innerText(), String(done.length), "it is none of the seven");
+      const behind = page.locator(".behind li:has(svg.is-ok)");
+      await eventually("WeChat's calls", () => behind.count(), (count) => count === 3);
+      await back.click();
+      await phone().locator(".tap").waitFor();
+      // A login elsewhere in this browser is in no web-view.
+      await page.goto(`${dev.host}/?mode=mini-program-scan&round=9`);
+      await page.frameLocator("iframe.win-frame").locator("#qr").waitFor();
+      assert.equal(await page.frameLocator("iframe.win-frame").locator('[data-connection="demo-mini"]').count(), 0);
+    });
+
     test("a mode that is chosen again rings its new code", async () => {
       const ringed = () => phone().locator("form:has(.tap) [name=ticket]").first().getAttribute("value");
       const codes = new Set();

@@ -99,7 +99,7 @@ pub(crate) async fn list(
 }
 
 /// Export all audit log entries that match the filter, newest first, as a file.
-#[utoipa::path(get, path = "/admin/v1/pools/{pool}/audit/export", tag = "audit",
+#[utoipa::path(get, path = "/admin/v1/pools/{pool}/audit/export", operation_id = "export_audit", tag = "audit",
     params(("pool" = String, Path), Filter), responses((status = 200), (status = 422, body = ProblemBody)))]
 pub(crate) async fn export(
     caller: Caller,

@@ -6,6 +6,7 @@ use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use hufu_app::administration::PageRequest;
 use hufu_app::{AdminCaller, App, Refusal};
 use hufu_types::refusal::{Code, Reason};
 use hufu_types::{Language, PoolId, Timestamp, UserId, problem_text};
@@ -147,6 +148,12 @@ pub(crate) struct Paging {
     pub(crate) cursor: Option<String>,
     /// The page size: 1 to 100. The default is 20.
     pub(crate) limit: Option<u32>,
+}
+
+impl From<Paging> for PageRequest {
+    fn from(paging: Paging) -> Self {
+        Self { cursor: paging.cursor, limit: paging.limit }
+    }
 }
 
 /// A response that no cache stores.

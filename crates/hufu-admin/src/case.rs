@@ -4,14 +4,28 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
+use hufu_app::configuration::SenderKind;
 use hufu_app::configuration::document::{self, Shape};
 use serde_json::{Map, Value};
 
 /// Members whose content is the operator's own: its names stay as they are.
-const OPAQUE: [&str; 4] = ["jwks", "title", "claims", "welcome"];
+const OPAQUE: [&str; 8] = ["jwks", "title", "claims", "welcome", "headers", "body", "equals", "customData"];
+
+/// Whether a name is none of a member: those of languages, such as `zh-CN`.
+fn is_foreign(name: &str) -> bool {
+    name.contains('-')
+}
 
 /// Converts a name of the file: `redirect_uris` to `redirectUris`. `__` stands for `_`.
-pub(crate) fn camel(name: &str) -> String {
+/// Of a path, each part.
+pub(crate) fn camel(path: &str) -> String {
+    path.split('.').map(camel_part).collect::<Vec<_>>().join(".")
+}
+
+fn camel_part(name: &str) -> String {
+    if is_foreign(name) {
+        return name.to_owned();
+    }
     let mut text = String::with_capacity(name.len());
     let mut letters = name.chars();
     while let Some(letter) = letters.next() {
@@ -25,7 +39,14 @@ pub(crate) fn camel(name: &str) -> String {
 }
 
 /// The opposite. Every name has exactly one other, so no member can be written in two ways.
-fn snake(name: &str) -> String {
+fn snake(path: &str) -> String {
+    path.split('.').map(snake_part).collect::<Vec<_>>().join(".")
+}
+
+fn snake_part(name: &str) -> String {
+    if is_foreign(name) {
+        return name.to_owned();
+    }
     let mut text = String::with_capacity(name.len() + 4);
     for letter in name.chars() {
         if letter.is_ascii_uppercase() || letter == '_' {
@@ -67,7 +88,9 @@ pub(crate) fn written(document: Map<String, Value>) -> Map<String, Value> {
 /// The names of all members of more than one word, except those that are also values.
 static WORDS: LazyLock<BTreeSet<&'static str>> = LazyLock::new(|| {
     let (mut names, mut choices) = (BTreeSet::new(), BTreeSet::new());
-    for shape in [document::application::shape(), document::connection::shape(), document::pool::shape()] {
+    let senders = SenderKind::ALL.map(document::sender::shape);
+    let objects = [document::application::shape(), document::connection::shape(), document::pool::shape()];
+    for shape in objects.into_iter().chain(senders) {
         shape.words(&mut names, &mut choices);
     }
     names.into_iter().filter(|name| name.contains('_') && !choices.contains(name)).collect()

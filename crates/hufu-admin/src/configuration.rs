@@ -38,6 +38,8 @@ pub(crate) struct Connections {
     /// In the order of creation.
     #[schema(value_type = Vec<ConnectionView>)]
     connections: Vec<Document>,
+    /// Send this as `cursor` to get the next page. Null on the last page.
+    next: Option<String>,
 }
 
 fn ids(pool: &str, application: &str) -> Result<(PoolId, ApplicationId), Code> {
@@ -45,7 +47,7 @@ fn ids(pool: &str, application: &str) -> Result<(PoolId, ApplicationId), Code> {
 }
 
 /// An object, with the `ETag` that `If-Match` accepts.
-fn tagged(status: StatusCode, document: Document) -> Response {
+pub(crate) fn tagged(status: StatusCode, document: Document) -> Response {
     let document = case::shown(document);
     let revision = document.get("revision").and_then(Value::as_i64).unwrap_or_default();
     let mut response = answer(status, &document);
@@ -65,7 +67,7 @@ fn written(status: StatusCode, written: WrittenApplication) -> Response {
 }
 
 /// The revision that the caller has seen. `*` is any.
-fn if_match(headers: &HeaderMap) -> Result<Option<i64>, Refusal> {
+pub(crate) fn if_match(headers: &HeaderMap) -> Result<Option<i64>, Refusal> {
     let Some(tag) = headers.get(header::IF_MATCH) else { return Ok(None) };
     let tag = tag.to_str().unwrap_or_default();
     if tag == "*" {
@@ -185,11 +187,18 @@ pub(crate) async fn end_secret(
 }
 
 /// List the connections of a pool.
-#[utoipa::path(get, path = "/admin/v1/pools/{pool}/connections", tag = "configuration", params(("pool" = String, Path)),
-    responses((status = 200, body = Connections), (status = 404, body = ProblemBody)))]
-pub(crate) async fn list_connections(caller: Caller, Path(pool): Path<String>) -> Answer<Response> {
-    let found = caller.app.list_connections(&caller.by, &pool_id(&pool)?).await?;
-    Ok(ok(&Connections { connections: found.into_iter().map(case::shown).collect() }))
+#[utoipa::path(get, path = "/admin/v1/pools/{pool}/connections", tag = "configuration",
+    params(("pool" = String, Path), Paging),
+    responses((status = 200, body = Connections), (status = 404, body = ProblemBody), (status = 422, body = ProblemBody)))]
+pub(crate) async fn list_connections(
+    caller: Caller,
+    Path(pool): Path<String>,
+    Query(page): Query<Paging>,
+) -> Answer<Response> {
+    let pool = pool_id(&pool)?;
+    let found = caller.app.list_connections(&caller.by, &pool, page.cursor.as_deref(), page.limit).await?;
+    let connections = found.connections.into_iter().map(case::shown).collect();
+    Ok(ok(&Connections { connections, next: found.next }))
 }
 
 /// Create a connection.

@@ -5,14 +5,14 @@ use axum::response::Response;
 use hufu_app::administration::{ManagementKey, ManagementKeyRequest};
 use hufu_types::AccessKeyId;
 use hufu_types::refusal::Code;
-use hufu_web::request::Path;
+use hufu_web::request::{Path, Query};
 use hufu_web::surface::Answer;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::access::role;
-use super::caller::{Body, Caller, ProblemBody, answer, done, iso, ok, pool_id, timestamp};
+use super::caller::{Body, Caller, Paging, ProblemBody, answer, done, iso, ok, pool_id, timestamp};
 
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -34,6 +34,8 @@ pub(crate) struct ManagementKeyView {
 pub(crate) struct ManagementKeys {
     /// Latest first: the key, and its predecessor while that goes on.
     keys: Vec<ManagementKeyView>,
+    /// Send this as `cursor` to get the next page. Null on the last page.
+    next: Option<String>,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -62,11 +64,18 @@ fn view(key: ManagementKey, secret: Option<&SecretString>) -> ManagementKeyView 
 }
 
 /// List the management keys of a pool.
-#[utoipa::path(get, path = "/admin/v1/pools/{pool}/management-keys", tag = "access", params(("pool" = String, Path)),
-    responses((status = 200, body = ManagementKeys), (status = 404, body = ProblemBody)))]
-pub(crate) async fn list(caller: Caller, Path(pool): Path<String>) -> Answer<Response> {
-    let found = caller.app.management_keys(&caller.by, &pool_id(&pool)?).await?;
-    Ok(ok(&ManagementKeys { keys: found.into_iter().map(|key| view(key, None)).collect() }))
+#[utoipa::path(get, path = "/admin/v1/pools/{pool}/management-keys", tag = "access",
+    params(("pool" = String, Path), Paging),
+    responses((status = 200, body = ManagementKeys), (status = 404, body = ProblemBody),
+        (status = 422, body = ProblemBody)))]
+pub(crate) async fn list(
+    caller: Caller,
+    Path(pool): Path<String>,
+    Query(paging): Query<Paging>,
+) -> Answer<Response> {
+    let page = caller.app.management_keys(&caller.by, &pool_id(&pool)?, &paging.into()).await?;
+    let keys = page.rows.into_iter().map(|key| view(key, None)).collect();
+    Ok(ok(&ManagementKeys { keys, next: page.next }))
 }
 
 /// Create the management key of a pool, or its successor.

@@ -44,7 +44,10 @@ pub(crate) struct SessionBody {
 
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Sessions {
+    /// Most recently used first.
     sessions: Vec<SessionBody>,
+    /// Send this as `cursor` to get the next page. Null on the last page.
+    next: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -86,7 +89,10 @@ pub(crate) struct MergeView {
 
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Merges {
+    /// Latest first.
     merges: Vec<MergeView>,
+    /// Send this as `cursor` to get the next page. Null on the last page.
+    next: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -167,16 +173,16 @@ pub(crate) async fn unlink_identity(
 
 /// List the active sessions of a user.
 #[utoipa::path(get, path = "/admin/v1/pools/{pool}/users/{user}/sessions", tag = "sessions",
-    params(("pool" = String, Path), ("user" = String, Path)),
-    responses((status = 200, body = Sessions), (status = 404, body = ProblemBody)))]
+    params(("pool" = String, Path), ("user" = String, Path), Paging),
+    responses((status = 200, body = Sessions), (status = 404, body = ProblemBody), (status = 422, body = ProblemBody)))]
 pub(crate) async fn list_sessions(
     caller: Caller,
     Path((pool, user)): Path<(String, String)>,
+    Query(paging): Query<Paging>,
 ) -> Answer<Response> {
     let (pool, user) = user_id(&pool, &user)?;
-    let found = caller.app.sessions_of_user(&caller.by, &pool, &user).await;
-    let found = found?.into_iter();
-    let sessions = found.map(|session| SessionBody {
+    let page = caller.app.page_of_sessions(&caller.by, &pool, &user, &paging.into()).await?;
+    let sessions = page.rows.into_iter().map(|session| SessionBody {
         id: session.id.into(),
         application_id: session.application.into(),
         connection_id: session.connection.into(),
@@ -186,7 +192,7 @@ pub(crate) async fn list_sessions(
         ip: session.ip,
         user_agent: session.user_agent,
     });
-    Ok(ok(&Sessions { sessions: sessions.collect() }))
+    Ok(ok(&Sessions { sessions: sessions.collect(), next: page.next }))
 }
 
 /// End all sessions of a user.
@@ -219,15 +225,16 @@ pub(crate) async fn end_session(
 
 /// List the merges into a user, latest first.
 #[utoipa::path(get, path = "/admin/v1/pools/{pool}/users/{user}/merges", tag = "merges",
-    params(("pool" = String, Path), ("user" = String, Path)),
-    responses((status = 200, body = Merges), (status = 404, body = ProblemBody)))]
+    params(("pool" = String, Path), ("user" = String, Path), Paging),
+    responses((status = 200, body = Merges), (status = 404, body = ProblemBody), (status = 422, body = ProblemBody)))]
 pub(crate) async fn list_merges(
     caller: Caller,
     Path((pool, user)): Path<(String, String)>,
+    Query(paging): Query<Paging>,
 ) -> Answer<Response> {
     let (pool, user) = user_id(&pool, &user)?;
-    let found = caller.app.merges_of_user(&caller.by, &pool, &user).await;
-    let merges = found?.into_iter().map(|merge| MergeView {
+    let page = caller.app.merges_of_user(&caller.by, &pool, &user, &paging.into()).await?;
+    let merges = page.rows.into_iter().map(|merge| MergeView {
         changes: merge.changes.names(),
         id: merge.id.into(),
         survivor: merge.survivor.into(),
@@ -235,7 +242,7 @@ pub(crate) async fn list_merges(
         created_at: iso(merge.created_at),
         undone_at: merge.undone_at.map(iso),
     });
-    Ok(ok(&Merges { merges: merges.collect() }))
+    Ok(ok(&Merges { merges: merges.collect(), next: page.next }))
 }
 
 /// Merge another user into this one.

@@ -1,5 +1,6 @@
 //! The schemas of configuration objects, made of their shapes.
 
+use hufu_app::configuration::SenderKind;
 use hufu_app::configuration::document::{self, Shape};
 use utoipa::openapi::schema::{AdditionalProperties, ArrayBuilder, ObjectBuilder, SchemaType, Type};
 use utoipa::openapi::{RefOr, Schema};
@@ -18,12 +19,14 @@ fn schema_of(shape: &'static Shape) -> RefOr<Schema> {
         Shape::Flag => ObjectBuilder::new().schema_type(nullable(Type::Boolean)).into(),
         Shape::Number => ObjectBuilder::new().schema_type(nullable(Type::Integer)).into(),
         Shape::Text => ObjectBuilder::new().schema_type(nullable(Type::String)).into(),
+        Shape::Localized => localized().into(),
         Shape::Choice(values) => {
             let values = values.iter().map(|value| Some(*value)).chain([None]);
             ObjectBuilder::new().schema_type(nullable(Type::String)).enum_values(Some(values)).into()
         }
         Shape::List(inner) => {
             let items = match &**inner {
+                Shape::Object(_) => object_of(inner).into(),
                 Shape::Text => ObjectBuilder::new().schema_type(Type::String).into(),
                 Shape::Choice(values) => ObjectBuilder::new()
                     .schema_type(Type::String)
@@ -41,19 +44,70 @@ fn schema_of(shape: &'static Shape) -> RefOr<Schema> {
     }
 }
 
+/// A string, or strings by language.
+fn localized() -> ObjectBuilder {
+    let string = ObjectBuilder::new().schema_type(Type::String);
+    ObjectBuilder::new()
+        .schema_type(SchemaType::from_iter([Type::String, Type::Object, Type::Null]))
+        .additional_properties(Some(AdditionalProperties::RefOr(string.into())))
+        .description(Some("A string, or strings by language: `zh-CN`, `zh-TW`, `en`, `ja`."))
+}
+
+/// The elements of a list in a pool's settings.
+fn element(list: &str) -> &'static Shape {
+    let settings = document::pool::shape().member("settings");
+    match settings.and_then(|settings| settings.member(list)) {
+        Some(Shape::List(inner)) => inner,
+        _ => &Shape::Any,
+    }
+}
+
+/// The keys of all providers of both channels.
+fn sender() -> ObjectBuilder {
+    let shapes = [SenderKind::Email, SenderKind::Sms].map(document::sender::shape);
+    let closed = ObjectBuilder::new().additional_properties(Some(AdditionalProperties::FreeForm(false)));
+    let all = shapes.iter().flat_map(|shape| case::members(shape));
+    let object = all.fold(closed, |object, (name, shape)| object.property(name, schema_of(shape)));
+    let mut providers: Vec<Option<&'static str>> = vec![None];
+    for shape in shapes {
+        if let Some(Shape::Choice(names)) = shape.member("provider") {
+            providers.extend(names.iter().copied().map(Some));
+        }
+    }
+    providers.sort_unstable();
+    providers.dedup();
+    let provider = ObjectBuilder::new()
+        .schema_type(nullable(Type::String))
+        .enum_values(Some(providers))
+        .description(Some(
+            "Determines the other keys: `smtp` for mail, `aliyun`, `tencent` or `http` for text messages.",
+        ));
+    object
+        .property("provider", provider)
+        .property("channel", text("`email` or `sms`. It is read only."))
+        .property("revision", revision())
+        .property("secrets", connection_secrets())
+        .description(Some("The keys of the provider: docs/apply.md. Secrets are never shown."))
+}
+
+fn templates() -> ObjectBuilder {
+    object_of(document::sender::shape(SenderKind::Templates)).property("revision", revision())
+}
+
 fn object_of(shape: &'static Shape) -> ObjectBuilder {
     let closed = ObjectBuilder::new().additional_properties(Some(AdditionalProperties::FreeForm(false)));
     case::members(shape).fold(closed, |object, (name, shape)| object.property(name, schema_of(shape)))
 }
 
+/// A text; `null` in a request is as if it were not there.
 fn text(description: &str) -> ObjectBuilder {
-    ObjectBuilder::new().schema_type(Type::String).description(Some(description))
+    ObjectBuilder::new().schema_type(nullable(Type::String)).description(Some(description))
 }
 
 fn revision() -> ObjectBuilder {
     let description =
         "Rises with each change. In a request: the change is refused if it is another one by now.";
-    ObjectBuilder::new().schema_type(Type::Integer).description(Some(description))
+    ObjectBuilder::new().schema_type(nullable(Type::Integer)).description(Some(description))
 }
 
 /// The body of a request: the members of a shape, and what a client may send back as it was shown.
@@ -67,17 +121,24 @@ fn view(shape: &'static Shape) -> ObjectBuilder {
     object_of(shape).property("id", text("The id.")).property("revision", revision())
 }
 
+fn confirmation() -> ObjectBuilder {
+    let description = "Confirms another `appId` though people have logged in through the present one.";
+    ObjectBuilder::new().schema_type(nullable(Type::Boolean)).description(Some(description))
+}
+
 fn application_secrets() -> ArrayBuilder {
     let secret = ObjectBuilder::new()
         .property("id", text("The id, to end it."))
         .property("createdAt", text("RFC 3339."));
     ArrayBuilder::new()
+        .schema_type(nullable(Type::Array))
         .items(secret)
         .description(Some("The client secrets, newest first. At most two are valid at a time."))
 }
 
 fn connection_secrets() -> ObjectBuilder {
     ObjectBuilder::new()
+        .schema_type(nullable(Type::Object))
         .additional_properties(Some(AdditionalProperties::RefOr(
             ObjectBuilder::new().schema_type(Type::Boolean).into(),
         )))
@@ -86,6 +147,7 @@ fn connection_secrets() -> ObjectBuilder {
 
 fn availability() -> ObjectBuilder {
     ObjectBuilder::new()
+        .schema_type(nullable(Type::Object))
         .property("available", ObjectBuilder::new().schema_type(Type::Boolean))
         .property("since", text("RFC 3339. Only if it is unavailable, as the members below."))
         .property("reason", text("What WeChat's answer means: a key of docs/doctor.md."))
@@ -122,13 +184,30 @@ schemas! {
     ConnectionBody = body(document::connection::shape())
         .property("secrets", connection_secrets())
         .property("availability", availability())
+        .property("confirm", confirmation())
         .description(Some("The keys of `[[user_pool.connection]]`: docs/apply.md. Secrets of `fields` are never shown."));
     /// A connection.
     ConnectionView = view(document::connection::shape())
         .property("secrets", connection_secrets())
         .property("availability", availability());
     /// A pool to create, or a patch of one.
-    PoolBody = body(document::pool::shape()).description(Some("The keys of `[[user_pool]]`: docs/apply.md."));
+    PoolBody = body(document::pool::shape())
+        .property("state", text("As it was shown. It cannot be written."))
+        .property("goesAt", ObjectBuilder::new().schema_type(nullable(Type::String)))
+        .description(Some("The keys of `[[user_pool]]`: docs/apply.md."));
     /// A pool with its settings.
-    PoolConfiguration = view(document::pool::shape());
+    PoolConfiguration = view(document::pool::shape())
+        .property("state", text("`on`, `off` or `removed`. It is read only."))
+        .property("goesAt", ObjectBuilder::new().schema_type(nullable(Type::String))
+            .description(Some("When the rows of a removed pool go, RFC 3339. It is read only.")));
+    /// A scope of a pool.
+    ScopeItem = object_of(element("scopes")).property("revision", revision());
+    /// An agreement.
+    AgreementItem = object_of(element("agreements")).property("revision", revision());
+    /// A custom field.
+    CustomFieldItem = object_of(element("custom_fields")).property("revision", revision());
+    /// How a pool sends e-mail or text messages.
+    SenderView = sender();
+    /// The texts that a pool has of its own, by purpose and language.
+    TemplatesBody = templates();
 }

@@ -215,6 +215,11 @@ pub(crate) async fn logins(
             return Err(Refusal::invalid("by", Reason::NotOneOf { choices }).into());
         }
     };
+    // No method has another name, and PostgreSQL takes no text with a NUL.
+    let is_name = |text: &String| text.bytes().all(|b| b.is_ascii_graphic());
+    if !method.iter().all(is_name) {
+        return Err(Refusal::invalid("method", Reason::Malformed).into());
+    }
     let malformed = |name: &'static str| move |_| Refusal::invalid(name, Reason::Malformed);
     let application = application_id.as_deref().map(ApplicationId::parse).transpose();
     let connection = connection_id.as_deref().map(ConnectionId::parse).transpose();

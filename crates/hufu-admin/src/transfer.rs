@@ -301,7 +301,7 @@ pub(crate) async fn report(caller: Caller, Path((pool, import)): Path<(String, S
 /// Export all users of a pool as a file.
 ///
 /// Password hashes are not included; `hufu export` can include them.
-#[utoipa::path(get, path = "/admin/v1/pools/{pool}/export", tag = "transfer", params(("pool" = String, Path), ExportQuery),
+#[utoipa::path(get, path = "/admin/v1/pools/{pool}/export", tag = "transfer", operation_id = "export_users", params(("pool" = String, Path), ExportQuery),
     responses((status = 200), (status = 422, body = ProblemBody)))]
 pub(crate) async fn export(
     caller: Caller,

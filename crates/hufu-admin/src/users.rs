@@ -8,7 +8,7 @@ use hufu_app::administration::{
 use hufu_app::official_account::Following;
 use hufu_app::{ProfileChange, identity_id};
 use hufu_types::Refusal;
-use hufu_types::refusal::Reason;
+use hufu_types::refusal::{Code, Reason};
 use hufu_types::{
     Email, Gender, Identity, IdentityKind, NameError, Phone, PoolId, Profile, Timestamp, User, UserStatus,
     Username,
@@ -17,7 +17,7 @@ use hufu_web::request::{Path, Query};
 use hufu_web::surface::Answer;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use utoipa::{IntoParams, ToSchema};
 
 use super::caller::{Body, Caller, ProblemBody, answer, done, iso, ok, pool_id, timestamp, user_id};
@@ -250,6 +250,22 @@ pub(super) fn identity_view(pool: &PoolId, identity: &Identity, following: &[Fol
 }
 
 /// A user, with the `ETag` that `If-Match` accepts.
+/// A user as `GET` shows them.
+fn found_view(pool: &PoolId, found: Found) -> UserView {
+    let Found { user, identities, following, merged_from, merged } = found;
+    let identities = identities.iter().map(|identity| identity_view(pool, identity, &following)).collect();
+    let merged_from = merged_from.map(String::from);
+    let merged = merged.into_iter().map(|merged| MergedNames {
+        id: merged.id.into(),
+        username: merged.username.map(|name| name.as_str().to_owned()),
+        email: merged.email.map(|email| email.as_str().to_owned()),
+        phone: merged.phone.map(|(phone, _)| phone.as_str().to_owned()),
+        external_id: merged.external_id,
+    });
+    let (identities, merged) = (Some(identities), Some(merged.collect()));
+    UserView { merged_from, identities, merged, ..view(user) }
+}
+
 fn tagged(status: StatusCode, view: &UserView) -> Response {
     let tag = HeaderValue::from_str(&format!("\"{}\"", view.updated_at));
     let mut response = answer(status, view);
@@ -382,18 +398,7 @@ pub(crate) async fn create(
 pub(crate) async fn get(caller: Caller, Path((pool, user)): Path<(String, String)>) -> Answer<Response> {
     let (pool, user) = user_id(&pool, &user)?;
     let found = caller.app.find_user(&caller.by, &pool, &user).await?;
-    let Found { user, identities, following, merged_from, merged } = found;
-    let identities = identities.iter().map(|identity| identity_view(&pool, identity, &following)).collect();
-    let merged_from = merged_from.map(String::from);
-    let merged = merged.into_iter().map(|merged| MergedNames {
-        id: merged.id.into(),
-        username: merged.username.map(|name| name.as_str().to_owned()),
-        email: merged.email.map(|email| email.as_str().to_owned()),
-        phone: merged.phone.map(|(phone, _)| phone.as_str().to_owned()),
-        external_id: merged.external_id,
-    });
-    let (identities, merged) = (Some(identities), Some(merged.collect()));
-    Ok(tagged(StatusCode::OK, &UserView { merged_from, identities, merged, ..view(user) }))
+    Ok(tagged(StatusCode::OK, &found_view(&pool, found)))
 }
 
 /// Remove a login name that came from a merged account, for example because its phone number was given up.
@@ -442,8 +447,16 @@ pub(crate) async fn update(
         return Err(Refusal::invalid("password", Reason::SetElsewhere { place: "POST …/password" }).into());
     }
     let change = change(body, if_match(&headers)?)?;
-    let user = caller.app.update_user(&caller.by, &pool, &user, change).await;
-    Ok(tagged(StatusCode::OK, &view(user?)))
+    let changed = match caller.app.update_user(&caller.by, &pool, &user, change).await {
+        Err(refusal) if refusal.is(Code::ChangedMeanwhile) => {
+            // What somebody else has made of the user, as far as the caller may see it.
+            let present = caller.app.find_user(&caller.by, &pool, &user).await.ok();
+            let present = present.map(|found| found_view(&pool, found));
+            return Err(refusal.carrying(json!({ "present": present })).into());
+        }
+        changed => changed?,
+    };
+    Ok(tagged(StatusCode::OK, &view(changed)))
 }
 
 /// Delete a user permanently.

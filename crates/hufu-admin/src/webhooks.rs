@@ -1,6 +1,6 @@
 //! Webhooks and their deliveries.
 
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use hufu_app::webhooks::{Delivery, DeliveryState, NewWebhook, Webhook, WebhookChange};
 use hufu_types::Refusal;
@@ -12,7 +12,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::caller::{Body, Caller, ProblemBody, answer, done, iso, ok, pool_id, rows, timestamp};
+use super::caller::{Body, Caller, Paging, ProblemBody, answer, done, iso, ok, pool_id, rows, timestamp};
+use super::configuration::if_match;
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -34,6 +35,8 @@ pub(crate) struct WebhookChangeBody {
     enabled: Option<bool>,
     /// Whether to create a new secret. For a while, deliveries are signed with both the old and the new one.
     new_secret: bool,
+    /// The change is refused if it is another one by now.
+    revision: Option<i64>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -46,8 +49,14 @@ pub(crate) struct WebhookView {
     enabled: bool,
     /// The number of deliveries that have failed for good since the last success.
     failures: i64,
+    /// The administrator who created it, directly or with a key of theirs. Null if that is not known.
+    created_by: Option<String>,
+    /// Whether they have no role in the pool any more: look whether it should go on.
+    created_by_dismissed: bool,
     created_at: String,
     updated_at: String,
+    /// Rises with each change.
+    revision: i64,
     /// The secret that deliveries are signed with. Present only in the response that created it.
     #[serde(skip_serializing_if = "Option::is_none")]
     secret: Option<String>,
@@ -55,7 +64,10 @@ pub(crate) struct WebhookView {
 
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Webhooks {
+    /// In the order of creation.
     webhooks: Vec<WebhookView>,
+    /// Send this as `cursor` to get the next page. Null on the last page.
+    next: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -126,10 +138,22 @@ fn view(webhook: Webhook, secret: Option<&SecretString>) -> WebhookView {
         events: webhook.actions.iter().map(ToString::to_string).collect(),
         enabled: webhook.enabled,
         failures: webhook.failures,
+        created_by: webhook.created_by.map(String::from),
+        created_by_dismissed: webhook.is_orphan,
         created_at: iso(webhook.created_at),
         updated_at: iso(webhook.updated_at),
+        revision: webhook.revision,
         secret: secret.map(|secret| secret.expose_secret().to_owned()),
     }
+}
+
+/// A webhook, with the `ETag` that `If-Match` accepts.
+fn revised(webhook: &WebhookView) -> Response {
+    let mut response = ok(webhook);
+    if let Ok(tag) = HeaderValue::from_str(&format!("\"{}\"", webhook.revision)) {
+        response.headers_mut().insert(header::ETAG, tag);
+    }
+    response
 }
 
 fn delivery_view(delivery: Delivery, with_body: bool) -> DeliveryView {
@@ -160,12 +184,17 @@ fn delivery_ids(pool: &str, delivery: &str) -> Result<(PoolId, DeliveryId), Code
 }
 
 /// List the webhooks of a pool.
-#[utoipa::path(get, path = "/admin/v1/pools/{pool}/webhooks", tag = "webhooks", params(("pool" = String, Path)),
-    responses((status = 200, body = Webhooks)))]
-pub(crate) async fn list(caller: Caller, Path(pool): Path<String>) -> Answer<Response> {
-    let pool = pool_id(&pool)?;
-    let found = caller.app.webhooks(&caller.by, &pool).await?;
-    Ok(ok(&Webhooks { webhooks: found.into_iter().map(|webhook| view(webhook, None)).collect() }))
+#[utoipa::path(get, path = "/admin/v1/pools/{pool}/webhooks", tag = "webhooks",
+    params(("pool" = String, Path), Paging),
+    responses((status = 200, body = Webhooks), (status = 422, body = ProblemBody)))]
+pub(crate) async fn list(
+    caller: Caller,
+    Path(pool): Path<String>,
+    Query(paging): Query<Paging>,
+) -> Answer<Response> {
+    let page = caller.app.webhooks(&caller.by, &pool_id(&pool)?, &paging.into()).await?;
+    let webhooks = page.rows.into_iter().map(|webhook| view(webhook, None)).collect();
+    Ok(ok(&Webhooks { webhooks, next: page.next }))
 }
 
 /// Create a webhook.
@@ -192,35 +221,40 @@ pub(crate) async fn create(
 pub(crate) async fn get(caller: Caller, Path((pool, webhook)): Path<(String, String)>) -> Answer<Response> {
     let (pool, id) = ids(&pool, &webhook)?;
     let found = caller.app.webhook(&caller.by, &pool, &id).await?;
-    Ok(ok(&view(found, None)))
+    Ok(revised(&view(found, None)))
 }
 
 /// Change a webhook.
+///
+/// With `If-Match`, or `revision` in the body, only if it has not been changed in the meantime.
 #[utoipa::path(patch, path = "/admin/v1/pools/{pool}/webhooks/{webhook}", tag = "webhooks",
     params(("pool" = String, Path), ("webhook" = String, Path)), request_body = WebhookChangeBody,
     responses((status = 200, body = WebhookView), (status = 404, body = ProblemBody), (status = 422, body = ProblemBody)))]
 pub(crate) async fn update(
     caller: Caller,
     Path((pool, webhook)): Path<(String, String)>,
+    headers: HeaderMap,
     Body(body): Body<WebhookChangeBody>,
 ) -> Answer<Response> {
     let (pool, id) = ids(&pool, &webhook)?;
-    let WebhookChangeBody { name, url, events, enabled, new_secret } = body;
-    let change = WebhookChange { name, url, events, enabled, new_secret };
+    let WebhookChangeBody { name, url, events, enabled, new_secret, revision } = body;
+    let expected = if_match(&headers)?.or(revision);
+    let change = WebhookChange { name, url, events, enabled, new_secret, expected };
     let (webhook, secret) = caller.app.update_webhook(&caller.by, &pool, &id, change).await?;
-    Ok(ok(&view(webhook, secret.as_ref())))
+    Ok(revised(&view(webhook, secret.as_ref())))
 }
 
 /// Delete a webhook.
 #[utoipa::path(delete, path = "/admin/v1/pools/{pool}/webhooks/{webhook}", tag = "webhooks",
     params(("pool" = String, Path), ("webhook" = String, Path)),
-    responses((status = 204), (status = 404, body = ProblemBody)))]
+    responses((status = 204), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody)))]
 pub(crate) async fn delete(
     caller: Caller,
     Path((pool, webhook)): Path<(String, String)>,
+    headers: HeaderMap,
 ) -> Answer<Response> {
     let (pool, id) = ids(&pool, &webhook)?;
-    caller.app.delete_webhook(&caller.by, &pool, &id).await?;
+    caller.app.delete_webhook(&caller.by, &pool, &id, if_match(&headers)?).await?;
     Ok(done())
 }
 

@@ -8,7 +8,7 @@ use arc_swap::ArcSwap;
 use async_recursion::async_recursion as boxed;
 use hufu_connect::{GuardedClient, Outbox, SenderContext};
 use hufu_protocol::sealing::SealingKey;
-use hufu_store::config::{ReadChanged, ReadConfig, StoredConfig};
+use hufu_store::config::{ReadChanged, ReadPart, StoredConfig};
 use hufu_store::versions::{ReadVersions, Versions};
 use hufu_store::{Read, Store, StoreError, Tx, Write};
 use hufu_types::{Application, Clock, Random, SigningAlgorithm, Timestamp};
@@ -18,6 +18,7 @@ use crate::administration::Places;
 use crate::authorization::client_keys::KeySets;
 use crate::authorization::dpop::SeenProofs;
 use crate::authorization::request_uri::RequestObjects;
+use crate::configuration::console::Console;
 use crate::credentials::password::{Cost, Hasher, PasswordKeys};
 use crate::failures::Failures;
 use crate::official_account::RefusedMessages;
@@ -57,6 +58,8 @@ pub struct Parts {
     pub outbox: Option<Outbox>,
     /// The instance's own mini program.
     pub default_mini_program: Option<DefaultMiniProgram>,
+    /// Whether anybody may register as an administrator of a pool of their own.
+    pub sign_up: bool,
 }
 
 /// An instance of Hufu.
@@ -150,19 +153,19 @@ impl App {
             outgoing,
             outbox,
             default_mini_program,
+            sign_up,
         } = parts;
         let cost = Cost::new(limits.password_memory, limits.password_passes);
         let hasher = Hasher::default().with_cost(cost.map_err(StartError::PasswordCost)?);
         // Read the versions first, so that the next refresh notices a change made in the meantime.
         let versions = store.read(ReadVersions).await?;
         let keys = Keys::load(&store, &sealing, &*clock, &*random).await?;
-        let stored = store.read(ReadConfig).await?;
+        let console = Console::new(&public_url, sign_up, outbox.is_some(), &limits);
+        let loaded = Loaded::read(&store, Some(console), &sealing, Some(&*random)).await?;
+        let Loaded { config, algorithms, .. } = loaded;
         // The first signing key may just have been created, which is not a change that the next refresh must
         // pick up.
-        let versions = Versions { configuration: stored.version, ..versions };
-        let algorithms = algorithms(&stored);
-        crate::sources::settings::seal_columns(&store, &stored.connections, &sealing, &*random).await?;
-        let config = Config::unseal(stored, &sealing);
+        let versions = Versions { configuration: config.version, ..versions };
         let subjects = Subjects::load(&store, &sealing, &*random).await?;
         let node = hufu_types::JobId::generate(clock.now(), &*random).as_str().to_owned();
         let app_tokens = SharedTokens::new(TokenParts {
@@ -290,15 +293,17 @@ impl App {
         if now.configuration == seen.configuration {
             return Ok(());
         }
-        let (base, stored) = if now.unmarked == seen.unmarked {
-            (self.config(), self.store.read(ReadChanged(seen.configuration)).await?)
+        let loaded = if now.unmarked == seen.unmarked {
+            let stored = self.store.read(ReadChanged(seen.configuration)).await?;
+            let (pools, algorithms) = (stored.pools.len(), algorithms(&stored));
+            Loaded { pools, algorithms, config: (*self.config()).clone().with(stored, &self.sealing) }
         } else {
             // The previous version of the program signals ended sessions in this way, too.
             self.sessions.forget_all();
-            (Arc::default(), self.store.read(ReadConfig).await?)
+            let console = self.config().console().cloned();
+            Loaded::read(&self.store, console, &self.sealing, None).await?
         };
-        let (pools, algorithms) = (stored.pools.len(), algorithms(&stored));
-        let config = base.with(stored, &self.sealing);
+        let Loaded { config, algorithms, pools } = loaded;
         // First the keys: an application is never served before there is a key to sign its tokens with.
         self.make_missing_keys(algorithms).await?;
         metrics::counter!("hufu_config_pools_read_total").increment(u64::try_from(pools).unwrap_or_default());
@@ -351,6 +356,48 @@ impl App {
     }
 }
 
+/// The configuration as read from the database.
+struct Loaded {
+    config: Config,
+    /// The signing algorithms of the applications that were read.
+    algorithms: HashSet<SigningAlgorithm>,
+    /// How many pools were read.
+    pools: usize,
+}
+
+impl Loaded {
+    /// How many pools are read at a time. What reading them takes besides them is used again for the next ones.
+    const PART: i64 = 256;
+
+    /// Reads the whole configuration, part by part. With `random` it seals settings that an earlier release left in columns.
+    async fn read(
+        store: &Store,
+        console: Option<Console>,
+        sealing: &SealingKey,
+        random: Option<&dyn Random>,
+    ) -> Result<Self, StoreError> {
+        let mut all = Self { config: Config::with_console(console), algorithms: HashSet::new(), pools: 0 };
+        let (mut after, mut version) = (None, None);
+        loop {
+            let stored = store.read(ReadPart { after, limit: Self::PART }).await?;
+            // Of the first part: a later change is read again.
+            version = version.or(Some(stored.version));
+            let is_last = i64::try_from(stored.pools.len()).is_ok_and(|count| count < Self::PART);
+            after = stored.pools.last().map(|pool| pool.id.clone());
+            all.pools += stored.pools.len();
+            all.algorithms.extend(algorithms(&stored));
+            if let Some(random) = random {
+                crate::sources::settings::seal_columns(store, &stored.connections, sealing, random).await?;
+            }
+            all.config = all.config.with(stored, sealing);
+            if is_last {
+                all.config.version = version.unwrap_or_default();
+                return Ok(all);
+            }
+        }
+    }
+}
+
 /// The signing algorithms that these applications use.
 fn algorithms(stored: &StoredConfig) -> HashSet<SigningAlgorithm> {
     let of = |application: &Application| {
@@ -394,6 +441,8 @@ impl Write for Sweep {
         hufu_store::app_tokens::sweep(tx, now.minus(self.limits.app_token_kept)).await?;
         hufu_store::administration::sweep(tx, now).await?;
         hufu_store::management_keys::sweep(tx, now).await?;
+        hufu_store::invitations::sweep(tx, now).await?;
+        hufu_store::entry_links::sweep(tx, now).await?;
         let old = now.minus(self.limits.webhook_history);
         hufu_store::deliveries::sweep(tx, old, self.limits.deliveries_forgotten).await?;
         let old = now.minus(self.limits.relay_history);

@@ -102,6 +102,7 @@ impl App {
         format: ExportFormat,
     ) -> Result<impl Stream<Item = Result<Vec<u8>, Refusal>> + Send + use<>, Refusal> {
         self.permit(by, Permission::ReadAudit, pool).await?;
+        self.check_recent_login(by)?;
         let details = json!({ "format": format.as_str(), "filter": filter_details(&filter) });
         self.write(RecordExport { pool: pool.clone(), trace: self.trace_by(pool, by), details }).await?;
         let export = Export {

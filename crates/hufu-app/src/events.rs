@@ -29,6 +29,11 @@ impl Actor {
         Self { kind: ActorKind::User, id: Some(id.as_str().to_owned()) }
     }
 
+    /// An administrator who is logged in.
+    pub fn administrator(id: &UserId) -> Self {
+        Self { kind: ActorKind::Administrator, id: Some(id.as_str().to_owned()) }
+    }
+
     /// The instance itself.
     pub fn system() -> Self {
         Self { kind: ActorKind::System, id: None }

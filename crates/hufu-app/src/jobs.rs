@@ -15,11 +15,13 @@ use futures::FutureExt as _;
 use hufu_store::deliveries::WEBHOOK_JOB;
 use hufu_store::endings::LOGOUT_JOB;
 use hufu_store::jobs::{Claim, End, EndJob, Job};
+use hufu_store::pool_removal::POOL_JOB;
 use hufu_store::wechat_messages::RELAY_JOB;
 use hufu_types::{Random, Timestamp};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use crate::administration::INVITATION_JOB;
 use crate::credentials::MESSAGE_JOB;
 use crate::people::notices::NOTICE_JOB;
 use crate::sources::availability::PROBE_JOB;
@@ -73,6 +75,8 @@ impl App {
             lane(LOGOUT_JOB, self.limits.webhook_jobs),
             lane(PROBE_JOB, self.limits.webhook_at_once),
             lane(RELAY_JOB, self.limits.webhook_jobs),
+            lane(POOL_JOB, 1),
+            lane(INVITATION_JOB, self.limits.message_jobs),
         ]
     }
 
@@ -84,6 +88,8 @@ impl App {
             LOGOUT_JOB => self.tell_of_logout(job).await,
             PROBE_JOB => self.probe_connection(job).await,
             RELAY_JOB => self.relay_message(job).await,
+            POOL_JOB => self.erase_pool(job).await,
+            INVITATION_JOB => self.send_invitation(job).await,
             // Only known kinds are claimed.
             _ => JobOutcome::Failed,
         }

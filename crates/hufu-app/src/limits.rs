@@ -19,12 +19,12 @@ pub(crate) const NOTICES_PER_ACCOUNT: i64 = 5;
 pub(crate) const NOTICE_WINDOW: Duration = HOUR;
 
 macro_rules! limits {
-    ($($(#[$doc:meta])* $name:ident: $kind:ident = $default:expr),* $(,)?) => {
+    ($($(#[doc = $doc:literal])* $name:ident: $kind:ident = $default:expr),* $(,)?) => {
         /// The limits in force. [`Limits::default`] is meant for production.
         #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
         #[serde(default, deny_unknown_fields)]
         pub struct Limits {
-            $($(#[$doc])* #[serde(deserialize_with = "read")] pub $name: $kind,)*
+            $($(#[doc = $doc])* #[serde(deserialize_with = "read")] pub $name: $kind,)*
         }
 
         impl Default for Limits {
@@ -36,6 +36,11 @@ macro_rules! limits {
         impl Limits {
             /// The names of all limits.
             pub const NAMES: &[&str] = &[$(stringify!($name)),*];
+
+            /// The limits in force: the name, the value as it is spelled in the configuration, and what it limits.
+            pub fn list(&self) -> Vec<(&'static str, String, String)> {
+                vec![$((stringify!($name), self.$name.print(), meaning(concat!($($doc),*)))),*]
+            }
 
             /// Sets the limit of this name from its spelling in the configuration. The error says what the
             /// value must be.
@@ -179,6 +184,10 @@ limits! {
     app_token_lease: Duration = SECOND * 6,
     /// How often WeChat is asked whether it serves the app of an unavailable connection again.
     outage_probe: Duration = MINUTE * 10,
+    /// Test messages by administrators for one pool per [`Limits::sender_test_window`].
+    sender_tests: i64 = 10,
+    /// The window of the limit above.
+    sender_test_window: Duration = MINUTE * 10,
     /// Checks of one connection by administrators per [`Limits::connection_check_window`].
     connection_checks: i64 = 30,
     /// The window of the limit above.
@@ -358,6 +367,34 @@ limits! {
     failure_lane: usize = 4,
     /// How long an administrator stays logged in.
     admin_session: Duration = HOUR * 12,
+    /// After how long without a call an administrator's login ends.
+    admin_idle: Duration = MINUTE * 30,
+    /// How long after logging in an administrator may do what calls for a recent login.
+    admin_step_up: Duration = MINUTE * 15,
+    /// How long an invitation to be an administrator is good.
+    invitation_life: Duration = HOUR * 24 * 7,
+    /// How long the link of `hufu admin login-link` and of `hufu dev` is good.
+    entry_link_life: Duration = MINUTE * 15,
+    /// How many people of one network who registered as administrators get their first pool within
+    /// [`Limits::first_pool_window`].
+    first_pools_per_ip: i64 = 5,
+    /// The window of the limit above.
+    first_pool_window: Duration = HOUR,
+    /// How many invitations one administrator, with the access keys that they made, sends within
+    /// [`Limits::invitation_window`]; the same for an access key of the command line.
+    invitations_per_sender: i64 = 50,
+    /// How many invitations to one pool, or to all pools, are sent within [`Limits::invitation_window`].
+    invitations_per_pool: i64 = 200,
+    /// How many invitations are sent from one network within [`Limits::invitation_window`].
+    invitations_per_ip: i64 = 100,
+    /// How many invitations one address gets within [`Limits::invitation_window`].
+    invitations_per_address: i64 = 5,
+    /// The window of the four limits above.
+    invitation_window: Duration = HOUR * 24,
+    /// How long a removed pool comes back, before its rows go.
+    pool_removal: Duration = HOUR * 24 * 30,
+    /// How many rows of a removed pool go in one transaction.
+    pool_removal_rows: i64 = 1000,
     /// Failed administrator logins from one address per [`Limits::admin_failure_window`].
     admin_failures: i64 = 10,
     /// Failed logins of one administrator from all addresses in that window. Further ones only succeed from an
@@ -391,6 +428,10 @@ limits! {
     import_spool_bytes: u64 = 4 * 1024 * 1024 * 1024,
     /// How long a client may take to send such a file.
     import_time: Duration = HOUR,
+    /// Bytes of one answer of the system that `hufu import authing` reads.
+    import_answer_bytes: usize = 8 * 1024 * 1024,
+    /// How long such an answer may take.
+    import_answer_time: Duration = SECOND * 30,
     /// Concurrent connections. More wait in the kernel's queue.
     connections: usize = 10_000,
     /// The part of [`Limits::connections`] that one network (an IPv4 address, or an IPv6 `/64`) may hold: one
@@ -437,6 +478,8 @@ limits! {
 trait Limit: Sized {
     /// Parses the value. `None` if it is malformed or out of range.
     fn parse(text: &str) -> Option<Self>;
+    /// The value as it is spelled.
+    fn print(&self) -> String;
     /// Describes a valid value, for error messages.
     const SPELLING: &str;
 }
@@ -446,6 +489,9 @@ macro_rules! numbers {
         impl Limit for $number {
             fn parse(text: &str) -> Option<Self> {
                 text.parse().ok().filter(|n| *n > 0 && u64::try_from(*n).is_ok_and(|n| n <= LARGEST))
+            }
+            fn print(&self) -> String {
+                self.to_string()
             }
             const SPELLING: &str = "a whole number above 0";
         }
@@ -466,7 +512,23 @@ impl Limit for Duration {
         };
         unit.checked_mul(number.parse().ok()?).filter(|d| !d.is_zero() && *d <= LONGEST)
     }
+
+    fn print(&self) -> String {
+        let milliseconds = self.as_millis();
+        let units = [("h", HOUR), ("m", MINUTE), ("s", SECOND)];
+        let fitting = units.iter().find(|(_, unit)| milliseconds.is_multiple_of(unit.as_millis()));
+        fitting.map_or_else(
+            || format!("{milliseconds}ms"),
+            |(name, unit)| format!("{}{name}", milliseconds / unit.as_millis()),
+        )
+    }
+
     const SPELLING: &str = "a duration above 0 such as \"500ms\", \"30s\", \"5m\" or \"2h\"";
+}
+
+/// The documentation of a limit as a sentence for operators.
+fn meaning(doc: &str) -> String {
+    doc.trim().replace("[`Limits::", "`").replace("`]", "`")
 }
 
 fn read<'de, D: Deserializer<'de>, L: Limit>(deserializer: D) -> Result<L, D::Error> {
@@ -500,6 +562,20 @@ mod tests {
         assert_eq!((limits.upload_bytes, limits.connections), (5, 7));
         assert_eq!((limits.request_budget, limits.body_time), (Duration::from_millis(1500), MINUTE * 2));
         assert_eq!(limits.upload_pixels, Limits::default().upload_pixels);
+    }
+
+    #[test]
+    fn limits_are_listed_as_they_are_spelled() {
+        let listed = set("request_budget = \"1500ms\"\nbody_time = \"2m\"").unwrap().list();
+        let value = |of: &str| listed.iter().find(|(name, ..)| *name == of).unwrap().1.clone();
+        assert_eq!((value("request_budget"), value("body_time")), ("1500ms".to_owned(), "2m".to_owned()));
+        assert_eq!(listed.len(), Limits::NAMES.len());
+        let mut again = Limits::default();
+        for (name, value, meaning) in &listed {
+            again.set(name, value).unwrap();
+            assert!(!meaning.is_empty() && !meaning.contains("Limits::"), "{name}: {meaning}");
+        }
+        assert_eq!(again.list(), listed);
     }
 
     #[test]

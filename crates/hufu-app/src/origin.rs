@@ -25,6 +25,8 @@ pub struct Origin {
     /// The hash of the secret that marks the browser, if one submitted a form. A login that waits goes on in the same
     /// browser only.
     pub browser: Option<TokenHash>,
+    /// Whether nobody is logged in to the browser, so that a login may answer the authorization request that it is for.
+    pub is_alone: bool,
 }
 
 impl App {

@@ -28,7 +28,7 @@ pub(crate) struct Person {
 impl Wechat {
     /// Registers the mini program.
     pub(crate) async fn new(base: &str, world: &World) -> Result<Wechat> {
-        Wechat::of(base, world, "mini_program").await
+        Wechat::of(base, world, "miniprogram").await
     }
 
     /// Registers the app as one of this kind.

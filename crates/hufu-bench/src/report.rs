@@ -19,6 +19,8 @@ const START: Duration = Duration::from_millis(100);
 const CHANGE_WITH_USERS: f64 = 0.20;
 /// How soon a change of the configuration must be in effect on every node.
 const CHANGE_IN_EFFECT: Duration = Duration::from_secs(1);
+/// The aim for a page of a list of `/admin/v1`, whatever the number of pools.
+const LIST_PAGE: Duration = Duration::from_millis(10);
 /// How much more memory an import of ten times the rows may take at most.
 const MEMORY_OF_TEN_TIMES_THE_ROWS: f64 = 0.20;
 
@@ -117,6 +119,17 @@ pub(crate) fn configured(case: &Configured) {
     let share = Duration::from_micros(case.with.p99).as_secs_f64()
         / Duration::from_micros(case.without.p99.max(1)).as_secs_f64();
     line("p99 with changes / without", percent(share));
+    for list in &case.lists {
+        line(&format!("list: {}, median ms", list.name), millis_of(list.median));
+        line(&format!("list: {}, longest ms", list.name), millis_of(list.longest));
+    }
+    line("first node, resident memory after lists, MB", megabytes(case.resident_after_lists));
+    let slowest = case.lists.iter().map(|list| list.median).max().unwrap_or_default();
+    let met = slowest <= LIST_PAGE;
+    line(
+        "slowest list / aim of 10 ms",
+        format!("{}  {}", millis_of(slowest), if met { "met" } else { "NOT MET" }),
+    );
 }
 
 /// Prints one import.

@@ -38,12 +38,13 @@ pub(crate) fn routes() -> Routes {
     Routes::new()
         .route("/api/v2/applications/{id}/public-config", open(get(public_config)))
         .route("/api/v2/applications/{id}/components-public-config/guard", open(get(guard)))
+        .route("/svg-string/{component}", open(get(icons)))
 }
 
 async fn public_config(State(shared): server::State, Path(id): Path<String>) -> Answer<Response> {
     let public_key = shared.app.password_rsa_public_key().await?;
     let config = shared.app.config();
-    let application = config.application(&id).ok_or(Code::ApplicationUnknown)?;
+    let application = config.application_or(&id, Code::ApplicationUnknown)?;
     let enabled = application.connections.iter().filter_map(|id| config.connection(id)).filter(|c| c.enabled);
     let source = Source {
         application,
@@ -60,10 +61,20 @@ async fn public_config(State(shared): server::State, Path(id): Path<String>) -> 
 /// What belongs to the component alone.
 async fn guard(State(shared): server::State, Path(id): Path<String>) -> Answer<Response> {
     let config = shared.app.config();
-    let application = config.application(&id).ok_or(Code::ApplicationUnknown)?;
+    let application = config.application_or(&id, Code::ApplicationUnknown)?;
     let language = language_of(application.branding.language.as_deref());
     let global = json!({ "showChangeLanguage": true, "defaultLanguage": language });
     Ok(kept_shortly(json!({ "global": global })))
+}
+
+/// The icons that a component puts into its page before it shows anything. It looks for an `svg`, and does without icons that
+/// are not in it.
+async fn icons() -> Response {
+    const NONE: &str = r#"<svg xmlns="http://www.w3.org/2000/svg"></svg>"#;
+    let headers = [(header::CONTENT_TYPE, "image/svg+xml"), (header::CACHE_CONTROL, "public, max-age=86400")];
+    let mut response = (headers, NONE).into_response();
+    response.extensions_mut().insert(ApiCode(200));
+    response
 }
 
 fn kept_shortly(data: Value) -> Response {
@@ -129,7 +140,8 @@ impl Source<'_> {
 
     fn names(&self) -> Value {
         let Application { id, pool, name, kind, client, branding, .. } = self.application;
-        let logo = branding.logo.as_ref().or(client.logo.as_ref());
+        // Empty where there is none: the SDK for Android reads null as a text.
+        let logo = branding.logo.as_deref().or(client.logo.as_deref()).unwrap_or_default();
         let host = self.public_url.split_once("://").map_or(self.public_url, |(_, host)| host);
         json!({
             "id": id.as_str(),

@@ -3,7 +3,7 @@
 use hufu_app::{FlowView, LoginAnswer, LoginDone, Refusal, StepRefused};
 use hufu_types::flow::{Stage, Step};
 use hufu_types::refusal::Code;
-use hufu_types::{Email, User, Username};
+use hufu_types::{Agreement, Email, Language, User, Username};
 use serde_json::{Value, json};
 
 /// Returns a login that is done. For the published clients a waiting login is a refusal, whose code tells
@@ -55,11 +55,22 @@ pub(crate) fn flow_data(view: &FlowView) -> Value {
         "methods": view.methods.iter().map(|method| method.as_str()).collect::<Vec<_>>(),
         "accounts": view.accounts.iter().map(brief).collect::<Vec<_>>(),
         "missing": view.missing,
-        "agreements": view.agreements,
+        "agreements": view.agreements.iter().map(agreement).collect::<Vec<_>>(),
         "expiresAt": view.expires_at.to_iso(),
     });
     // If a password has to be set, the published clients look for the handle under this name.
     if view.stage == Stage::NewPassword { with(data, "token", view.handle.as_str()) } else { data }
+}
+
+/// An agreement: its title and address as one text each, and those in other languages beside them.
+fn agreement(agreement: &Agreement) -> Value {
+    let mut shown = json!(agreement.in_language(Language::default()));
+    for (name, texts) in [("titles", &agreement.title), ("urls", &agreement.url)] {
+        if let Some(texts) = texts.by_language() {
+            shown = with(shown, name, json!(texts));
+        }
+    }
+    shown
 }
 
 fn with(mut data: Value, name: &str, value: impl Into<Value>) -> Value {

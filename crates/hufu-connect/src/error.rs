@@ -60,6 +60,8 @@ pub struct SendError {
     fault: Fault,
     code: Option<Box<str>>,
     message: Box<str>,
+    /// What may be told of a server that is not public.
+    summary: Option<&'static str>,
     #[source]
     source: Option<OutgoingError>,
 }
@@ -67,7 +69,7 @@ pub struct SendError {
 impl SendError {
     /// A failure with a message of this crate.
     pub(crate) fn new(provider: &'static str, fault: Fault, message: &str) -> Self {
-        Self { provider, fault, code: None, message: message.into(), source: None }
+        Self { provider, fault, code: None, message: message.into(), summary: None, source: None }
     }
 
     /// A failure reported by a provider, with everything in `sent` redacted.
@@ -80,13 +82,31 @@ impl SendError {
     ) -> Self {
         let (code, message) = (redact(code, sent), redact(message, sent));
         let text = if message.is_empty() { code.clone() } else { format!("{code}: {message}") };
-        Self { provider, fault, code: Some(code.into()), message: text.into(), source: None }
+        Self { provider, fault, code: Some(code.into()), message: text.into(), summary: None, source: None }
     }
 
     /// A call that received no response.
     pub(crate) fn outgoing(provider: &'static str, error: OutgoingError) -> Self {
         let fault = if error.is_permanent() { Fault::Settings } else { Fault::Temporary };
-        Self { provider, fault, code: None, message: "the call failed".into(), source: Some(error) }
+        Self {
+            provider,
+            fault,
+            code: None,
+            message: "the call failed".into(),
+            summary: None,
+            source: Some(error),
+        }
+    }
+
+    /// The same, of a server that is not public: whoever set its address may know this much and no more.
+    pub(crate) fn told_as(self, summary: &'static str) -> Self {
+        Self { summary: Some(summary), ..self }
+    }
+
+    /// All that whoever set the address of the server may be told, if the server is not public. What else the error says
+    /// is for the operator, whose network it is.
+    pub fn summary(&self) -> Option<&'static str> {
+        self.summary
     }
 
     /// What has to be done.

@@ -1,11 +1,12 @@
-//! The only HTTP client for URLs chosen by others: webhooks, SMS providers, identity sources, the doctor.
+//! The only HTTP client for URLs chosen by others: webhooks, SMS providers, identity sources, the doctor. What speaks
+//! another protocol, as mail does, takes its addresses from here.
 //!
 //! Being able to put a URL into a setting must not give access to anything that only this machine can reach.
 //! The resolver of the connection itself therefore checks all addresses of a name: the connection goes to the
 //! address that was checked, so a name that resolves differently the second time gains nothing. Redirects are
 //! not followed, and no proxy is taken from the environment.
 
-use std::{io, net::IpAddr, net::SocketAddr, sync::Arc, time::Duration};
+use std::{fmt, future, io, net::IpAddr, net::SocketAddr, sync::Arc, time::Duration};
 
 use futures::future::BoxFuture;
 use ipnet::IpNet;
@@ -165,6 +166,7 @@ impl Lookup for SystemLookup {
 #[derive(Clone, Debug)]
 pub struct GuardedClient {
     http: reqwest::Client,
+    guard: Arc<Guard>,
     settings: Settings,
     /// Whether `https` can be used.
     tls: bool,
@@ -203,12 +205,24 @@ impl GuardedClient {
             Err(_) => (builder().tls_certs_only([]).build(), false),
         };
         let http = http.map_err(|error| BuildError::Http(Arc::new(error.without_url())))?;
-        Ok(Self { http, settings, tls })
+        Ok(Self { http, guard, settings, tls })
     }
 
     /// What this client is allowed to do.
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// The addresses of a host that a connection may be made to, for whatever does not speak HTTP. Who connects to exactly
+    /// these gains nothing by a name that resolves differently the second time.
+    ///
+    /// # Errors
+    /// [`OutgoingError::AddressRefused`], [`OutgoingError::Resolve`]
+    pub async fn addresses(&self, host: &str) -> Result<Vec<IpAddr>, OutgoingError> {
+        self.guard.addresses(host).await.map_err(|unusable| match unusable {
+            Unusable::Refused => OutgoingError::AddressRefused,
+            Unusable::Unknown => OutgoingError::Resolve,
+        })
     }
 
     /// Sends a GET request.
@@ -349,21 +363,41 @@ enum Unusable {
     Unknown,
 }
 
-impl Resolve for Guard {
-    fn resolve(&self, name: Name) -> Resolving {
-        let (found, settings) = (self.lookup.lookup(name.as_str()), self.settings.clone());
+impl Guard {
+    fn addresses(&self, name: &str) -> BoxFuture<'static, Result<Vec<IpAddr>, Unusable>> {
+        let found = match name.parse::<IpAddr>() {
+            Ok(address) => Box::pin(future::ready(Ok(vec![address]))),
+            Err(_) => self.lookup.lookup(name),
+        };
+        let settings = self.settings.clone();
         Box::pin(async move {
             let found = found.await.map_err(|_| Unusable::Unknown)?;
             if found.is_empty() {
-                return Err(Unusable::Unknown.into());
+                return Err(Unusable::Unknown);
             }
             // A bad address among good ones is not an accident, so reject them all.
             if !found.iter().all(|address| settings.permits(*address)) {
-                return Err(Unusable::Refused.into());
+                return Err(Unusable::Refused);
             }
+            Ok(found)
+        })
+    }
+}
+
+impl Resolve for Guard {
+    fn resolve(&self, name: Name) -> Resolving {
+        let found = self.addresses(name.as_str());
+        Box::pin(async move {
             // The port comes from the URL.
-            let addresses: Addrs = Box::new(found.into_iter().map(|address| SocketAddr::new(address, 0)));
+            let addresses: Addrs =
+                Box::new(found.await?.into_iter().map(|address| SocketAddr::new(address, 0)));
             Ok(addresses)
         })
+    }
+}
+
+impl fmt::Debug for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Guard")
     }
 }

@@ -16,6 +16,7 @@ mod address;
 mod cloud;
 mod error;
 pub mod guarded;
+pub mod invitation;
 pub mod mail;
 pub mod outbox;
 mod secret;

@@ -1,25 +1,28 @@
 //! Mail messages, and sending them over SMTP.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use futures::future::BoxFuture;
 use hufu_types::{Clock, Email, Random};
 use lettre::{
-    Address, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor,
+    Address, Message,
     message::{
         Mailbox, MultiPart,
         header::{HeaderName, HeaderValue},
     },
     transport::smtp::{
-        authentication::Credentials,
-        client::{Tls, TlsParameters},
+        Error as SmtpError,
+        authentication::{Credentials, DEFAULT_MECHANISMS},
+        client::{AsyncSmtpConnection, Tls, TlsParameters},
         extension::ClientId,
     },
 };
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-use crate::{BuildError, Fault, SendError, SenderContext, StoredSecret};
+use crate::{
+    BuildError, Fault, GuardedClient, OutgoingError, SendError, SenderContext, StoredSecret, is_public,
+};
 
 /// A message to one mailbox.
 #[derive(Clone, Debug)]
@@ -70,7 +73,7 @@ impl Encryption {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SmtpSettings {
-    /// The server's host name. The operator chooses it, so private addresses are allowed.
+    /// The server's host name. Its addresses are public, or in the private networks of the guard.
     pub host: String,
     /// The port. Defaults to the usual one for the encryption.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -97,9 +100,15 @@ const fn default_timeout() -> u16 {
 
 const PROVIDER: &str = "smtp";
 
-/// Sends through a mail server, with one connection per message.
+/// Sends through a mail server, with one connection per message. It goes to an address that the guard has checked: whoever
+/// sets the host of a pool's sender must not reach by it what only this machine can.
 pub struct Smtp {
-    transport: AsyncSmtpTransport<Tokio1Executor>,
+    guard: GuardedClient,
+    host: String,
+    port: u16,
+    tls: Tls,
+    hello: ClientId,
+    credentials: Option<Credentials>,
     from: Mailbox,
     timeout: Duration,
     clock: Arc<dyn Clock>,
@@ -130,27 +139,26 @@ impl Smtp {
         let tls =
             || TlsParameters::new(settings.host.clone()).map_err(|error| BuildError::Tls(Arc::new(error)));
         let timeout = Duration::from_secs(settings.timeout_seconds.max(1).into());
-        let mut transport = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&settings.host)
-            .port(settings.port.unwrap_or(settings.encryption.port()))
-            .tls(match settings.encryption {
+        let credentials = match (&settings.username, &settings.password) {
+            (Some(username), Some(password)) => {
+                Some(Credentials::new(username.clone(), password.expose().to_owned()))
+            }
+            (None, None) => None,
+            (Some(_), None) => return Err(wrong("password", "required with `username`")),
+            (None, Some(_)) => return Err(wrong("username", "required with `password`")),
+        };
+        Ok(Self {
+            guard: sender_context.http.clone(),
+            host: settings.host.clone(),
+            port: settings.port.unwrap_or(settings.encryption.port()),
+            tls: match settings.encryption {
                 Encryption::None => Tls::None,
                 Encryption::Starttls => Tls::Required(tls()?),
                 Encryption::Tls => Tls::Wrapper(tls()?),
-            })
+            },
             // A container's host name means nothing to a mail server.
-            .hello_name(ClientId::Domain(from.email.domain().to_owned()))
-            .timeout(Some(timeout));
-        match (&settings.username, &settings.password) {
-            (Some(username), Some(password)) => {
-                transport =
-                    transport.credentials(Credentials::new(username.clone(), password.expose().to_owned()));
-            }
-            (None, None) => {}
-            (Some(_), None) => return Err(wrong("password", "required with `username`")),
-            (None, Some(_)) => return Err(wrong("username", "required with `password`")),
-        }
-        Ok(Self {
-            transport: transport.build(),
+            hello: ClientId::Domain(from.email.domain().to_owned()),
+            credentials,
             from,
             timeout,
             clock: Arc::clone(&sender_context.clock),
@@ -185,35 +193,105 @@ impl Smtp {
     }
 }
 
+impl Smtp {
+    async fn deliver(&self, mail: &Mail, message: &Message) -> Result<(), SendError> {
+        let addresses = self.guard.addresses(&self.host).await.map_err(|error| match error {
+            OutgoingError::AddressRefused => {
+                let what = "the mail server's address is not public, and not in `outgoing_private`";
+                SendError::new(PROVIDER, Fault::Settings, what)
+            }
+            error => SendError::outgoing(PROVIDER, error),
+        })?;
+        let is_private = !addresses.iter().all(|address| is_public(address.to_canonical()));
+        let servers: Vec<_> =
+            addresses.into_iter().map(|address| SocketAddr::new(address, self.port)).collect();
+        let mut step = Step::Connecting;
+        let Err(error) = self.talk(&servers, message, &mut step).await else { return Ok(()) };
+        let told = interpret(&error, mail);
+        Err(if is_private { told.told_as(step.summary(&error)) } else { told })
+    }
+
+    /// Hands the message to the first of these servers that takes the connection.
+    async fn talk(
+        &self,
+        servers: &[SocketAddr],
+        message: &Message,
+        step: &mut Step,
+    ) -> Result<(), SmtpError> {
+        let wrapper = match &self.tls {
+            Tls::Wrapper(parameters) => Some(parameters.clone()),
+            _ => None,
+        };
+        let timeout = Some(self.timeout);
+        let mut connection =
+            AsyncSmtpConnection::connect_tokio1(servers, timeout, &self.hello, wrapper, None).await?;
+        if let Tls::Required(parameters) = &self.tls {
+            *step = Step::Encrypting;
+            connection.starttls(parameters.clone(), &self.hello).await?;
+        }
+        if let Some(credentials) = &self.credentials {
+            *step = Step::LoggingIn;
+            connection.auth(DEFAULT_MECHANISMS, credentials).await?;
+        }
+        *step = Step::Sending;
+        connection.send(message.envelope(), &message.formatted()).await?;
+        connection.abort().await;
+        Ok(())
+    }
+}
+
 impl Mailer for Smtp {
     fn send<'a>(&'a self, mail: &'a Mail) -> BoxFuture<'a, Result<(), SendError>> {
         Box::pin(async move {
             let message = self.message(mail)?;
-            let sent = tokio::time::timeout(self.timeout, self.transport.send(message)).await;
-            match sent {
-                Ok(Ok(_)) => Ok(()),
-                Ok(Err(error)) => Err(interpret(&error, mail)),
-                Err(_) => Err(SendError::new(PROVIDER, Fault::Temporary, "the mail server is too slow")),
-            }
+            let sent = tokio::time::timeout(self.timeout, self.deliver(mail, &message)).await;
+            sent.unwrap_or_else(|_| Err(SendError::new(PROVIDER, Fault::Temporary, TOO_SLOW)))
         })
     }
 }
 
+const TOO_SLOW: &str = "the mail server is too slow";
+const NO_TLS: &str = "TLS with the mail server failed";
+const NO_CONNECTION: &str = "the connection to the mail server failed";
+
+/// How far a conversation with a mail server has come.
+#[derive(Clone, Copy)]
+enum Step {
+    Connecting,
+    Encrypting,
+    LoggingIn,
+    Sending,
+}
+
+impl Step {
+    /// What may be told of a failure if the server is not public: nothing that the server says of itself.
+    fn summary(self, error: &SmtpError) -> &'static str {
+        match self {
+            _ if error.is_timeout() => TOO_SLOW,
+            _ if error.is_tls() => NO_TLS,
+            Self::Connecting => NO_CONNECTION,
+            Self::Encrypting => NO_TLS,
+            Self::LoggingIn => "the mail server refused the login",
+            Self::Sending => "the mail server refused the message",
+        }
+    }
+}
+
 /// Interprets a reply from the mail server, or an error that occurred instead.
-fn interpret(error: &lettre::transport::smtp::Error, mail: &Mail) -> SendError {
+fn interpret(error: &SmtpError, mail: &Mail) -> SendError {
     use secrecy::ExposeSecret;
 
     let Some(code) = error.status().map(u16::from) else {
         let (fault, what) = if error.is_tls() {
-            (Fault::Settings, "TLS with the mail server failed")
+            (Fault::Settings, NO_TLS)
         } else if error.is_timeout() {
-            (Fault::Temporary, "the mail server is too slow")
+            (Fault::Temporary, TOO_SLOW)
         } else if error.is_client() {
             // No common authentication mechanism, no STARTTLS, or an address that the server does not
             // support.
             (Fault::Settings, "the mail server does not support what the settings require")
         } else {
-            (Fault::Temporary, "the connection to the mail server failed")
+            (Fault::Temporary, NO_CONNECTION)
         };
         return SendError::new(PROVIDER, fault, what);
     };

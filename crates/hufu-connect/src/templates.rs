@@ -75,6 +75,34 @@ impl TemplateKind {
         Self::NewWayIn,
     ];
 
+    /// The name in settings.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Login => "login",
+            Self::Register => "register",
+            Self::ResetPassword => "reset_password",
+            Self::FirstLogin => "first_login",
+            Self::BindPhone => "bind_phone",
+            Self::UnbindPhone => "unbind_phone",
+            Self::ChangePhone => "change_phone",
+            Self::BindEmail => "bind_email",
+            Self::UnbindEmail => "unbind_email",
+            Self::ChangeEmail => "change_email",
+            Self::VerifyEmail => "verify_email",
+            Self::CompleteProfile => "complete_profile",
+            Self::VerifyIdentity => "verify_identity",
+            Self::SecondFactor => "second_factor",
+            Self::UnlockAccount => "unlock_account",
+            Self::DeleteAccount => "delete_account",
+            Self::NewWayIn => "new_way_in",
+        }
+    }
+
+    /// The purpose of this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+
     /// Whether the message delivers a code.
     pub const fn has_code(self) -> bool {
         !matches!(self, Self::NewWayIn)
@@ -233,6 +261,15 @@ pub enum TemplateError {
         /// `text`, `html` or `sms`.
         part: &'static str,
     },
+}
+
+impl TemplateError {
+    /// The text that is wrong: `subject`, `text`, `html` or `sms`.
+    pub const fn part(&self) -> &'static str {
+        match self {
+            Self::Unknown { part, .. } | Self::NoCode { part, .. } => part,
+        }
+    }
 }
 
 impl TryFrom<Overrides> for Templates {

@@ -1,11 +1,13 @@
 //! The pages of Hufu, built on the page kernel of hufu-web. No decisions are made here.
 //!
+//! - [`administration`]: the login of administrators, and the page behind the link of an invitation to be one.
 //! - [`dev`]: the start page of `hufu dev`, and the demonstration application behind it.
 //! - [`hosted`]: the login pages.
 //! - [`outbox`]: the messages that `hufu dev` keeps instead of sending them.
 //! - [`session`]: consent, the choice of an account, the login of a device, and the logout.
 
 mod about;
+pub mod administration;
 pub mod dev;
 pub mod hosted;
 mod looks;
@@ -36,7 +38,10 @@ pub static TEXTS: LazyLock<Texts> = LazyLock::new(|| {
 
 /// The routes of all pages but the start page of `hufu dev`. The outbox exists only in development.
 pub fn routes(outbox: Option<Outbox>) -> Routes {
-    hosted::routes().merge(session::routes()).merge(outbox.map_or_else(Routes::new, outbox::routes))
+    hosted::routes()
+        .merge(session::routes())
+        .merge(administration::routes())
+        .merge(outbox.map_or_else(Routes::new, outbox::routes))
 }
 
 /// Whether a request comes from this machine. What is shown in development of logins and of codes, and who may report a

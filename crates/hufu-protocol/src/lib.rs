@@ -26,6 +26,6 @@ pub use client_keys::{ClientKeys, ClientKeysError, ClientSignatureError, Signed,
 pub use jwk::{Jwk, KeySet, PublicParameters, VerifyingKey};
 pub use key::{KeyError, Pkcs8, SignError, SigningKey};
 pub use pairwise::PairwiseKey;
-pub use request_signature::is_signature_of;
+pub use request_signature::{is_signature_of, signature_of};
 pub use secret::SecretBytes;
 pub use token::{Expectation, MAX_TOKEN_LENGTH, TokenError, TokenType, Verified, declared_type, verify};

@@ -9,6 +9,12 @@ pub fn is_signature_of(secret: &[u8], text: &[u8], signature: &[u8]) -> bool {
     hmac::verify(&key, text, signature).is_ok()
 }
 
+/// The signature of the text by this secret.
+pub fn signature_of(secret: &[u8], text: &[u8]) -> Vec<u8> {
+    let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, secret);
+    hmac::sign(&key, text).as_ref().to_vec()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -18,6 +24,7 @@ mod tests {
         let signature = hex::decode("effcdf6ae5eb2fa2d27416d5f184df9c259a7c79").unwrap();
         let (secret, text) = (b"Jefe".as_slice(), b"what do ya want for nothing?".as_slice());
         assert!(is_signature_of(secret, text, &signature));
+        assert_eq!(signature_of(secret, text), signature);
         assert!(!is_signature_of(b"jefe", text, &signature));
         assert!(!is_signature_of(secret, b"what do ya want for nothing!", &signature));
         for wrong in [&signature[..19], b"".as_slice()] {

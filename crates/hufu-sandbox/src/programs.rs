@@ -14,6 +14,12 @@ use crate::{MAX_APPS, Step};
 pub trait Program: Send + Sync + 'static {
     /// WeChat handed the app this. Returns what came of it.
     fn handed(&self, handed: Handed) -> Pin<Box<dyn Future<Output = Outcome> + Send + '_>>;
+
+    /// The first page in the web-view of the mini program with this AppID, if it has a web-view.
+    fn web_view(&self, app_id: &str) -> Option<String> {
+        let _ = app_id;
+        None
+    }
 }
 
 /// What WeChat hands to an app.
@@ -45,6 +51,14 @@ impl Handed {
 pub enum What {
     /// The mini program was opened, and `wx.login` returned this code.
     Opened {
+        /// The login code.
+        code: String,
+    },
+    /// A page in the mini program's web-view led to a page of the mini program (`wx.miniProgram.redirectTo`), which called
+    /// `wx.login`.
+    Led {
+        /// The page's path with its query, as the page in the web-view gave it.
+        page: String,
         /// The login code.
         code: String,
     },
@@ -85,6 +99,8 @@ pub struct Outcome {
     pub name: String,
     /// The calls that the app made.
     pub steps: Vec<Step>,
+    /// The address that the mini program opens in its web-view, if it does.
+    pub opens: Option<String>,
 }
 
 /// The programs by AppID.

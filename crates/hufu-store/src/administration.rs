@@ -1,65 +1,110 @@
 //! Access keys and administrators.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use hufu_types::{
-    AccessKeyId, AdminRole, Permission, PoolId, Timestamp, TokenHash, UserId, UserStatus, Username,
+    AccessKeyId, AdminRole, Email, Permission, PoolId, PoolRole, Reach, SessionId, Timestamp, TokenHash,
+    UserId, UserStatus, Username,
 };
 
-use crate::{Read, Row, StoreError, Tx, statements};
+use crate::batches::{batches, rows};
+use crate::{Read, Row, StoreError, Tx, Write, entry_links, sign_ups, statements};
 
-/// The columns of an access key, in the order of `decode_key`. An administrator's role is stored only once,
-/// so a change takes effect immediately for all of that administrator's logins.
+/// The columns of an access key, in the order of `decode_key`.
 macro_rules! key_columns {
     () => {
-        "k.id, k.secret, k.name, COALESCE(a.role, k.role), CASE WHEN k.user_id IS NULL THEN k.scope_pool ELSE a.scope_pool END,
-         k.user_id, k.created_at, k.expires_at, a.user_id IS NOT NULL, u.status, k.created_by, k.permissions"
+        "k.id, k.secret, k.name, k.role, k.scope_pool, k.user_id, k.created_at, k.expires_at, u.status, k.created_by,
+         k.permissions, k.used_at, k.logged_in_at, k.session_id,
+         k.session_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM sessions s WHERE s.pool_id = $1 AND s.id = k.session_id),
+         k.created_by IS NOT NULL AND NOT EXISTS (
+             SELECT 1 FROM administrators a
+             WHERE a.user_id = k.created_by AND (a.scope_pool IS NULL OR a.scope_pool = k.scope_pool))"
     };
 }
-macro_rules! with_administrator {
+macro_rules! with_user {
     () => {
-        " FROM access_keys k
-         LEFT JOIN administrators a ON a.user_id = k.user_id
-         LEFT JOIN users u ON u.pool_id = $1 AND u.id = k.user_id "
+        " FROM access_keys k LEFT JOIN users u ON u.pool_id = $1 AND u.id = k.user_id "
+    };
+}
+
+/// What is asked about somebody who logs in.
+macro_rules! credentials {
+    () => {
+        "
+        SELECT u.id, u.password_hash, u.status, u.must_reset,
+               EXISTS (SELECT 1 FROM administrators a WHERE a.user_id = u.id)
+        FROM users u
+        "
     };
 }
 
 statements! {
     INSERT_KEY = "
         INSERT INTO access_keys (id, secret, name, role, scope_pool, user_id, created_at, expires_at, created_by,
-                                 permissions)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
-    GET_KEY = concat!("SELECT ", key_columns!(), with_administrator!(), "WHERE k.id = $2");
-    LIST_KEYS = concat!(
-        "SELECT ", key_columns!(), with_administrator!(), "
-         WHERE k.user_id IS NULL AND (CAST($2 AS TEXT) IS NULL OR k.scope_pool = $2)
-         ORDER BY k.created_at, k.id"
-    );
+                                 permissions, logged_in_at, session_id)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+    GET_KEY = concat!("SELECT ", key_columns!(), with_user!(), "WHERE k.id = $2");
+    USE_KEY = "UPDATE access_keys SET used_at = $2 WHERE id = $1 AND COALESCE(used_at, 0) < $2";
     DELETE_KEY = "DELETE FROM access_keys WHERE id = $1";
-    DELETE_KEYS_OF = "DELETE FROM access_keys WHERE user_id = $1";
+    // No session has an empty id, so an empty $2 keeps none.
+    DELETE_KEYS_OF = "DELETE FROM access_keys WHERE user_id = $1 AND COALESCE(session_id, '-') <> $2";
     LIST_KEYS_MADE_BY = concat!(
-        "SELECT ", key_columns!(), with_administrator!(), "
+        "SELECT ", key_columns!(), with_user!(), "
          WHERE k.user_id IS NULL AND k.created_by = $2
          ORDER BY k.created_at, k.id"
     );
     SWEEP_KEYS = "DELETE FROM access_keys WHERE expires_at < $1 AND (user_id IS NOT NULL OR expires_at < $2)";
     INSERT_ADMINISTRATOR = "
         INSERT INTO administrators (user_id, role, scope_pool, created_at) VALUES ($1, $2, $3, $4)";
-    SET_ADMINISTRATOR = "UPDATE administrators SET role = $2, scope_pool = $3 WHERE user_id = $1";
+    SET_ROLE = "
+        UPDATE administrators SET role = $3 WHERE user_id = $1 AND COALESCE(scope_pool, '') = COALESCE($2, '')";
+    DELETE_ROLE = "
+        DELETE FROM administrators WHERE user_id = $1 AND COALESCE(scope_pool, '') = COALESCE($2, '')";
     DELETE_ADMINISTRATOR = "DELETE FROM administrators WHERE user_id = $1";
-    LIST_ADMINISTRATORS = "
-        SELECT a.user_id, a.role, a.scope_pool, a.created_at, u.username, u.status
-        FROM administrators a JOIN users u ON u.pool_id = $1 AND u.id = a.user_id
-        WHERE CAST($2 AS TEXT) IS NULL OR a.scope_pool = $2
-        ORDER BY a.created_at, a.user_id";
     GET_ADMINISTRATOR = "
         SELECT a.user_id, a.role, a.scope_pool, a.created_at, u.username, u.status
         FROM administrators a JOIN users u ON u.pool_id = $1 AND u.id = a.user_id
-        WHERE a.user_id = $2";
-    CREDENTIALS_OF_ADMINISTRATOR = "
-        SELECT u.id, u.password_hash, u.status, u.must_reset
-        FROM users u JOIN administrators a ON a.user_id = u.id
-        WHERE u.pool_id = $1 AND u.username = $2";
+        WHERE a.user_id = $2
+        ORDER BY COALESCE(a.scope_pool, '')";
+    ROLES_OF = "
+        SELECT scope_pool, role FROM administrators WHERE user_id = $1 ORDER BY COALESCE(scope_pool, '')";
+    LOCK_OWNERS = "
+        UPDATE administrators SET role = role WHERE scope_pool IS NULL AND role = 'owner' RETURNING user_id";
+    ACTIVE_OWNERS = "
+        SELECT a.user_id FROM administrators a JOIN users u ON u.pool_id = $1 AND u.id = a.user_id
+        WHERE a.scope_pool IS NULL AND a.role = 'owner' AND u.status = 'Activated' AND u.merged_into IS NULL
+          AND u.password_hash IS NOT NULL AND (u.username IS NOT NULL OR u.email IS NOT NULL)";
+    CREDENTIALS_BY_USERNAME = concat!(credentials!(), "WHERE u.pool_id = $1 AND u.username = $2 AND u.merged_into IS NULL");
+    CREDENTIALS_BY_EMAIL = concat!(credentials!(), "WHERE u.pool_id = $1 AND u.email = $2 AND u.merged_into IS NULL");
+}
+
+// `$3` says whether all pools are meant; otherwise the rows are those that are.
+batches! {
+    LIST_KEYS = (
+        "SELECT ", key_columns!(), with_user!(), "
+         WHERE k.user_id IS NULL AND k.id > $4 AND (CAST($5 AS TEXT) IS NULL OR k.created_by = $5)
+           AND ($3 OR k.scope_pool IN (SELECT r.pool FROM "
+    ) [pool TEXT] (")) ORDER BY k.id LIMIT $6");
+    // So many people, each with all of their roles.
+    LIST_ADMINISTRATORS = (
+        "SELECT a.user_id, a.role, a.scope_pool, a.created_at, u.username, u.status
+         FROM administrators a JOIN users u ON u.pool_id = $1 AND u.id = a.user_id
+         WHERE a.user_id IN (
+             SELECT DISTINCT b.user_id
+             FROM administrators b JOIN users v ON v.pool_id = $1 AND v.id = b.user_id
+             WHERE b.user_id > $4 AND ($3 OR b.scope_pool IN (SELECT r.pool FROM "
+    ) [pool TEXT] (")) ORDER BY b.user_id LIMIT $5) ORDER BY a.user_id, COALESCE(a.scope_pool, '')");
+}
+
+/// What lists ask for: whether all pools are within reach, and the rows of those that are otherwise.
+pub(crate) fn within(reach: &Reach) -> Result<(bool, String), StoreError> {
+    let pools = match reach {
+        Reach::All => &[],
+        Reach::Pools(pools) => pools.as_slice(),
+    };
+    let pools = rows(pools.iter().map(|pool| HashMap::from([("pool", pool.as_str())])))?;
+    Ok((*reach == Reach::All, pools))
 }
 
 /// How long expired access keys remain visible in lists.
@@ -88,6 +133,10 @@ pub struct NewAccessKey {
     pub created_at: Timestamp,
     /// When it expires, if ever.
     pub expires_at: Option<Timestamp>,
+    /// When the administrator proved who they are, if that was before.
+    pub logged_in_at: Option<Timestamp>,
+    /// The session of the login by browser. The key ends with it.
+    pub session: Option<SessionId>,
 }
 
 /// An access key as stored.
@@ -99,7 +148,7 @@ pub struct AccessKey {
     pub secret: Vec<u8>,
     /// A name that says what it is for.
     pub name: String,
-    /// The role that applies now.
+    /// The role of a machine's key. An administrator's login has the roles in `roles` instead.
     pub role: AdminRole,
     /// What it may do of what its role may; `None` means all of it.
     pub permissions: Option<Vec<Permission>>,
@@ -113,7 +162,20 @@ pub struct AccessKey {
     pub created_at: Timestamp,
     /// When it expires, if ever.
     pub expires_at: Option<Timestamp>,
-    /// Whether its administrator is still appointed and active; `true` for keys without one.
+    /// When an administrator's login was last used, to the minute; `None` if it was not noted yet.
+    pub used_at: Option<Timestamp>,
+    /// When the administrator proved who they are, if that was before `created_at`.
+    pub logged_in_at: Option<Timestamp>,
+    /// The session of the login by browser.
+    pub session: Option<SessionId>,
+    /// Whether that session has ended.
+    pub session_has_ended: bool,
+    /// Whether the administrator in `created_by` has no role any more where the key is valid.
+    pub is_orphan: bool,
+    /// The roles that apply now: the key's own, or those of the administrator whose login it is. They are stored only
+    /// with the administrator, so a change takes effect at once for all of that administrator's logins.
+    pub roles: Vec<PoolRole>,
+    /// Whether its administrator still has a role and is active; `true` for keys without one.
     pub is_owner_active: bool,
 }
 
@@ -130,18 +192,42 @@ impl Read for GetAccessKey {
 
 /// Reads an access key.
 pub async fn access_key(tx: &mut Tx<'_>, id: &AccessKeyId) -> Result<Option<AccessKey>, StoreError> {
-    tx.optional(GET_KEY, &[(&PoolId::system()).into(), id.as_str().into()], decode_key).await
+    let system = PoolId::system();
+    let values = [(&system).into(), id.as_str().into()];
+    let Some(mut key) = tx.optional(GET_KEY, &values, decode_key).await? else { return Ok(None) };
+    if let Some(user) = &key.user {
+        key.roles = roles_of(tx, user).await?;
+        key.is_owner_active = key.is_owner_active && !key.roles.is_empty();
+    }
+    Ok(Some(key))
 }
 
-/// Reads the access keys that are not administrators' logins, of one pool or of all.
-pub struct ListAccessKeys(pub Option<PoolId>);
+/// Reads the access keys that are not administrators' logins, by id and so in the order of creation.
+pub struct ListAccessKeys {
+    /// Where the keys are valid.
+    pub reach: Reach,
+    /// Only those that this administrator created.
+    pub created_by: Option<UserId>,
+    /// The id of the last key of the previous page; empty for the first page.
+    pub after: String,
+    /// The maximum number of keys.
+    pub limit: i64,
+}
 
 impl Read for ListAccessKeys {
     type Out = Vec<AccessKey>;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<AccessKey>, StoreError> {
-        let scope = self.0.as_ref().map(PoolId::as_str);
-        tx.all(LIST_KEYS, &[(&PoolId::system()).into(), scope.into()], decode_key).await
+        let (system, (all, pools)) = (PoolId::system(), within(&self.reach)?);
+        let values = [
+            (&system).into(),
+            (&pools).into(),
+            all.into(),
+            (&self.after).into(),
+            self.created_by.as_ref().map(UserId::as_str).into(),
+            self.limit.into(),
+        ];
+        tx.all(LIST_KEYS.for_engine(tx), &values, decode_key).await
     }
 }
 
@@ -160,8 +246,21 @@ pub async fn insert_access_key(tx: &mut Tx<'_>, key: &NewAccessKey) -> Result<()
         key.expires_at.into(),
         key.created_by.as_ref().map(UserId::as_str).into(),
         (&permissions).into(),
+        key.logged_in_at.into(),
+        key.session.as_ref().map(SessionId::as_str).into(),
     ];
     tx.execute(INSERT_KEY, &values).await.map(drop)
+}
+
+/// Notes that an administrator's login was used.
+pub struct UseAccessKey(pub AccessKeyId, pub Timestamp);
+
+impl Write for UseAccessKey {
+    type Out = ();
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        tx.execute(USE_KEY, &[self.0.as_str().into(), self.1.into()]).await.map(drop)
+    }
 }
 
 /// Deletes an access key. Returns whether it existed.
@@ -169,9 +268,14 @@ pub async fn delete_access_key(tx: &mut Tx<'_>, id: &AccessKeyId) -> Result<bool
     Ok(tx.execute(DELETE_KEY, &[id.as_str().into()]).await? == 1)
 }
 
-/// Deletes the access keys of an administrator's logins.
-pub async fn delete_access_keys_of(tx: &mut Tx<'_>, user: &UserId) -> Result<(), StoreError> {
-    tx.execute(DELETE_KEYS_OF, &[user.into()]).await.map(drop)
+/// Deletes the access keys of an administrator's logins, except for that of the session that is kept.
+pub async fn delete_access_keys_of(
+    tx: &mut Tx<'_>,
+    user: &UserId,
+    kept: Option<&SessionId>,
+) -> Result<(), StoreError> {
+    let kept = kept.map_or("", SessionId::as_str);
+    tx.execute(DELETE_KEYS_OF, &[user.into(), kept.into()]).await.map(drop)
 }
 
 /// The access keys that an administrator created for machines.
@@ -189,11 +293,9 @@ pub async fn sweep(tx: &mut Tx<'_>, now: Timestamp) -> Result<u64, StoreError> {
 pub struct Administrator {
     /// The user of the system pool.
     pub user: UserId,
-    /// The role.
-    pub role: AdminRole,
-    /// The pool the role is limited to; `None` means all pools.
-    pub scope: Option<PoolId>,
-    /// When the administrator was appointed.
+    /// The roles: that in all pools first, then by pool. Never empty.
+    pub roles: Vec<PoolRole>,
+    /// When the administrator was first appointed.
     pub created_at: Timestamp,
     /// The username used to log in.
     pub username: Option<String>,
@@ -201,52 +303,105 @@ pub struct Administrator {
     pub status: UserStatus,
 }
 
-/// Reads the administrators of one pool or of all.
-pub struct ListAdministrators(pub Option<PoolId>);
+impl Administrator {
+    /// The same with the roles within reach only; `None` if there are none.
+    pub fn within(mut self, reach: &Reach) -> Option<Self> {
+        self.roles.retain(|role| reach.has(role.pool.as_ref()));
+        if self.roles.is_empty() { None } else { Some(self) }
+    }
+}
+
+/// Reads the administrators who have roles within reach, with those roles, by id.
+pub struct ListAdministrators {
+    /// Where the roles are.
+    pub reach: Reach,
+    /// The id of the last administrator of the previous page; empty for the first page.
+    pub after: String,
+    /// The maximum number of administrators.
+    pub limit: i64,
+}
 
 impl Read for ListAdministrators {
     type Out = Vec<Administrator>;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<Administrator>, StoreError> {
-        let scope = self.0.as_ref().map(PoolId::as_str);
-        tx.all(LIST_ADMINISTRATORS, &[(&PoolId::system()).into(), scope.into()], decode_administrator).await
+        let (system, (all, pools)) = (PoolId::system(), within(&self.reach)?);
+        let values = [(&system).into(), (&pools).into(), all.into(), (&self.after).into(), self.limit.into()];
+        let found = tx.all(LIST_ADMINISTRATORS.for_engine(tx), &values, decode_administrator).await?;
+        Ok(gathered(found).into_iter().filter_map(|one| one.within(&self.reach)).collect())
     }
 }
 
-/// Reads an administrator.
-pub async fn administrator(tx: &mut Tx<'_>, user: &UserId) -> Result<Option<Administrator>, StoreError> {
-    tx.optional(GET_ADMINISTRATOR, &[(&PoolId::system()).into(), user.into()], decode_administrator).await
+/// Rows of one role each, made into administrators, in the order of their first rows.
+fn gathered(rows: Vec<Administrator>) -> Vec<Administrator> {
+    let mut all: Vec<Administrator> = Vec::new();
+    let mut places = HashMap::new();
+    for row in rows {
+        let place = *places.entry(row.user.clone()).or_insert(all.len());
+        match all.get_mut(place) {
+            Some(known) => {
+                known.created_at = known.created_at.min(row.created_at);
+                known.roles.extend(row.roles);
+            }
+            None => all.push(row),
+        }
+    }
+    for administrator in &mut all {
+        administrator.roles.sort_by(|one, other| one.pool.cmp(&other.pool));
+    }
+    all
 }
 
-/// Makes a user of the system pool an administrator.
-pub async fn insert_administrator(
+/// Reads an administrator, with all of their roles.
+pub async fn administrator(tx: &mut Tx<'_>, user: &UserId) -> Result<Option<Administrator>, StoreError> {
+    let system = PoolId::system();
+    let values = [(&system).into(), user.into()];
+    Ok(gathered(tx.all(GET_ADMINISTRATOR, &values, decode_administrator).await?).pop())
+}
+
+/// The roles of an administrator; empty for anybody else.
+pub async fn roles_of(tx: &mut Tx<'_>, user: &UserId) -> Result<Vec<PoolRole>, StoreError> {
+    tx.all(ROLES_OF, &[user.into()], |row| decode_role(row, 0, 1)).await
+}
+
+/// Gives a role to a user of the system pool, or another role where they have one.
+pub async fn put_role(
     tx: &mut Tx<'_>,
     user: &UserId,
-    role: AdminRole,
-    scope: Option<&PoolId>,
+    given: &PoolRole,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let values = [user.into(), role.as_str().into(), scope.map(PoolId::as_str).into(), now.into()];
-    tx.execute(INSERT_ADMINISTRATOR, &values).await.map(drop)
+    // Whoever has had a role gets no pool for having registered.
+    sign_ups::delete(tx, user).await?;
+    let pool = given.pool.as_ref().map(PoolId::as_str);
+    let role = given.role.as_str();
+    if tx.execute(SET_ROLE, &[user.into(), pool.into(), role.into()]).await? == 0 {
+        tx.execute(INSERT_ADMINISTRATOR, &[user.into(), role.into(), pool.into(), now.into()]).await?;
+    }
+    Ok(())
 }
 
-/// Changes the role of an administrator.
-pub async fn set_administrator(
-    tx: &mut Tx<'_>,
-    user: &UserId,
-    role: AdminRole,
-    scope: Option<&PoolId>,
-) -> Result<(), StoreError> {
-    let values = [user.into(), role.as_str().into(), scope.map(PoolId::as_str).into()];
-    tx.execute(SET_ADMINISTRATOR, &values).await.map(drop)
+/// Takes the role in a pool, or that in all pools, from somebody.
+pub async fn delete_role(tx: &mut Tx<'_>, user: &UserId, pool: Option<&PoolId>) -> Result<(), StoreError> {
+    tx.execute(DELETE_ROLE, &[user.into(), pool.map(PoolId::as_str).into()]).await.map(drop)
 }
 
-/// Dismisses an administrator. The user of the system pool is kept.
+/// Takes all roles from somebody, and what leads to one. The user of the system pool is kept.
 pub async fn delete_administrator(tx: &mut Tx<'_>, user: &UserId) -> Result<(), StoreError> {
+    entry_links::delete_of(tx, user).await?;
+    sign_ups::delete(tx, user).await?;
     tx.execute(DELETE_ADMINISTRATOR, &[user.into()]).await.map(drop)
 }
 
-/// What is needed to check the login of an administrator.
+/// The owners of all pools who can log in. Until the unit ends, no other one that asks this goes on: of two that each take
+/// an owner away, one sees what the other did.
+pub async fn owners_of_all(tx: &mut Tx<'_>) -> Result<Vec<UserId>, StoreError> {
+    let decode = |row: &Row<'_>| Ok(UserId::parse(&row.get::<String>(0)?)?);
+    tx.all(LOCK_OWNERS, &[], decode).await?;
+    tx.all(ACTIVE_OWNERS, &[(&PoolId::system()).into()], decode).await
+}
+
+/// What is needed to check the login of a user of the system pool.
 pub struct AdministratorCredentials {
     /// The user of the system pool.
     pub user: UserId,
@@ -256,23 +411,37 @@ pub struct AdministratorCredentials {
     pub is_active: bool,
     /// Whether the password must be replaced at login.
     pub must_reset: bool,
+    /// Whether they have any role: anybody else of the system pool can do nothing.
+    pub has_role: bool,
+}
+
+/// What an administrator logs in with. Who signed up has no username.
+pub enum AdministratorName {
+    /// The username.
+    Username(Username),
+    /// The e-mail address.
+    Email(Email),
 }
 
 /// Reads what is needed to check the login of an administrator.
-pub struct GetAdministratorCredentials(pub Username);
+pub struct GetAdministratorCredentials(pub AdministratorName);
 
 impl Read for GetAdministratorCredentials {
     type Out = Option<AdministratorCredentials>;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Out, StoreError> {
         let system = PoolId::system();
-        let values = [(&system).into(), self.0.as_str().into()];
-        tx.optional(CREDENTIALS_OF_ADMINISTRATOR, &values, |row| {
+        let (sql, name) = match &self.0 {
+            AdministratorName::Username(name) => (CREDENTIALS_BY_USERNAME, name.as_str()),
+            AdministratorName::Email(address) => (CREDENTIALS_BY_EMAIL, address.as_str()),
+        };
+        tx.optional(sql, &[(&system).into(), name.into()], |row| {
             Ok(AdministratorCredentials {
                 user: UserId::parse(&row.get::<String>(0)?)?,
                 hash: row.get(1)?,
                 is_active: row.get::<String>(2)? == UserStatus::Activated.as_str(),
                 must_reset: row.get(3)?,
+                has_role: row.get(4)?,
             })
         })
         .await
@@ -281,31 +450,43 @@ impl Read for GetAdministratorCredentials {
 
 fn decode_key(row: &Row<'_>) -> Result<AccessKey, StoreError> {
     let user = row.get::<Option<String>>(5)?.map(|id| UserId::parse(&id)).transpose()?;
-    let appointed: bool = row.get(8)?;
-    let in_use = row.get::<Option<String>>(9)?.as_deref() == Some(UserStatus::Activated.as_str());
+    let in_use = row.get::<Option<String>>(8)?.as_deref() == Some(UserStatus::Activated.as_str());
+    let PoolRole { role, pool: scope } = decode_role(row, 4, 3)?;
     Ok(AccessKey {
         id: AccessKeyId::parse(&row.get::<String>(0)?)?,
         secret: row.get(1)?,
         name: row.get(2)?,
-        role: AdminRole::parse(&row.get::<String>(3)?).ok_or(StoreError::Corrupt { column: "role" })?,
+        role,
         // One of a later version is not granted.
         permissions: row
-            .get::<Option<String>>(11)?
+            .get::<Option<String>>(10)?
             .map(|names| names.split(' ').filter_map(Permission::parse).collect()),
-        scope: row.get::<Option<String>>(4)?.map(|id| PoolId::parse(&id)).transpose()?,
-        is_owner_active: user.is_none() || (appointed && in_use),
+        roles: vec![PoolRole { role, pool: scope.clone() }],
+        scope,
+        is_owner_active: user.is_none() || in_use,
         user,
-        created_by: row.get::<Option<String>>(10)?.map(|id| UserId::parse(&id)).transpose()?,
+        created_by: row.get::<Option<String>>(9)?.map(|id| UserId::parse(&id)).transpose()?,
         created_at: Timestamp(row.get(6)?),
         expires_at: row.get::<Option<i64>>(7)?.map(Timestamp),
+        used_at: row.get::<Option<i64>>(11)?.map(Timestamp),
+        logged_in_at: row.get::<Option<i64>>(12)?.map(Timestamp),
+        session: row.get::<Option<String>>(13)?.map(|id| SessionId::parse(&id)).transpose()?,
+        session_has_ended: row.get(14)?,
+        is_orphan: row.get(15)?,
+    })
+}
+
+fn decode_role(row: &Row<'_>, pool: usize, role: usize) -> Result<PoolRole, StoreError> {
+    Ok(PoolRole {
+        pool: row.get::<Option<String>>(pool)?.map(|id| PoolId::parse(&id)).transpose()?,
+        role: AdminRole::parse(&row.get::<String>(role)?).ok_or(StoreError::Corrupt { column: "role" })?,
     })
 }
 
 fn decode_administrator(row: &Row<'_>) -> Result<Administrator, StoreError> {
     Ok(Administrator {
         user: UserId::parse(&row.get::<String>(0)?)?,
-        role: AdminRole::parse(&row.get::<String>(1)?).ok_or(StoreError::Corrupt { column: "role" })?,
-        scope: row.get::<Option<String>>(2)?.map(|id| PoolId::parse(&id)).transpose()?,
+        roles: vec![decode_role(row, 2, 1)?],
         created_at: Timestamp(row.get(3)?),
         username: row.get(4)?,
         status: UserStatus::parse(&row.get::<String>(5)?).ok_or(StoreError::Corrupt { column: "status" })?,

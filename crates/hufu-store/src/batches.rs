@@ -31,8 +31,17 @@ pub(crate) fn rows<T: Serialize>(rows: impl IntoIterator<Item = T>) -> Result<St
     Ok(serde_json::to_string(&rows)?)
 }
 
-/// Declares statements over rows with these columns, which are called `r`, and registers them.
+/// Declares statements over rows with these columns, which are called `r`, and registers them. What stands around the rows
+/// is a text, or several in parentheses, which are joined.
 macro_rules! batches {
+    ($($name:ident = ($($before:tt)*) [$($column:ident $type:ident),* $(,)?] ($($after:tt)*);)*) => {
+        $(const $name: $crate::batches::Batch = $crate::batches::Batch {
+            sqlite: concat!($($before)*, $crate::batches::rows_in_sqlite!($($column),*), $($after)*),
+            postgres: concat!($($before)*, $crate::batches::rows_in_postgres!($($column $type),*), $($after)*),
+        };)*
+        pub(crate) const BATCHES: &[(&str, $crate::batches::Batch)] =
+            &[$((concat!(module_path!(), "::", stringify!($name)), $name)),*];
+    };
     ($($name:ident = $before:literal [$($column:ident $type:ident),* $(,)?] $after:literal;)*) => {
         $(const $name: $crate::batches::Batch = $crate::batches::Batch {
             sqlite: concat!($before, $crate::batches::rows_in_sqlite!($($column),*), $after),

@@ -9,8 +9,9 @@ use crate::{Row, StoreError, Tx, statements};
 statements! {
     INSERT = "
         INSERT INTO browser_sessions
-            (pool_id, id, cookie, user_id, facts, created_at, last_used_at, expires_at, ip, user_agent)
-        VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8, $9)";
+            (pool_id, id, cookie, user_id, facts, created_at, last_used_at, expires_at, ip, user_agent,
+             granted_since, granted)
+        VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8, $9, $10, $11)";
     BY_COOKIE = "
         SELECT b.id, b.user_id, COALESCE(t.id, u.id), COALESCE(t.status, u.status), b.facts, b.created_at,
                b.last_used_at, b.expires_at
@@ -54,6 +55,8 @@ pub struct NewBrowserSession {
     pub ip: Option<String>,
     /// The `User-Agent` of the browser.
     pub user_agent: Option<String>,
+    /// How many authorization requests the login itself is granted.
+    pub granted: Hits,
 }
 
 /// A browser session as stored.
@@ -77,27 +80,39 @@ pub struct BrowserSession {
     pub expires_at: Timestamp,
 }
 
-/// Inserts a browser session for a user who authenticated with these facts.
+/// Inserts a browser session for an active account that authenticated with these facts, and returns it.
 pub async fn insert(
     tx: &mut Tx<'_>,
     pool: &PoolId,
-    user: &UserId,
+    account: &UserId,
     facts: &Facts,
     new: &NewBrowserSession,
-) -> Result<(), StoreError> {
-    let facts = serde_json::to_string(facts)?;
+) -> Result<BrowserSession, StoreError> {
+    let json = serde_json::to_string(facts)?;
     let values = [
         pool.into(),
         new.id.as_str().into(),
         (&new.cookie).into(),
-        user.into(),
-        (&facts).into(),
+        account.into(),
+        (&json).into(),
         new.created_at.into(),
         new.expires_at.into(),
         (&new.ip).into(),
         (&new.user_agent).into(),
+        new.granted.since.into(),
+        new.granted.hits.into(),
     ];
-    tx.execute(INSERT, &values).await.map(drop)
+    tx.execute(INSERT, &values).await?;
+    Ok(BrowserSession {
+        id: new.id.clone(),
+        user: account.clone(),
+        account: account.clone(),
+        user_is_active: true,
+        facts: facts.clone(),
+        created_at: new.created_at,
+        last_used_at: new.created_at,
+        expires_at: new.expires_at,
+    })
 }
 
 /// The browser session of a cookie, even if it has expired.

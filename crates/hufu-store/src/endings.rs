@@ -11,7 +11,7 @@ use hufu_types::{
 use serde::{Deserialize, Serialize};
 
 use crate::jobs::{self, NewJob};
-use crate::{Row, StoreError, Tx, choices, config, flows, statements};
+use crate::{Row, StoreError, Tx, administration, choices, config, flows, statements};
 
 /// The kind of the jobs that tell an application. The payload is an [`EndedSession`] as JSON.
 pub const LOGOUT_JOB: &str = "backchannel_logout";
@@ -127,8 +127,8 @@ pub async fn of_account_at(
 }
 
 /// Ends the sessions and browser sessions of an account and of those merged into it, except for `kept` and its browser
-/// session. Also ends what waits for the account: logins, and the remembered choices that involve it. Returns the ended
-/// sessions.
+/// session. Also ends what waits for the account: logins, and the remembered choices that involve it; and the access keys of
+/// an administrator's logins. Returns the ended sessions.
 pub async fn of_account(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -138,6 +138,9 @@ pub async fn of_account(
 ) -> Result<Vec<EndedSession>, StoreError> {
     flows::end_of_user(tx, pool, account).await?;
     choices::forget(tx, pool, account).await?;
+    if *pool == PoolId::system() {
+        administration::delete_access_keys_of(tx, account, kept).await?;
+    }
     let kept = kept.map_or("", SessionId::as_str);
     let values = [pool.into(), account.into(), kept.into()];
     for statement in [DELETE_BROWSERS_OF_ACCOUNT, LOCK_OF_ACCOUNT, DELETE_TOKENS_OF_ACCOUNT] {

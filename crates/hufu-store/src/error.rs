@@ -25,6 +25,9 @@ pub enum StoreError {
     /// only see this after many lost races.
     #[error("the unit lost too many races against others")]
     LostRace,
+    /// The unit only rehearsed: it asked for everything that it wrote to be undone.
+    #[error("the unit rehearsed, and nothing was written")]
+    Rehearsed,
     /// The unit panicked and was rolled back. This is a bug.
     #[error("the unit of work panicked")]
     Panicked,

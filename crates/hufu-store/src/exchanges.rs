@@ -54,6 +54,10 @@ pub struct GetExchange {
 impl Read for GetExchange {
     type Out = Option<Exchange>;
 
+    fn may_share(&self) -> bool {
+        true
+    }
+
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<Exchange>, StoreError> {
         tx.optional(GET, &[(&self.pool).into(), (&self.code).into()], decode).await
     }

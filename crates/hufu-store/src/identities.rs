@@ -13,7 +13,8 @@ statements! {
         SELECT realm, kind, value, user_id, connection_id, created_at, user_info
         FROM identities
         WHERE pool_id = $1
-          AND (user_id = $2 OR user_id IN (SELECT id FROM users WHERE pool_id = $1 AND merged_into = $2))
+          AND user_id IN (
+              SELECT CAST($2 AS TEXT) UNION ALL SELECT id FROM users WHERE pool_id = $1 AND merged_into = $2)
         ORDER BY created_at, kind, realm";
     // As in `users::BY_IDENTITY`, not a join.
     OWNER = "
@@ -24,13 +25,15 @@ statements! {
     OTHER_IN_REALM = "
         SELECT 1 FROM identities
         WHERE pool_id = $1
-          AND (user_id = $2 OR user_id IN (SELECT id FROM users WHERE pool_id = $1 AND merged_into = $2))
+          AND user_id IN (
+              SELECT CAST($2 AS TEXT) UNION ALL SELECT id FROM users WHERE pool_id = $1 AND merged_into = $2)
           AND realm = $3 AND kind = $4 AND value <> $5 LIMIT 1";
     ENTERING = "
         SELECT i.realm, i.kind, i.value, i.user_id, i.connection_id, i.created_at, i.user_info
         FROM identities i
         WHERE i.pool_id = $1
-          AND (i.user_id = $2 OR i.user_id IN (SELECT id FROM users WHERE pool_id = $1 AND merged_into = $2))
+          AND i.user_id IN (
+              SELECT CAST($2 AS TEXT) UNION ALL SELECT id FROM users WHERE pool_id = $1 AND merged_into = $2)
           AND EXISTS (
               SELECT 1
               FROM connections c
@@ -54,7 +57,8 @@ statements! {
     DELETE_OF_ACCOUNT = "
         DELETE FROM identities
         WHERE pool_id = $1
-          AND (user_id = $2 OR user_id IN (SELECT id FROM users WHERE pool_id = $1 AND merged_into = $2))";
+          AND user_id IN (
+              SELECT CAST($2 AS TEXT) UNION ALL SELECT id FROM users WHERE pool_id = $1 AND merged_into = $2)";
 }
 
 batches! {

@@ -44,13 +44,16 @@ pub mod consents;
 pub mod deliveries;
 pub mod device_codes;
 pub mod endings;
+pub mod entry_links;
 pub mod exchanges;
 pub mod exports;
 pub mod flows;
 pub mod identities;
 pub mod identity_sources;
+pub mod import_notes;
 pub mod imports;
 pub mod instance;
+pub mod invitations;
 pub mod jobs;
 pub mod keys;
 pub mod login_names;
@@ -59,6 +62,8 @@ pub mod merges;
 pub mod outages;
 pub mod passcodes;
 pub mod passwords;
+mod planner;
+pub mod pool_removal;
 pub mod pushed_requests;
 pub mod qr_pictures;
 pub mod qr_tickets;
@@ -70,6 +75,7 @@ pub mod sealed;
 pub mod search;
 pub mod senders;
 pub mod sessions;
+pub mod sign_ups;
 pub mod source_logins;
 pub mod statistics;
 pub mod step_tokens;
@@ -100,19 +106,24 @@ pub fn all_statements() -> Vec<(&'static str, &'static str)> {
         authorization_codes::STATEMENTS,
         browser_sessions::STATEMENTS,
         config::STATEMENTS,
+        config::applications::STATEMENTS,
+        config::connections::STATEMENTS,
         choices::STATEMENTS,
         conflicts::STATEMENTS,
         consents::STATEMENTS,
         deliveries::STATEMENTS,
         device_codes::STATEMENTS,
         endings::STATEMENTS,
+        entry_links::STATEMENTS,
         exchanges::STATEMENTS,
         exports::STATEMENTS,
         flows::STATEMENTS,
         identities::STATEMENTS,
         identity_sources::STATEMENTS,
+        import_notes::STATEMENTS,
         imports::STATEMENTS,
         instance::STATEMENTS,
+        invitations::STATEMENTS,
         jobs::STATEMENTS,
         keys::STATEMENTS,
         login_names::STATEMENTS,
@@ -121,6 +132,7 @@ pub fn all_statements() -> Vec<(&'static str, &'static str)> {
         outages::STATEMENTS,
         passcodes::STATEMENTS,
         passwords::STATEMENTS,
+        pool_removal::STATEMENTS,
         pushed_requests::STATEMENTS,
         qr_pictures::STATEMENTS,
         qr_tickets::STATEMENTS,
@@ -132,6 +144,7 @@ pub fn all_statements() -> Vec<(&'static str, &'static str)> {
         search::STATEMENTS,
         senders::STATEMENTS,
         sessions::STATEMENTS,
+        sign_ups::STATEMENTS,
         source_logins::STATEMENTS,
         statistics::STATEMENTS,
         step_tokens::STATEMENTS,
@@ -151,14 +164,24 @@ pub fn all_statements() -> Vec<(&'static str, &'static str)> {
 pub fn statements_of(engine: &str) -> Vec<(&'static str, &'static str)> {
     let is_sqlite = engine == "sqlite";
     let search = if is_sqlite { search::SQLITE_STATEMENTS } else { search::POSTGRES_STATEMENTS };
-    let batches =
-        [identities::BATCHES, imports::BATCHES, statistics::BATCHES, users::BATCHES].concat().into_iter();
-    let batches = batches.map(|(name, batch)| (name, if is_sqlite { batch.sqlite } else { batch.postgres }));
+    let batches = [
+        administration::BATCHES,
+        identities::BATCHES,
+        import_notes::BATCHES,
+        imports::BATCHES,
+        invitations::BATCHES,
+        statistics::BATCHES,
+        users::BATCHES,
+    ];
+    let batches = batches
+        .concat()
+        .into_iter()
+        .map(|(name, batch)| (name, if is_sqlite { batch.sqlite } else { batch.postgres }));
     search.iter().copied().chain(batches).collect()
 }
 
 /// The statements that run over arrays when units share a transaction on PostgreSQL.
-pub fn statements_in_groups() -> [&'static str; 34] {
+pub fn statements_in_groups() -> [&'static str; 35] {
     lockstep::in_groups()
 }
 

@@ -36,7 +36,7 @@ use crate::{
 /// known user, of a first login, of one in a browser that comes back from a source, of an authorization request that is
 /// granted, of the exchange of a code, of a refresh, and of a message of an official account; and what is read for most
 /// requests.
-pub(crate) const fn in_groups() -> [&'static str; 34] {
+pub(crate) const fn in_groups() -> [&'static str; 35] {
     [
         users::BY_IDENTITY,
         browser_sessions::BY_COOKIE,
@@ -46,8 +46,9 @@ pub(crate) const fn in_groups() -> [&'static str; 34] {
         sessions::OF_BROWSER,
         users::GET_USER,
         consents::GET,
+        exchanges::GET,
+        identities::LIST,
         wechat_signatures::MESSAGE_OF,
-        source_logins::LOCK,
         source_logins::ANSWER,
         browser_sessions::GET_LOCKED,
         browser_sessions::EXTEND_GRANTED,

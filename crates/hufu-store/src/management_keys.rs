@@ -11,9 +11,23 @@ statements! {
     LIST = "
         SELECT id, secret, role, created_by, created_at, expires_at FROM management_keys
         WHERE pool_id = $1 AND expires_at > $2 ORDER BY created_at DESC, id DESC";
+    // Without those whose maker has no role in the pool.
+    LIST_VALID = "
+        SELECT k.id, k.secret, k.role, k.created_by, k.created_at, k.expires_at FROM management_keys k
+        WHERE k.pool_id = $1 AND k.expires_at > $2 AND (k.created_by IS NULL OR EXISTS (
+            SELECT 1 FROM administrators a
+            WHERE a.user_id = k.created_by AND (a.scope_pool IS NULL OR a.scope_pool = k.pool_id)))
+        ORDER BY k.created_at DESC, k.id DESC";
+    PAGE = "
+        SELECT k.id, k.secret, k.role, k.created_by, k.created_at, k.expires_at FROM management_keys k
+        WHERE k.pool_id = $1 AND k.expires_at > $2 AND (CAST($3 AS TEXT) IS NULL OR k.id < $3)
+          AND (k.created_by IS NULL OR EXISTS (
+              SELECT 1 FROM administrators a
+              WHERE a.user_id = k.created_by AND (a.scope_pool IS NULL OR a.scope_pool = k.pool_id)))
+        ORDER BY k.id DESC LIMIT $4";
     SHORTEN = "UPDATE management_keys SET expires_at = $3 WHERE pool_id = $1 AND id = $2 AND expires_at > $3";
     DELETE = "DELETE FROM management_keys WHERE pool_id = $1 AND id = $2";
-    LIST_MADE_BY = "SELECT pool_id, id FROM management_keys WHERE created_by = $1 ORDER BY pool_id, id";
+    LIST_MADE_BY = "SELECT pool_id, id, role FROM management_keys WHERE created_by = $1 ORDER BY pool_id, id";
     SWEEP = "DELETE FROM management_keys WHERE expires_at < $1";
     USE_SIGNATURE = "
         INSERT INTO management_signatures (pool_id, hash, expires_at) VALUES ($1, $2, $3)
@@ -38,7 +52,7 @@ pub struct StoredManagementKey {
     pub expires_at: Timestamp,
 }
 
-/// Reads the management keys of a pool that are valid now, latest first.
+/// Reads the management keys of a pool that are valid now, latest first. One whose maker has no role there is not.
 pub struct ListManagementKeys {
     /// The pool.
     pub pool: PoolId,
@@ -50,11 +64,32 @@ impl Read for ListManagementKeys {
     type Out = Vec<StoredManagementKey>;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Out, StoreError> {
-        of_pool(tx, &self.pool, self.now).await
+        tx.all(LIST_VALID, &[(&self.pool).into(), self.now.into()], decode).await
     }
 }
 
-/// The management keys of a pool that are valid now, latest first.
+/// Reads some of the same keys.
+pub struct PageOfManagementKeys {
+    /// The pool.
+    pub pool: PoolId,
+    /// The current time.
+    pub now: Timestamp,
+    /// The id of the last key of the previous page.
+    pub before: Option<String>,
+    /// The maximum number of keys.
+    pub limit: i64,
+}
+
+impl Read for PageOfManagementKeys {
+    type Out = Vec<StoredManagementKey>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Out, StoreError> {
+        let values = [(&self.pool).into(), self.now.into(), self.before.as_deref().into(), self.limit.into()];
+        tx.all(PAGE, &values, decode).await
+    }
+}
+
+/// The management keys of a pool that have not expired, latest first.
 pub async fn of_pool(
     tx: &mut Tx<'_>,
     pool: &PoolId,
@@ -92,10 +127,14 @@ pub async fn delete(tx: &mut Tx<'_>, pool: &PoolId, id: &AccessKeyId) -> Result<
     Ok(tx.execute(DELETE, &[pool.into(), id.as_str().into()]).await? == 1)
 }
 
-/// The keys of all pools that an administrator made.
-pub async fn made_by(tx: &mut Tx<'_>, user: &UserId) -> Result<Vec<(PoolId, AccessKeyId)>, StoreError> {
+/// The keys of all pools that an administrator made: pool, id and role.
+pub async fn made_by(
+    tx: &mut Tx<'_>,
+    user: &UserId,
+) -> Result<Vec<(PoolId, AccessKeyId, AdminRole)>, StoreError> {
     tx.all(LIST_MADE_BY, &[user.into()], |row| {
-        Ok((PoolId::parse(&row.get::<String>(0)?)?, AccessKeyId::parse(&row.get::<String>(1)?)?))
+        let role = AdminRole::parse(&row.get::<String>(2)?).ok_or(StoreError::Corrupt { column: "role" })?;
+        Ok((PoolId::parse(&row.get::<String>(0)?)?, AccessKeyId::parse(&row.get::<String>(1)?)?, role))
     })
     .await
 }

@@ -26,8 +26,17 @@ statements! {
         SELECT id, survivor, merged, changes, created_at, undone_at
         FROM merges
         WHERE pool_id = $1
-          AND (survivor = $2 OR survivor IN (SELECT id FROM users WHERE pool_id = $1 AND merged_into = $2))
+          AND survivor IN (
+              SELECT CAST($2 AS TEXT) UNION ALL SELECT id FROM users WHERE pool_id = $1 AND merged_into = $2)
         ORDER BY id DESC";
+    PAGE = "
+        SELECT id, survivor, merged, changes, created_at, undone_at
+        FROM merges
+        WHERE pool_id = $1
+          AND survivor IN (
+              SELECT CAST($2 AS TEXT) UNION ALL SELECT id FROM users WHERE pool_id = $1 AND merged_into = $2)
+          AND (CAST($3 AS TEXT) IS NULL OR id < $3)
+        ORDER BY id DESC LIMIT $4";
     DELETE_OF_USER = "DELETE FROM merges WHERE pool_id = $1 AND (survivor = $2 OR merged = $2)";
 }
 
@@ -86,6 +95,28 @@ impl Read for ListMerges {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<StoredMerge>, StoreError> {
         of_account(tx, &self.pool, &self.user).await
+    }
+}
+
+/// Reads some of the same merges.
+pub struct PageOfMerges {
+    /// The pool.
+    pub pool: PoolId,
+    /// The account.
+    pub user: UserId,
+    /// The id of the last merge of the previous page.
+    pub before: Option<String>,
+    /// The maximum number of merges.
+    pub limit: i64,
+}
+
+impl Read for PageOfMerges {
+    type Out = Vec<StoredMerge>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<StoredMerge>, StoreError> {
+        let values =
+            [(&self.pool).into(), (&self.user).into(), self.before.as_deref().into(), self.limit.into()];
+        tx.all(PAGE, &values, decode).await
     }
 }
 

@@ -1,7 +1,7 @@
 //! The schema: numbered, forward-only migrations with the same numbers and names on both engines.
 
 use crate::engine::Store;
-use crate::{Read, StoreError, Tx, Write};
+use crate::{Read, StoreError, Tx, Write, planner};
 
 /// A single migration.
 #[derive(Clone, Copy, Debug)]
@@ -56,6 +56,11 @@ const MIGRATIONS: &[Migration] = migrations![
     27 "0027_statistics",
     28 "0028_sealing_nodes",
     29 "0029_key_permissions",
+    30 "0030_tenancy",
+    31 "0031_invitations",
+    32 "0032_import_notes",
+    33 "0033_browser_logins",
+    34 "0034_entry_links",
 ];
 
 const CREATE_LEDGER: &str = "
@@ -144,13 +149,20 @@ impl Write for Migrate {
             tx.optional(LOCK_POSTGRES, &[], |_| Ok(())).await?;
         }
         tx.batch(CREATE_LEDGER).await?;
-        let SchemaState::Behind(mut missing) = state(tx).await? else { return Ok(Vec::new()) };
+        let mut missing = match state(tx).await? {
+            SchemaState::Behind(missing) => missing,
+            SchemaState::Current => Vec::new(),
+            SchemaState::Ahead(_) => return Ok(Vec::new()),
+        };
         let wanted = |name: &&str| MIGRATIONS.iter().any(|m| m.name == *name && m.number <= self.0);
         missing.retain(wanted);
         for migration in MIGRATIONS.iter().filter(|m| missing.contains(&m.name)) {
             let text = if matches!(tx, Tx::Sqlite(_)) { migration.sqlite } else { migration.postgres };
             tx.batch(text).await?;
             tx.execute(RECORD, &[migration.number.into(), migration.name.into()]).await?;
+        }
+        if matches!(tx, Tx::Sqlite(_)) {
+            planner::inform(tx).await?;
         }
         Ok(missing)
     }

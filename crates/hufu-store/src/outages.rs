@@ -3,10 +3,12 @@
 
 use hufu_types::{ConnectionId, PoolId, Timestamp};
 
-use crate::{Read, Row, StoreError, Tx, statements};
+use crate::{Read, Row, StoreError, Tx, Value, statements};
 
 statements! {
-    LIST = "SELECT pool_id, connection_id, since, errcode, rid FROM unavailable_connections ORDER BY pool_id, since";
+    LIST = "
+        SELECT pool_id, connection_id, since, errcode, rid FROM unavailable_connections
+        WHERE pool_id > $1 AND pool_id <= $2 ORDER BY pool_id, since";
     OF_POOL = "
         SELECT pool_id, connection_id, since, errcode, rid FROM unavailable_connections
         WHERE pool_id = $1 ORDER BY since";
@@ -32,9 +34,9 @@ pub struct Outage {
     pub rid: Option<String>,
 }
 
-/// The outages of all pools.
-pub(crate) async fn list(tx: &mut Tx<'_>) -> Result<Vec<Outage>, StoreError> {
-    tx.all(LIST, &[], decode).await
+/// The outages of the pools whose ids are after the first one, up to the second.
+pub(crate) async fn list(tx: &mut Tx<'_>, part: &[Value<'_>; 2]) -> Result<Vec<Outage>, StoreError> {
+    tx.all(LIST, part, decode).await
 }
 
 /// The outages of a pool.

@@ -2,7 +2,7 @@
 //! others are under way ([`crate::lockstep`]).
 
 use std::collections::{HashSet, VecDeque};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -29,17 +29,38 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How many times a unit is run if it keeps losing races.
 const MAX_ATTEMPTS: u32 = 8;
 
-/// Begins the transaction of a group. Its statements over arrays are planned once, for indexes and in the order of the
-/// arrays: without this, each would be planned anew for its values, and rows could be locked in any order.
-const BEGIN_GROUP: &str = "BEGIN; SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_hashjoin = off; \
-     SET LOCAL enable_mergejoin = off; SET LOCAL enable_seqscan = off";
+/// What a statement asks for, an index leads to. A table that was small when the statement was planned looks as if it
+/// could as well be read as a whole, and the plan is kept for as long as nobody analyses the table. Small tables that have
+/// no such index are read as a whole all the same, at a price so high on paper that PostgreSQL would compile the
+/// statement first, which takes longer than all of ours.
+const BY_INDEX: &str = "SET enable_seqscan = off; SET jit = off";
 
-/// The same, with all statements planned anew.
-const BEGIN_GROUP_WITH_NEW_PLANS: &str = "BEGIN; DISCARD PLANS; SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL \
-     enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_seqscan = off";
-/// After how many groups the statements are planned anew. To a table that was empty when they were planned, all
-/// indexes are the same, and PostgreSQL itself takes up to minutes to notice that it has grown.
-const GROUPS_PER_PLAN: u64 = 256;
+/// The same for the connections of groups. Their statements over arrays are planned once, for indexes and in the order of
+/// the arrays: without this, each would be planned anew for its values, and rows could be locked in any order.
+const BY_INDEX_IN_ORDER: &str = "SET enable_seqscan = off; SET jit = off; SET plan_cache_mode = force_generic_plan; \
+     SET enable_hashjoin = off; SET enable_mergejoin = off";
+
+/// Has PostgreSQL count the tables that have more than four times the pages that they had when it last did. It then plans
+/// anew what asks for them. To a table of which it knows nothing all indexes that begin with the pool are the same, and it
+/// would take up to minutes to look for itself.
+const COUNT_GROWN: &str = "
+    DO $$
+    DECLARE grown REGCLASS;
+    BEGIN
+        PERFORM set_config('lock_timeout', '1s', TRUE);
+        FOR grown IN
+            SELECT oid FROM pg_class
+            WHERE relkind = 'r' AND relnamespace = current_schema()::REGNAMESPACE AND pg_has_role(relowner, 'USAGE')
+              AND pg_relation_size(oid) > 4 * greatest(relpages, 1) * current_setting('block_size')::BIGINT
+            ORDER BY oid
+        LOOP
+            EXECUTE format('ANALYZE %s', grown);
+        END LOOP;
+    END $$";
+/// After how many groups we look for tables that have grown.
+const GROUPS_PER_COUNT: u64 = 256;
+
+type Connection = PoolConnection<PostgresEngine>;
 
 #[derive(Clone)]
 pub(crate) struct Postgres {
@@ -47,6 +68,10 @@ pub(crate) struct Postgres {
     waiting: Arc<Semaphore>,
     writes: Arc<Groups>,
     reads: Arc<Groups>,
+    /// Whether grown tables are being counted.
+    counting: Arc<AtomicBool>,
+    /// How many groups have written.
+    written: Arc<AtomicU64>,
 }
 
 /// The units that wait to run in groups.
@@ -57,7 +82,6 @@ struct Groups {
     lanes: Arc<Semaphore>,
     queue: Mutex<VecDeque<Queued>>,
     texts: Texts,
-    begun: AtomicU64,
 }
 
 /// Why a group did not run.
@@ -78,32 +102,36 @@ struct Queued {
 impl Postgres {
     pub(crate) async fn open(options: PgConnectOptions) -> Result<Self, StoreError> {
         let options = options.application_name("hufu").statement_cache_capacity(512);
-        let pool = |connections| {
+        let pool = |connections, settings: &'static str| {
             PgPoolOptions::new()
                 .max_connections(connections)
                 .acquire_timeout(ACQUIRE_TIMEOUT)
+                .after_connect(move |connection, _| {
+                    Box::pin(async move { sqlx::raw_sql(settings).execute(connection).await.map(drop) })
+                })
                 // A dead connection is noticed at its first statement; a ping before each unit would cost a round
                 // trip.
                 .test_before_acquire(false)
         };
         let groups = |reads| Groups {
             reads,
-            pool: pool(LANES).connect_lazy_with(options.clone()),
+            pool: pool(LANES, BY_INDEX_IN_ORDER).connect_lazy_with(options.clone()),
             lanes: Arc::new(Semaphore::new(LANES as usize)),
             queue: Mutex::default(),
             texts: Texts::default(),
-            begun: AtomicU64::new(0),
         };
         let (writes, reads) = (Arc::new(groups(false)), Arc::new(groups(true)));
-        let pool = match pool(MAX_CONNECTIONS).connect_with(options.clone()).await {
+        let pool = match pool(MAX_CONNECTIONS, BY_INDEX).connect_with(options.clone()).await {
             // The pool has tried again and again, and does not tell why it failed.
             Err(sqlx::Error::PoolTimedOut) => return Err(why_unreachable(&options).await),
             pool => pool?,
         };
-        Ok(Self { pool, waiting: Arc::new(Semaphore::new(MAX_WAITING)), writes, reads })
+        let waiting = Arc::new(Semaphore::new(MAX_WAITING));
+        let (counting, written) = (Arc::default(), Arc::default());
+        Ok(Self { pool, waiting, writes, reads, counting, written })
     }
 
-    async fn acquire(&self) -> Result<PoolConnection<PostgresEngine>, StoreError> {
+    async fn acquire(&self) -> Result<Connection, StoreError> {
         let _place = self.waiting.try_acquire().map_err(|_| StoreError::Overloaded)?;
         self.pool.acquire().await.map_err(|error| match error {
             sqlx::Error::PoolClosed => StoreError::Stopped,
@@ -150,14 +178,19 @@ impl Postgres {
         answer.await.map_err(|_| StoreError::Stopped)?
     }
 
-    /// Runs groups until nobody waits.
+    /// Runs groups until nobody waits. They share a connection: the pool would ask the database after each of them whether
+    /// it is still there.
     async fn run_groups(self, groups: Arc<Groups>, mut lane: OwnedSemaphorePermit) {
         loop {
-            let group = groups.next();
-            if !group.is_empty() {
-                self.run_group(&groups, group).await;
-                continue;
+            let mut connection = None;
+            loop {
+                let group = groups.next();
+                if group.is_empty() {
+                    break;
+                }
+                self.run_group(&groups, &mut connection, group).await;
             }
+            drop(connection);
             drop(lane);
             // Whoever was queued after the look at the queue and before the lane was free has not found it.
             if groups.queue().is_empty() {
@@ -171,11 +204,17 @@ impl Postgres {
     }
 
     /// Runs a group and answers its callers.
-    async fn run_group(&self, groups: &Groups, group: Vec<Queued>) {
-        let (done, alone) =
-            if group.len() == 1 { (Vec::new(), group) } else { Self::run_together(groups, group).await };
+    async fn run_group(&self, groups: &Groups, connection: &mut Option<Connection>, group: Vec<Queued>) {
+        let (done, alone) = if group.len() == 1 {
+            (Vec::new(), group)
+        } else {
+            Self::run_together(groups, connection, group).await
+        };
         if !done.is_empty() && !groups.reads {
             record_size(done.len());
+            if is_time_to_count(self.written.fetch_add(1, Ordering::Relaxed) + 1) {
+                drop(tokio::spawn(self.clone().count_grown()));
+            }
         }
         for queued in done {
             // The caller may be gone; the unit is done all the same.
@@ -193,9 +232,13 @@ impl Postgres {
     }
 
     /// Runs a group. Returns the units that were run, and those that have to run alone.
-    async fn run_together(groups: &Groups, group: Vec<Queued>) -> (Vec<Queued>, Vec<Queued>) {
+    async fn run_together(
+        groups: &Groups,
+        connection: &mut Option<Connection>,
+        group: Vec<Queued>,
+    ) -> (Vec<Queued>, Vec<Queued>) {
         let units: Vec<&dyn Unit> = group.iter().map(|queued| &*queued.unit).collect();
-        let left: HashSet<usize> = match groups.run(&units).await {
+        let left: HashSet<usize> = match groups.run(connection, &units).await {
             Ok(left) => left.into_iter().collect(),
             Err(Lost::Dissolved) => {
                 metrics::counter!("hufu_store_groups_dissolved_total").increment(1);
@@ -214,6 +257,19 @@ impl Postgres {
         };
         let (alone, done) = split(group, &left);
         (done, alone)
+    }
+
+    /// Has the tables counted that have grown.
+    async fn count_grown(self) {
+        if self.counting.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        if let Ok(mut connection) = self.pool.acquire().await
+            && let Err(error) = sqlx::raw_sql(COUNT_GROWN).execute(&mut *connection).await
+        {
+            tracing::warn!(%error, "the tables that have grown could not be counted, so their queries may be slow");
+        }
+        self.counting.store(false, Ordering::Release);
     }
 
     async fn write_until_won(&self, unit: &dyn Unit) -> Result<(), StoreError> {
@@ -305,20 +361,38 @@ impl Groups {
         group
     }
 
-    /// Runs the units in one transaction. Returns the indexes of those that left the group.
-    async fn run(&self, units: &[&dyn Unit]) -> Result<Vec<usize>, Lost> {
-        let mut connection = self.pool.acquire().await.map_err(|_| Lost::Dissolved)?;
-        let number = self.begun.fetch_add(1, Ordering::Relaxed);
-        let begin = if needs_new_plans(number) { BEGIN_GROUP_WITH_NEW_PLANS } else { BEGIN_GROUP };
-        let mut transaction = connection.begin_with(begin).await.map_err(|_| Lost::Dissolved)?;
+    /// Runs the units side by side on this connection, or on a new one, which is kept if all went well. Returns the indexes
+    /// of those that left the group.
+    async fn run(
+        &self,
+        connection: &mut Option<Connection>,
+        units: &[&dyn Unit],
+    ) -> Result<Vec<usize>, Lost> {
+        let mut own = match connection.take() {
+            Some(connection) => connection,
+            None => self.pool.acquire().await.map_err(|_| Lost::Dissolved)?,
+        };
+        let left = if self.reads {
+            // As alone, each statement sees what is committed.
+            lockstep::run(&mut own, &self.texts, units).await.map_err(|Dissolved| Lost::Dissolved)
+        } else {
+            self.write(&mut own, units).await
+        }?;
+        *connection = Some(own);
+        Ok(left)
+    }
+
+    /// Runs the units in one transaction.
+    async fn write(&self, connection: &mut Connection, units: &[&dyn Unit]) -> Result<Vec<usize>, Lost> {
+        let mut transaction = connection.begin().await.map_err(|_| Lost::Dissolved)?;
         match lockstep::run(&mut transaction, &self.texts, units).await {
             Ok(left) if left.len() == units.len() => {
-                let _ = transaction.rollback().await;
+                transaction.rollback().await.map_err(|_| Lost::Dissolved)?;
                 Ok(left)
             }
             Ok(left) => match transaction.commit().await.map_err(StoreError::Postgres) {
                 Ok(()) => Ok(left),
-                Err(error) if self.reads || error.is_lost_race() => Err(Lost::Dissolved),
+                Err(error) if error.is_lost_race() => Err(Lost::Dissolved),
                 Err(error) => Err(Lost::Commit { left, error }),
             },
             Err(Dissolved) => {
@@ -329,14 +403,9 @@ impl Groups {
     }
 }
 
-/// Whether the group with this number has its statements planned anew: often at first, when a new installation grows
-/// fast, and for some groups in a row, so that each lane has its turn.
-fn needs_new_plans(number: u64) -> bool {
-    let last = match number.checked_ilog2() {
-        Some(log) if number < GROUPS_PER_PLAN => 1 << log,
-        _ => number - number % GROUPS_PER_PLAN,
-    };
-    number - last < 2 * u64::from(LANES)
+/// Whether we look for grown tables after as many groups: often at first, when a new installation grows fast.
+fn is_time_to_count(groups: u64) -> bool {
+    if groups < GROUPS_PER_COUNT { groups.is_power_of_two() } else { groups.is_multiple_of(GROUPS_PER_COUNT) }
 }
 
 /// Why no connection could be made in time.
@@ -359,10 +428,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn plans_are_made_anew_often_at_first_and_then_seldom() {
-        let anew: Vec<u64> = (0..600).filter(|number| needs_new_plans(*number)).collect();
-        let runs =
-            [0, 16, 32, 64, 128, 256, 512].map(|start| if start == 0 { 0..12 } else { start..start + 4 });
-        assert_eq!(anew, runs.into_iter().flatten().collect::<Vec<_>>());
+    fn grown_tables_are_looked_for_often_at_first_and_then_seldom() {
+        let counts: Vec<u64> = (0..800).filter(|groups| is_time_to_count(*groups)).collect();
+        assert_eq!(counts, [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 768]);
     }
 }

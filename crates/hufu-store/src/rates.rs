@@ -162,6 +162,11 @@ pub struct Hits {
     pub hits: i64,
 }
 
+impl Hits {
+    /// No hits yet.
+    pub const NONE: Self = Self { since: Timestamp(0), hits: 0 };
+}
+
 impl Quota {
     /// One hit more, if the current window has room.
     pub fn take(self, before: Hits, now: Timestamp) -> Option<Hits> {

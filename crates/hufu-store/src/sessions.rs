@@ -49,6 +49,13 @@ statements! {
           AND user_id IN (SELECT id FROM users WHERE pool_id = $1 AND (id = $2 OR merged_into = $2))
           AND expires_at > $3
         ORDER BY COALESCE(last_used_at, created_at) DESC, id DESC";
+    PAGE = "
+        SELECT id, application_id, connection_id, created_at, expires_at, ip, user_agent, last_used_at
+        FROM sessions
+        WHERE pool_id = $1
+          AND user_id IN (SELECT id FROM users WHERE pool_id = $1 AND (id = $2 OR merged_into = $2))
+          AND expires_at > $3 AND (COALESCE(last_used_at, created_at), id) < ($4, $5)
+        ORDER BY COALESCE(last_used_at, created_at) DESC, id DESC LIMIT $6";
     TOUCH = "UPDATE sessions SET last_used_at = $3 WHERE pool_id = $1 AND id = $2";
     SWEEP = "DELETE FROM sessions WHERE expires_at < $1";
 }
@@ -166,6 +173,38 @@ impl Read for ListSessions {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<OwnSession>, StoreError> {
         of_account(tx, &self.pool, &self.user, self.now).await
+    }
+}
+
+/// Reads some of the same sessions.
+pub struct PageOfSessions {
+    /// The pool.
+    pub pool: PoolId,
+    /// The account.
+    pub user: UserId,
+    /// The current time.
+    pub now: Timestamp,
+    /// When the last session of the previous page was used, and its id.
+    pub before: Option<(Timestamp, String)>,
+    /// The maximum number of sessions.
+    pub limit: i64,
+}
+
+impl Read for PageOfSessions {
+    type Out = Vec<OwnSession>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<OwnSession>, StoreError> {
+        let last = (Timestamp(i64::MAX), String::new());
+        let (at, id) = self.before.as_ref().unwrap_or(&last);
+        let values = [
+            (&self.pool).into(),
+            (&self.user).into(),
+            self.now.into(),
+            (*at).into(),
+            id.into(),
+            self.limit.into(),
+        ];
+        tx.all(PAGE, &values, decode_own).await
     }
 }
 

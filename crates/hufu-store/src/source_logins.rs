@@ -9,10 +9,11 @@ statements! {
     INSERT = "
         INSERT INTO source_logins (pool_id, hash, connection_id, application_id, browser, purpose, expires_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7)";
-    LOCK = "
-        UPDATE source_logins SET code = code WHERE pool_id = $1 AND hash = $2
-        RETURNING connection_id, application_id, browser, purpose, code, expires_at";
-    ANSWER = "UPDATE source_logins SET code = $3 WHERE pool_id = $1 AND hash = $2";
+    ANSWER = "
+        UPDATE source_logins SET code = CASE
+            WHEN code IS NULL AND connection_id = $3 AND browser = $4 AND expires_at > $5 THEN $6 ELSE code END
+        WHERE pool_id = $1 AND hash = $2
+        RETURNING connection_id, browser, purpose, code, expires_at";
     SWEEP = "DELETE FROM source_logins WHERE expires_at < $1";
 }
 
@@ -43,16 +44,25 @@ impl std::fmt::Debug for NewSourceLogin {
 pub struct SourceLogin {
     /// The connection.
     pub connection: ConnectionId,
-    /// The application.
-    pub application: ApplicationId,
     /// The hash of the secret in the browser's cookie.
     pub browser: Vec<u8>,
     /// What it is for, sealed.
     pub purpose: Vec<u8>,
-    /// The hash of the code that the source brought.
+    /// The hash of the code that the source brought first.
     pub code: Option<Vec<u8>>,
     /// When it expires.
     pub expires_at: Timestamp,
+}
+
+/// What a browser brings back from a source.
+#[derive(Clone, Debug)]
+pub struct BroughtBack {
+    /// The connection in the address.
+    pub connection: ConnectionId,
+    /// The hash of the secret in the browser's cookie.
+    pub browser: TokenHash,
+    /// The hash of the code.
+    pub code: Option<TokenHash>,
 }
 
 /// Inserts a login.
@@ -69,23 +79,24 @@ pub async fn insert(tx: &mut Tx<'_>, pool: &PoolId, new: &NewSourceLogin) -> Res
     tx.execute(INSERT, &values).await.map(drop)
 }
 
-/// Reads a login and locks it until the unit ends.
-pub async fn get_locked(
-    tx: &mut Tx<'_>,
-    pool: &PoolId,
-    hash: &TokenHash,
-) -> Result<Option<SourceLogin>, StoreError> {
-    tx.optional(LOCK, &[pool.into(), hash.into()], decode).await
-}
-
-/// Stores the hash of the code that the source brought.
+/// Notes the code of a login, if it has none yet, has not expired, and is of this connection and browser. Returns the login
+/// as it is now.
 pub async fn answer(
     tx: &mut Tx<'_>,
     pool: &PoolId,
     hash: &TokenHash,
-    code: &TokenHash,
-) -> Result<(), StoreError> {
-    tx.execute(ANSWER, &[pool.into(), hash.into(), code.into()]).await.map(drop)
+    brought: &BroughtBack,
+    now: Timestamp,
+) -> Result<Option<SourceLogin>, StoreError> {
+    let values = [
+        pool.into(),
+        hash.into(),
+        (&brought.connection).into(),
+        (&brought.browser).into(),
+        now.into(),
+        brought.code.as_ref().map(TokenHash::as_bytes).into(),
+    ];
+    tx.optional(ANSWER, &values, decode).await
 }
 
 /// Deletes the logins that expired before `now`.
@@ -96,10 +107,9 @@ pub async fn sweep(tx: &mut Tx<'_>, now: Timestamp) -> Result<u64, StoreError> {
 fn decode(row: &Row<'_>) -> Result<SourceLogin, StoreError> {
     Ok(SourceLogin {
         connection: ConnectionId::parse(&row.get::<String>(0)?)?,
-        application: ApplicationId::parse(&row.get::<String>(1)?)?,
-        browser: row.get(2)?,
-        purpose: row.get(3)?,
-        code: row.get(4)?,
-        expires_at: Timestamp(row.get(5)?),
+        browser: row.get(1)?,
+        purpose: row.get(2)?,
+        code: row.get(3)?,
+        expires_at: Timestamp(row.get(4)?),
     })
 }

@@ -143,6 +143,10 @@ pub struct GetUserWithIdentities {
 impl Read for GetUserWithIdentities {
     type Out = Option<(User, Vec<Identity>)>;
 
+    fn may_share(&self) -> bool {
+        true
+    }
+
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Out, StoreError> {
         let Some(user) = get(tx, &self.pool, &self.user).await? else { return Ok(None) };
         let identities = identities::of_account(tx, &self.pool, &self.user).await?;

@@ -1,26 +1,35 @@
 //! Webhooks: URLs that a pool's events are sent to.
 
-use hufu_types::{EventName, PoolId, Timestamp, WebhookId};
+use hufu_types::{EventName, PoolId, Timestamp, UserId, WebhookId};
 
 use crate::{Read, Row, StoreError, Tx, statements};
 
 statements! {
     COUNT = "SELECT COUNT(*) FROM webhooks WHERE pool_id = $1";
     LIST = "
-        SELECT id, name, url, events, enabled, failures, created_at, updated_at
-        FROM webhooks WHERE pool_id = $1 ORDER BY id";
+        SELECT id, name, url, events, enabled, failures, created_at, updated_at, revision, created_by,
+               created_by IS NOT NULL AND NOT EXISTS (
+                   SELECT 1 FROM administrators a
+                   WHERE a.user_id = webhooks.created_by AND (a.scope_pool IS NULL OR a.scope_pool = webhooks.pool_id))
+        FROM webhooks WHERE pool_id = $1 AND id > $2 ORDER BY id LIMIT $3";
     GET = "
-        SELECT id, name, url, events, enabled, failures, created_at, updated_at
+        SELECT id, name, url, events, enabled, failures, created_at, updated_at, revision, created_by,
+               created_by IS NOT NULL AND NOT EXISTS (
+                   SELECT 1 FROM administrators a
+                   WHERE a.user_id = webhooks.created_by AND (a.scope_pool IS NULL OR a.scope_pool = webhooks.pool_id))
         FROM webhooks WHERE pool_id = $1 AND id = $2";
     INSERT = "
-        INSERT INTO webhooks (pool_id, id, name, url, events, secret, enabled, failures, created_at, updated_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, $8)";
+        INSERT INTO webhooks (pool_id, id, name, url, events, secret, enabled, failures, created_at, updated_at,
+                              created_by)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, $8, $9)";
     UPDATE = "
         UPDATE webhooks SET name = $3, url = $4, events = $5, enabled = $6, updated_at = $7, revision = revision + 1
         WHERE pool_id = $1 AND id = $2";
     ROTATE = "
         UPDATE webhooks SET previous_secret = secret, previous_until = $4, secret = $3
         WHERE pool_id = $1 AND id = $2";
+    // The administrators are those of all pools.
+    MADE_BY = "SELECT pool_id, id, name FROM webhooks WHERE created_by = $1 ORDER BY pool_id, id";
     DELETE = "DELETE FROM webhooks WHERE pool_id = $1 AND id = $2";
 }
 
@@ -48,21 +57,35 @@ pub struct Webhook {
     pub enabled: bool,
     /// The number of deliveries given up since the last successful one.
     pub failures: i64,
+    /// The administrator who created it, directly or with a key of theirs; `None` for the command line and for one of an
+    /// earlier version.
+    pub created_by: Option<UserId>,
+    /// Whether that administrator has no role in the pool any more.
+    pub is_orphan: bool,
     /// When it was created.
     pub created_at: Timestamp,
     /// When its settings were last changed.
     pub updated_at: Timestamp,
+    /// Rises with each change of its settings.
+    pub revision: i64,
 }
 
 /// Reads the webhooks of a pool, in the order of creation.
 #[derive(Clone, Debug)]
-pub struct ListWebhooks(pub PoolId);
+pub struct ListWebhooks {
+    /// The pool.
+    pub pool: PoolId,
+    /// The id of the last webhook of the previous page; empty for the first page.
+    pub after: String,
+    /// The maximum number of webhooks.
+    pub limit: i64,
+}
 
 impl Read for ListWebhooks {
     type Out = Vec<Webhook>;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<Webhook>, StoreError> {
-        tx.all(LIST, &[(&self.0).into()], decode).await
+        tx.all(LIST, &[(&self.pool).into(), (&self.after).into(), self.limit.into()], decode).await
     }
 }
 
@@ -100,6 +123,7 @@ pub async fn insert(tx: &mut Tx<'_>, pool: &PoolId, new: &Webhook, secret: &[u8]
         secret.into(),
         new.enabled.into(),
         new.created_at.into(),
+        new.created_by.as_ref().map(UserId::as_str).into(),
     ];
     tx.execute(INSERT, &values).await.map(drop)
 }
@@ -131,6 +155,14 @@ pub async fn rotate(
     tx.execute(ROTATE, &[pool.into(), id.as_str().into(), secret.into(), until.into()]).await.map(drop)
 }
 
+/// The webhooks that an administrator created, of all pools: pool, id and name.
+pub async fn made_by(tx: &mut Tx<'_>, user: &UserId) -> Result<Vec<(PoolId, WebhookId, String)>, StoreError> {
+    let decode = |row: &Row<'_>| {
+        Ok((PoolId::parse(&row.get::<String>(0)?)?, WebhookId::parse(&row.get::<String>(1)?)?, row.get(2)?))
+    };
+    tx.all(MADE_BY, &[user.into()], decode).await
+}
+
 /// Deletes a webhook.
 pub async fn delete(tx: &mut Tx<'_>, pool: &PoolId, id: &WebhookId) -> Result<(), StoreError> {
     tx.execute(DELETE, &[pool.into(), id.as_str().into()]).await.map(drop)
@@ -146,5 +178,8 @@ fn decode(row: &Row<'_>) -> Result<Webhook, StoreError> {
         failures: row.get(5)?,
         created_at: Timestamp(row.get(6)?),
         updated_at: Timestamp(row.get(7)?),
+        revision: row.get(8)?,
+        created_by: row.get::<Option<String>>(9)?.map(|id| UserId::parse(&id)).transpose()?,
+        is_orphan: row.get(10)?,
     })
 }

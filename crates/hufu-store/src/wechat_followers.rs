@@ -19,13 +19,15 @@ statements! {
         WHERE pool_id = $1 AND (realm, openid) IN (
             SELECT realm, value FROM identities
             WHERE pool_id = $1 AND kind = 'openid'
-              AND (user_id = $2 OR user_id IN (SELECT id FROM users WHERE pool_id = $1 AND merged_into = $2)))";
+              AND user_id IN (
+                  SELECT CAST($2 AS TEXT) UNION ALL SELECT id FROM users WHERE pool_id = $1 AND merged_into = $2))";
     DELETE_OF_ACCOUNT = "
         DELETE FROM wechat_followers
         WHERE pool_id = $1 AND (realm, openid) IN (
             SELECT realm, value FROM identities
             WHERE pool_id = $1 AND kind = 'openid'
-              AND (user_id = $2 OR user_id IN (SELECT id FROM users WHERE pool_id = $1 AND merged_into = $2)))";
+              AND user_id IN (
+                  SELECT CAST($2 AS TEXT) UNION ALL SELECT id FROM users WHERE pool_id = $1 AND merged_into = $2))";
     SWEEP = "
         DELETE FROM wechat_followers
         WHERE unfollowed_at < $1 AND NOT EXISTS (

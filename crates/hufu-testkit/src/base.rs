@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use hufu_app::apply::{Options, Plan, apply, file};
+use hufu_app::apply::{Options, Plan, apply, export, file};
 use hufu_app::connect::{GuardedClient, guarded};
 use hufu_app::{Limits, Parts};
 use hufu_protocol::sealing::SealingKey;
 use hufu_store::Store;
-use hufu_types::{Clock, Random, TestClock, Timestamp};
+use hufu_types::{Clock, PoolId, Random, TestClock, Timestamp};
 
 use crate::TestDatabase;
 
@@ -62,6 +62,11 @@ impl Base {
         self.apply_through(&self.store, text, Options { prune: false, new_apps: false, dry_run: true }).await
     }
 
+    /// The file that describes a pool.
+    pub async fn export(&self, pool: &PoolId) -> String {
+        export(&self.store, &self.sealing, pool).await.unwrap().text
+    }
+
     async fn apply_through(&self, store: &Store, text: &str, options: Options) -> Plan {
         let file = file::read(text, FILE, &|_| None).unwrap_or_else(|errors| panic!("{errors}"));
         let clock: Arc<dyn Clock> = self.clock.clone();
@@ -83,6 +88,7 @@ impl Base {
             outgoing: GuardedClient::new(guarded::Settings::default()).unwrap(),
             outbox: None,
             default_mini_program: None,
+            sign_up: false,
         }
     }
 }

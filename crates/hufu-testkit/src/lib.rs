@@ -6,7 +6,7 @@
 //! - With the feature `app`: `Base`, an instance without its surfaces.
 //! - With the feature `web`: `world`, an instance with two pools and the sandbox as WeChat; `client`, which
 //!   talks to it as the published clients do; `administration`, which talks to `/admin/v1`; `receiver`, a server
-//!   of somebody else. At the end of each test, the log is searched for every secret that the test came across (`logs`).
+//!   of somebody else; `smtp`, a mail server; `authing`, the API of the system that people move in from. At the end of each test, the log is searched for every secret that the test came across (`logs`).
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -18,6 +18,8 @@
 
 #[cfg(feature = "web")]
 pub mod administration;
+#[cfg(feature = "web")]
+pub mod authing;
 #[cfg(feature = "app")]
 mod base;
 #[cfg(feature = "web")]
@@ -30,6 +32,8 @@ pub mod raw;
 pub mod receiver;
 #[cfg(feature = "web")]
 pub mod routes;
+#[cfg(feature = "web")]
+pub mod smtp;
 pub mod store;
 #[cfg(feature = "web")]
 pub mod world;

@@ -116,6 +116,7 @@ pub const ROUTES: &[(&str, &str)] = &[
     // Tested in `public_config`.
     ("GET", "/api/v2/applications/{id}/public-config"),
     ("GET", "/api/v2/applications/{id}/components-public-config/guard"),
+    ("GET", "/svg-string/{component}"),
     // Tested in `login_flows`.
     ("POST", "/api/v3/login-flows/{id}"),
     // Tested in `credentials`.

@@ -168,6 +168,9 @@ pub struct Plan {
     wechat: hufu_wechat::Settings,
     sandbox: hufu_sandbox::Options,
     default_mini_program: Option<&'static str>,
+    sign_up: bool,
+    reaches_private: bool,
+    has_outbox: bool,
 }
 
 impl Plan {
@@ -188,6 +191,9 @@ impl Plan {
             wechat,
             sandbox,
             default_mini_program: None,
+            sign_up: false,
+            reaches_private: true,
+            has_outbox: true,
         }
     }
 
@@ -220,15 +226,30 @@ impl Plan {
         self
     }
 
+    /// Lets senders and webhooks connect to public addresses alone.
+    pub fn without_private_networks(self) -> Self {
+        Self { reaches_private: false, ..self }
+    }
+
+    /// Leaves out the outbox, as `hufu serve` does: messages need a sender.
+    pub fn without_outbox(self) -> Self {
+        Self { has_outbox: false, ..self }
+    }
+
     /// Gives the instance a login mini program of its own: that with this AppID.
     pub fn default_mini_program(self, app_id: &'static str) -> Self {
         Self { default_mini_program: Some(app_id), ..self }
     }
 
+    /// Lets anybody register as an administrator.
+    pub fn signing_up(self) -> Self {
+        Self { sign_up: true, ..self }
+    }
+
     /// Builds the world.
     pub async fn build(self, database: TestDatabase) -> World {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let world = self.build_at(database, listener.local_addr().unwrap()).await;
+        let world = Box::pin(self.build_at(database, listener.local_addr().unwrap())).await;
         world.serve_wechat(listener);
         world
     }
@@ -236,7 +257,7 @@ impl Plan {
     /// Builds a world whose WeChat is not being served yet. Also returns the address at which to serve it.
     pub async fn build_unreachable(self, database: TestDatabase) -> (World, SocketAddr) {
         let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-        (self.build_at(database, address).await, address)
+        (Box::pin(self.build_at(database, address)).await, address)
     }
 
     async fn build_at(mut self, database: TestDatabase, wechat: SocketAddr) -> World {
@@ -264,8 +285,16 @@ impl Plan {
             let (id, secret) = (app_id.to_owned(), secret_of(app_id).into());
             DefaultMiniProgram::new(id, secret, ORIGINAL_ID.to_owned()).unwrap()
         });
-        let setup =
-            Setup { limits: self.limits, web: self.web, wechat: self.wechat, outbox, default_mini_program };
+        let setup = Setup {
+            limits: self.limits,
+            web: self.web,
+            wechat: self.wechat,
+            outbox,
+            has_outbox: self.has_outbox,
+            reaches_private: self.reaches_private,
+            default_mini_program,
+            sign_up: self.sign_up,
+        };
         let node = Node::start(base.store.clone(), &base, &setup).await;
         let secrets = [MINI, TWO, MEMBERS, SPARE, CAFE_MINI].map(secret_of).to_vec();
         World { node, sandbox, setup: Box::new(setup), base, secrets: Mutex::new(secrets), mark }
@@ -288,7 +317,10 @@ struct Setup {
     web: WebSettings,
     wechat: hufu_wechat::Settings,
     outbox: Outbox,
+    has_outbox: bool,
+    reaches_private: bool,
     default_mini_program: Option<DefaultMiniProgram>,
+    sign_up: bool,
 }
 
 /// A server process.
@@ -305,9 +337,10 @@ impl Node {
             store,
             wechat: hufu_wechat::Client::new(setup.wechat.clone()).unwrap(),
             limits: setup.limits.clone(),
-            outgoing: outgoing_to_this_machine(),
-            outbox: Some(setup.outbox.clone()),
+            outgoing: if setup.reaches_private { outgoing_to_this_machine() } else { base.parts().outgoing },
+            outbox: setup.has_outbox.then(|| setup.outbox.clone()),
             default_mini_program: setup.default_mini_program.clone(),
+            sign_up: setup.sign_up,
             ..base.parts()
         };
         let app = App::start(parts).await.unwrap();
@@ -343,6 +376,11 @@ impl World {
     /// Serves WeChat.
     pub fn serve_wechat(&self, listener: TcpListener) {
         tokio::spawn(self.sandbox.clone().serve(listener, std::future::pending()));
+    }
+
+    /// The parts of another server process on the same database, which has neither a WeChat nor an outbox.
+    pub fn parts(&self) -> Parts {
+        self.base.parts()
     }
 
     /// Another server process on the same database, with its own connections.
@@ -461,6 +499,11 @@ impl World {
         let said = self.apply(file).await;
         self.node.app.refresh_config().await.unwrap();
         said
+    }
+
+    /// The file that describes a pool, without its secrets.
+    pub async fn export(&self, pool: &str) -> String {
+        self.base.export(&PoolId::parse(pool).unwrap()).await
     }
 
     /// Applies the standard file with one text replaced.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::PoolId;
 use crate::application::text_enum;
 
 text_enum! {
@@ -56,6 +57,30 @@ text_enum! {
     }
 }
 
+impl Permission {
+    /// Whether it changes nothing.
+    pub const fn only_reads(self) -> bool {
+        match self {
+            Self::ReadUsers
+            | Self::ReadAudit
+            | Self::ReadStatistics
+            | Self::ReadWebhooks
+            | Self::ReadConfiguration => true,
+            Self::WriteUsers
+            | Self::DisableUsers
+            | Self::DeleteUsers
+            | Self::EndSessions
+            | Self::LinkIdentities
+            | Self::UnlinkIdentities
+            | Self::TransferUsers
+            | Self::WriteWebhooks
+            | Self::WriteConfiguration
+            | Self::ManageKeys
+            | Self::ManageAdministrators => false,
+        }
+    }
+}
+
 impl AdminRole {
     /// The permissions of the role.
     pub const fn permissions(self) -> &'static [Permission] {
@@ -85,6 +110,42 @@ impl AdminRole {
     /// Whether the role has this permission.
     pub fn may(self, permission: Permission) -> bool {
         self.permissions().contains(&permission)
+    }
+}
+
+/// A role of somebody, in one pool or in all of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PoolRole {
+    /// The pool; `None` means all pools.
+    pub pool: Option<PoolId>,
+    /// The role there.
+    pub role: AdminRole,
+}
+
+impl PoolRole {
+    /// Whether the role counts in a pool, or in the whole instance if no pool is given.
+    pub fn is_in(&self, pool: Option<&PoolId>) -> bool {
+        self.pool.is_none() || self.pool.as_ref() == pool
+    }
+}
+
+/// Some pools, or all of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// All pools, and what belongs to none.
+    All,
+    /// These pools alone.
+    Pools(Vec<PoolId>),
+}
+
+impl Reach {
+    /// Whether a pool is within reach. What belongs to no pool, and so to all, is not within reach of some.
+    pub fn has(&self, pool: Option<&PoolId>) -> bool {
+        match (self, pool) {
+            (Self::All, _) => true,
+            (Self::Pools(pools), Some(pool)) => pools.contains(pool),
+            (Self::Pools(_), None) => false,
+        }
     }
 }
 

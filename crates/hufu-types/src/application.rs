@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::client::{
     Branding, ClientSecret, ClientSettings, Grant, LoginControl, TokenAuth, is_registered, origin_of,
 };
-use crate::{ApplicationId, ConnectionId, ConnectionKind, PoolId, lifetime};
+use crate::{ApplicationId, ConnectionId, ConnectionKind, PoolId, Usually, lifetime};
 
 macro_rules! text_enum {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal),* $(,)? }) => {
@@ -126,14 +126,14 @@ pub struct Application {
     /// How long its tokens are valid.
     pub lifetimes: TokenLifetimes,
     /// The application as an OAuth client.
-    pub client: ClientSettings,
+    pub client: Usually<ClientSettings>,
     /// Its client secrets, the newest first. At most [`Self::MAX_SECRETS`], so that a secret can be replaced without
     /// downtime.
     pub secrets: Vec<ClientSecret>,
     /// What its login page offers.
-    pub login: LoginControl,
+    pub login: Usually<LoginControl>,
     /// How its login page looks.
-    pub branding: Branding,
+    pub branding: Usually<Branding>,
 }
 
 impl Application {
@@ -238,10 +238,10 @@ mod tests {
             connections: Vec::new(),
             signing_algorithm: SigningAlgorithm::Es256,
             lifetimes: TokenLifetimes::default(),
-            client: ClientSettings::default(),
+            client: ClientSettings::default().into(),
             secrets: Vec::new(),
-            login: LoginControl::default(),
-            branding: Branding::default(),
+            login: LoginControl::default().into(),
+            branding: Branding::default().into(),
         }
     }
 

@@ -453,6 +453,9 @@ pub enum RedirectUriError {
     /// A wildcard: addresses are compared exactly.
     #[error("addresses are compared exactly: list each of them, without `*`")]
     Wildcard,
+    /// Characters that an address has only in another writing (RFC 3986).
+    #[error("write characters beyond ASCII percent-encoded, and such a host in Punycode (xn--…)")]
+    NotAscii,
     /// Plain HTTP to another machine.
     #[error("use https; http is for this machine alone (127.0.0.1, [::1], localhost)")]
     Insecure,
@@ -469,6 +472,18 @@ pub enum RedirectUriError {
 /// # Errors
 /// The rule that it breaks.
 pub fn check_redirect_uri(text: &str) -> Result<(), RedirectUriError> {
+    // It is written into headers as it is.
+    if !text.is_ascii() {
+        return Err(RedirectUriError::NotAscii);
+    }
+    if text.bytes().any(|byte| matches!(byte, b'"' | b'<' | b'>')) {
+        return Err(RedirectUriError::NotAbsolute);
+    }
+    check_link(text)
+}
+
+/// Checks an address that people or servers follow.
+pub(crate) fn check_link(text: &str) -> Result<(), RedirectUriError> {
     if text.contains('*') {
         return Err(RedirectUriError::Wildcard);
     }
@@ -476,6 +491,12 @@ pub fn check_redirect_uri(text: &str) -> Result<(), RedirectUriError> {
         return Err(RedirectUriError::NotAbsolute);
     }
     let url = Url::parse(text).map_err(|_| RedirectUriError::NotAbsolute)?;
+    // Browsers take `https:host` and `https:///host` for `https://host`; others do not.
+    let after_scheme = text.split_once(':').map_or("", |(_, rest)| rest);
+    let has_host = after_scheme.strip_prefix("//").is_some_and(|rest| !rest.starts_with('/'));
+    if matches!(url.scheme(), "http" | "https") && !has_host {
+        return Err(RedirectUriError::NotAbsolute);
+    }
     if text.contains('#') {
         return Err(RedirectUriError::Fragment);
     }
@@ -613,6 +634,14 @@ mod tests {
         }
         for (wrong, why) in [
             ("/callback", RedirectUriError::NotAbsolute),
+            ("https:evil.example/", RedirectUriError::NotAbsolute),
+            ("https:/evil.example/", RedirectUriError::NotAbsolute),
+            ("https:///evil.example/", RedirectUriError::NotAbsolute),
+            ("HTTPS:evil.example/", RedirectUriError::NotAbsolute),
+            ("http:127.0.0.1/", RedirectUriError::NotAbsolute),
+            ("https://shop.example.com/\"><script>", RedirectUriError::NotAbsolute),
+            ("https://小店.example/", RedirectUriError::NotAscii),
+            ("https://shop.example.com/回来", RedirectUriError::NotAscii),
             ("https://shop.example.com/a b", RedirectUriError::NotAbsolute),
             ("https://shop.example.com\\@evil.example/", RedirectUriError::NotAbsolute),
             ("https://shop.example.com/#x", RedirectUriError::Fragment),

@@ -5,7 +5,9 @@ use std::hash::Hash;
 
 use url::Url;
 
-use crate::client::{check_redirect_uri, check_resource, is_loopback, origin_of, without_fragment};
+use crate::client::{
+    check_link, check_redirect_uri, check_resource, is_loopback, origin_of, without_fragment,
+};
 use crate::settings_check::{Problems, names};
 use crate::{
     Agreement, Application, ApplicationKind, Branding, ClientSecret, ClientSettings, Grant, Language,
@@ -247,6 +249,14 @@ pub(crate) fn check_texts(problems: &mut Problems, path: &str, texts: &BTreeMap<
     }
 }
 
+/// Checks that there are texts in these languages.
+pub(crate) fn check_tags<'a>(problems: &mut Problems, path: &str, found: impl Iterator<Item = &'a String>) {
+    for tag in found.filter(|tag| !is_tag(tag)) {
+        let reason = format!("there are no texts in `{}` — write {}", tag.escape_debug(), tags());
+        problems.add(&format!("{path}.{tag}"), reason);
+    }
+}
+
 fn tags() -> String {
     names(Language::ALL.iter().map(|language| language.tag()))
 }
@@ -335,8 +345,8 @@ fn address_problem(address: &str, checked: &str) -> Option<String> {
     if is_too_long(address) {
         return Some(too_long());
     }
-    let is_sound = check_redirect_uri(checked).is_ok()
-        && Url::parse(checked).is_ok_and(|url| is_https_or_loopback(&url));
+    let is_sound =
+        check_link(checked).is_ok() && Url::parse(checked).is_ok_and(|url| is_https_or_loopback(&url));
     (!is_sound).then(|| format!("not valid — {ADDRESS_RULE}"))
 }
 
@@ -552,10 +562,10 @@ mod tests {
             connections: Vec::new(),
             signing_algorithm: SigningAlgorithm::Es256,
             lifetimes: crate::TokenLifetimes::default(),
-            client: ClientSettings::default(),
+            client: ClientSettings::default().into(),
             secrets: vec![secret.clone()],
-            login: LoginControl::default(),
-            branding: Branding::default(),
+            login: LoginControl::default().into(),
+            branding: Branding::default().into(),
         };
         assert_eq!(api.problems(Some(&[])), []);
         let mut scattered = api.clone();

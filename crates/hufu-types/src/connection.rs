@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::application::text_enum;
 use crate::{
     ApplicationKind, Association, ConnectionExtras, ConnectionId, Identifier, MatchField, PoolId,
-    PoolSettings,
+    PoolSettings, Timestamp, Usually,
 };
 
 /// A user pool: users, connections and applications, isolated from other pools.
@@ -21,6 +21,41 @@ pub struct Pool {
     pub name: String,
     /// The settings for its users.
     pub settings: PoolSettings,
+}
+
+/// Whether a pool serves its users.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PoolState {
+    /// It does.
+    #[default]
+    On,
+    /// An administrator has switched it off. Nobody logs in, and no token holds, until it is on again.
+    Off,
+    /// It was removed, and serves nobody. Until this time it comes back, then its rows go.
+    Removed(Timestamp),
+    /// Its rows are going. For everybody there is no such pool.
+    Going,
+}
+
+impl PoolState {
+    /// The state that the database's columns say.
+    pub fn of(enabled: bool, goes_at: Option<Timestamp>) -> Self {
+        match goes_at {
+            Some(Timestamp(0)) => Self::Going,
+            Some(at) => Self::Removed(at),
+            None if enabled => Self::On,
+            None => Self::Off,
+        }
+    }
+
+    /// The name in `/admin/v1`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::On => "on",
+            Self::Off => "off",
+            Self::Removed(_) | Self::Going => "removed",
+        }
+    }
 }
 
 /// The table of login modes: the name in files and database tables, the application kinds that may use the
@@ -138,6 +173,42 @@ impl Drop for ConnectionSettings {
     }
 }
 
+/// The settings of a connection that a node serves, in less room than a map. `Debug` and what happens when they are dropped
+/// are as for [`ConnectionSettings`].
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct ServedSettings(Box<[(Box<str>, Value)]>);
+
+impl ServedSettings {
+    /// The value of a field, if set.
+    pub fn get(&self, field: &str) -> Option<&Value> {
+        self.0.iter().find(|(name, _)| **name == *field).map(|(_, value)| value)
+    }
+
+    /// The text of a field, if set.
+    pub fn text(&self, field: &str) -> Option<&str> {
+        self.get(field)?.as_str()
+    }
+}
+
+impl From<ConnectionSettings> for ServedSettings {
+    fn from(mut settings: ConnectionSettings) -> Self {
+        let values = std::mem::take(&mut settings.0);
+        Self(values.into_iter().map(|(name, value)| (name.into(), value)).collect())
+    }
+}
+
+impl fmt::Debug for ServedSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.iter().map(|(name, _)| name)).finish()
+    }
+}
+
+impl Drop for ServedSettings {
+    fn drop(&mut self) {
+        self.0.iter_mut().for_each(|(_, value)| wipe(value));
+    }
+}
+
 fn wipe(value: &mut Value) {
     match value {
         Value::String(text) => text.zeroize(),
@@ -167,11 +238,11 @@ pub struct Connection {
     /// The Open Platform account within which its UnionIDs are unique.
     pub open_platform: OpenPlatform,
     /// How a first login finds its account.
-    pub association: Association,
+    pub association: Usually<Association>,
     /// The values of the fields of its kind.
-    pub settings: ConnectionSettings,
+    pub settings: ServedSettings,
     /// What a connection of any kind may have besides.
-    pub extras: ConnectionExtras,
+    pub extras: Usually<ConnectionExtras>,
 }
 
 #[cfg(test)]

@@ -91,6 +91,10 @@ text_enum! {
         DataExported = "data.exported",
         /// An administrator changed the configuration.
         ConfigurationChanged = "configuration.changed",
+        /// An administrator sent a test message through a pool's sender.
+        SenderTested = "sender.tested",
+        /// The time of a removed pool was over, and everything in it was deleted.
+        PoolErased = "pool.erased",
         /// WeChat has taken the app of a connection out of service, so its logins are refused.
         ConnectionUnavailable = "connection.unavailable",
         /// WeChat serves the app of a connection again.
@@ -115,6 +119,8 @@ text_enum! {
         RegistrationTokenRevoked = "registration_token.revoked",
         /// An administrator was appointed, changed or dismissed.
         AdministratorChanged = "administrator.changed",
+        /// Somebody was invited to be an administrator, or an invitation was withdrawn.
+        InvitationChanged = "invitation.changed",
         /// An administrator or an access key attempted something that it has no permission for.
         AdministrationRefused = "administration.refused",
         /// The audit log was exported to a file.

@@ -135,6 +135,23 @@ impl ConnectionId {
     }
 }
 
+impl ApplicationId {
+    /// The reserved application by which administrators log in.
+    pub fn console() -> Self {
+        Self("console".into())
+    }
+
+    /// Its id in an instance where another application had that id before it was reserved.
+    pub fn console_otherwise() -> Self {
+        Self("hufu-console".into())
+    }
+
+    /// Whether no other application may get this id.
+    pub fn is_reserved(&self) -> bool {
+        [Self::console(), Self::console_otherwise()].contains(self)
+    }
+}
+
 impl PoolId {
     /// The reserved pool whose users are the administrators of the instance.
     pub fn system() -> Self {

@@ -23,6 +23,7 @@ pub mod flow;
 mod id;
 mod idp_user_info;
 mod language;
+mod localized;
 mod mask;
 pub mod merge;
 mod name;
@@ -43,8 +44,9 @@ mod thumbprint;
 mod ticket;
 mod time;
 mod user;
+mod usual;
 
-pub use administration::{AdminRole, Permission};
+pub use administration::{AdminRole, Permission, PoolRole, Reach};
 pub use application::{ANY_ORIGIN, Application, ApplicationKind, SigningAlgorithm, TokenLifetimes};
 pub use association::{Association, AssociationMode, BindMethod, ConflictRule, MatchField};
 pub use authorization::{
@@ -57,7 +59,9 @@ pub use client::{
     check_redirect_uri, check_resource, origin_of, without_fragment,
 };
 pub use client_check::check_address;
-pub use connection::{Connection, ConnectionKind, ConnectionSettings, OpenPlatform, Pool};
+pub use connection::{
+    Connection, ConnectionKind, ConnectionSettings, OpenPlatform, Pool, PoolState, ServedSettings,
+};
 pub use connection_extras::{ConnectionExtras, VerificationFile};
 pub use day::Day;
 pub use environment::{Clock, Random, SystemClock, SystemRandom, TestClock, TestRandom};
@@ -70,6 +74,7 @@ pub use id::{
 };
 pub use idp_user_info::IdpUserInfo;
 pub use language::Language;
+pub use localized::Localized;
 pub use mask::masked;
 pub use name::{Email, Identifier, NameError, Phone, Username};
 pub use passcode::{PasscodeChannel, PasscodePurpose};
@@ -90,3 +95,4 @@ pub use time::Timestamp;
 pub use user::{
     Gender, Identity, IdentityKey, IdentityKind, PhoneProof, Profile, User, UserStatus, camel_case, realm,
 };
+pub use usual::{HasUsual, Usually};

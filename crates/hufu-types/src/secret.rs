@@ -39,6 +39,10 @@ pub enum TokenPurpose {
     Registration,
     /// With which a registered client reads, changes and removes its registration (RFC 7592 section 1.3).
     RegisteredClient,
+    /// The link of an invitation to be an administrator.
+    Invitation,
+    /// The link that logs an administrator in to a browser.
+    EntryLink,
     /// The secret of a browser that shows a QR code.
     QrCode,
     /// What such a browser logs in with, once a phone has confirmed it.
@@ -63,6 +67,8 @@ impl TokenPurpose {
             Self::PushedRequest => "hfp_",
             Self::Registration => "hfi_",
             Self::RegisteredClient => "hfg_",
+            Self::Invitation => "hfv_",
+            Self::EntryLink => "hfe_",
             Self::QrCode => "hfq_",
             Self::LoginTicket => "hft_",
         }
@@ -85,6 +91,8 @@ impl TokenPurpose {
             | Self::SourceLogin
             | Self::Registration
             | Self::RegisteredClient
+            | Self::Invitation
+            | Self::EntryLink
             | Self::QrCode
             | Self::LoginTicket => 32,
         }

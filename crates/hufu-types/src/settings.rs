@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::application::text_enum;
-use crate::{Branding, PasswordPolicy, Phone, PoolScope, QrRules, SessionRules};
+use crate::{Branding, Language, Localized, PasswordPolicy, Phone, PoolScope, QrRules, SessionRules};
 
 text_enum! {
     /// The type of a custom field.
@@ -55,13 +55,25 @@ pub struct Agreement {
     /// Increased with each change that requires users to accept it again.
     pub version: u32,
     /// The title.
-    pub title: String,
+    pub title: Localized,
     /// The URL of its text.
     #[serde(default)]
-    pub url: String,
+    pub url: Localized,
     /// Whether logging in requires accepting it.
     #[serde(default = "yes")]
     pub required: bool,
+}
+
+impl Agreement {
+    /// The agreement as readers of a language see it: with one title and one address.
+    #[must_use]
+    pub fn in_language(&self, language: Language) -> Self {
+        Self {
+            title: self.title.in_language(language).into(),
+            url: self.url.in_language(language).into(),
+            ..self.clone()
+        }
+    }
 }
 
 /// The settings of a pool.

@@ -84,6 +84,11 @@ impl Association {
 }
 
 impl PoolSettings {
+    /// The most custom fields of a pool.
+    pub const MOST_CUSTOM_FIELDS: usize = 100;
+    /// The most agreements of a pool.
+    pub const MOST_AGREEMENTS: usize = 64;
+
     /// The problems of these settings.
     pub fn problems(&self) -> Vec<SettingProblem> {
         let mut problems = Problems::default();
@@ -141,6 +146,10 @@ impl PoolSettings {
     }
 
     fn check_custom_fields(&self, problems: &mut Problems) {
+        if self.custom_fields.len() > Self::MOST_CUSTOM_FIELDS {
+            let reason = format!("too many custom fields — declare at most {}", Self::MOST_CUSTOM_FIELDS);
+            problems.add("custom_fields", reason);
+        }
         let mut keys = HashSet::new();
         for (index, field) in self.custom_fields.iter().enumerate() {
             let at = |part: &str| format!("custom_fields.{index}.{part}");
@@ -199,6 +208,10 @@ impl PoolSettings {
     }
 
     fn check_agreements(&self, problems: &mut Problems) {
+        if self.agreements.len() > Self::MOST_AGREEMENTS {
+            let reason = format!("too many agreements — declare at most {}", Self::MOST_AGREEMENTS);
+            problems.add("agreements", reason);
+        }
         let mut ids = HashSet::new();
         for (index, agreement) in self.agreements.iter().enumerate() {
             let at = |part: &str| format!("agreements.{index}.{part}");
@@ -210,12 +223,24 @@ impl PoolSettings {
             if agreement.version == 0 {
                 problems.add(&at("version"), "versions count from 1 — write 1 or more");
             }
-            if agreement.title.trim().is_empty() {
+            let within = |part: &str, tag: &str| {
+                if tag.is_empty() { at(part) } else { format!("{}.{tag}", at(part)) }
+            };
+            agreement.title.check_tags(problems, &at("title"));
+            agreement.url.check_tags(problems, &at("url"));
+            if agreement.title.is_empty() {
                 problems.add(&at("title"), "an empty title — write what people are asked to accept");
             }
-            let url = agreement.url.as_str();
-            if !url.is_empty() && !url.starts_with("https://") && !url.starts_with("http://") {
-                problems.add(&at("url"), "no address — write one that begins with https://");
+            for (tag, title) in agreement.title.texts().filter(|(_, title)| title.trim().is_empty()) {
+                if !title.is_empty() || !tag.is_empty() {
+                    let reason = "an empty title — write what people are asked to accept";
+                    problems.add(&within("title", tag), reason);
+                }
+            }
+            for (tag, url) in agreement.url.texts().filter(|(_, url)| !url.is_empty()) {
+                if !url.starts_with("https://") && !url.starts_with("http://") {
+                    problems.add(&within("url", tag), "no address — write one that begins with https://");
+                }
             }
         }
     }
@@ -368,8 +393,8 @@ mod tests {
         settings.agreements.push(Agreement {
             id: "terms".to_owned(),
             version: 1,
-            title: "Terms".to_owned(),
-            url: String::new(),
+            title: "Terms".into(),
+            url: crate::Localized::default(),
             required: true,
         });
         assert_eq!(settings.problems(), []);

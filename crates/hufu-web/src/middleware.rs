@@ -82,19 +82,20 @@ async fn observe<F: Future<Output = Response>>(
     let mut response = next(request).instrument(span.clone()).await;
 
     let elapsed = started.elapsed();
-    let code = response
-        .extensions()
-        .get::<ApiCode>()
-        .map_or(i64::from(response.status().as_u16()), |c| i64::from(c.0));
+    let status = response.status();
+    let api_code = response.extensions().get::<ApiCode>().map(|code| code.0);
+    let code = api_code.unwrap_or(u32::from(status.as_u16()));
+    let is_refused =
+        api_code.map_or(status.is_client_error() || status.is_server_error(), |code| code != 200);
     metrics::histogram!("hufu_http_request_seconds", "route" => route).record(elapsed.as_secs_f64());
     let _entered = span.enter();
     let micros = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
-    let status = response.status().as_u16();
-    if code == 200 {
-        tracing::debug!(%method, status, code, micros, "answered");
-    } else {
+    let status = status.as_u16();
+    if is_refused {
         // Together with the route, this is enough for an operator to see what a client does wrong.
         tracing::info!(%method, status, code, micros, "refused");
+    } else {
+        tracing::debug!(%method, status, code, micros, "answered");
     }
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, value);

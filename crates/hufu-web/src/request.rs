@@ -77,7 +77,7 @@ impl Head {
             ip: self.ip.clone(),
             user_agent: self.user_agent.clone(),
             request_id: Some(self.request_id.clone()),
-            browser: None,
+            ..Origin::default()
         }
     }
 

@@ -153,7 +153,7 @@ pub(crate) fn written(refused: Refused, reader: &Reader, render: Render) -> Resp
 }
 
 /// Adds `Retry-After` (RFC 9110 section 10.2.3) to a response with the status 429 (RFC 6585 section 4).
-pub(crate) fn waiting(mut response: Response, refusal: &Refusal) -> Response {
+pub fn waiting(mut response: Response, refusal: &Refusal) -> Response {
     if let Some(seconds) = refusal.seconds_to_wait()
         && response.status() == StatusCode::TOO_MANY_REQUESTS
     {
@@ -311,6 +311,8 @@ pub(crate) fn oauth_error(code: Code) -> (StatusCode, &'static str) {
             (StatusCode::BAD_REQUEST, "invalid_request_uri")
         }
         Code::RequestUriUnsupported => (StatusCode::BAD_REQUEST, "request_uri_not_supported"),
+        // Clients keep their tokens: they hold again once the pool is on.
+        Code::PoolOff => (StatusCode::FORBIDDEN, "temporarily_unavailable"),
         Code::TooOften => (StatusCode::TOO_MANY_REQUESTS, "temporarily_unavailable"),
         Code::ClientUnauthorized
         | Code::NothingNamed

@@ -33,9 +33,17 @@ struct File {
     outgoing_private: Option<Vec<String>>,
     tls: Option<TlsTable>,
     #[serde(default)]
+    administration: AdministrationTable,
+    #[serde(default)]
     wechat: Wechat,
     #[serde(default)]
     limits: Limits,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct AdministrationTable {
+    sign_up: Option<bool>,
 }
 
 #[derive(Deserialize, Default)]
@@ -86,10 +94,12 @@ pub(crate) struct Config {
     pub(crate) metrics_listen: Option<SocketAddr>,
     pub(crate) log: Log,
     pub(crate) trusted_proxies: Vec<IpNet>,
-    /// The private networks that webhooks and SMS providers may use.
+    /// The private networks that webhooks, mail servers and SMS providers may use.
     pub(crate) outgoing_private: Vec<IpNet>,
     /// The certificate. Without one the server speaks HTTP.
     pub(crate) tls: Option<Tls>,
+    /// Whether anybody may register as an administrator of a pool of their own.
+    pub(crate) sign_up: bool,
     pub(crate) wechat: hufu_wechat::Endpoints,
     /// The instance's own mini program.
     pub(crate) default_mini_program: Option<DefaultMiniProgram>,
@@ -176,6 +186,10 @@ impl Config {
         };
         let trusted_proxies = networks("HUFU_TRUSTED_PROXIES", "trusted_proxies", file.trusted_proxies);
         let outgoing_private = networks("HUFU_OUTGOING_PRIVATE", "outgoing_private", file.outgoing_private);
+        let sign_up = match set("HUFU_ADMINISTRATION_SIGN_UP") {
+            Some(text) => mistakes.unless(switch("HUFU_ADMINISTRATION_SIGN_UP", &text)),
+            None => file.administration.sign_up,
+        };
         let real = hufu_wechat::Endpoints::default();
         let mut base = |name: &str, key: &str, value: Option<String>, default: Url| match either(name, value)
         {
@@ -201,6 +215,7 @@ impl Config {
             trusted_proxies,
             outgoing_private,
             tls,
+            sign_up: sign_up.unwrap_or_default(),
             wechat,
             default_mini_program,
             limits,
@@ -293,10 +308,8 @@ fn acme_table(
     set: &impl Fn(&str) -> Option<String>,
     mistakes: &mut Mistakes,
 ) -> Option<AcmeTable> {
-    let agreed = set("HUFU_TLS_ACME_TERMS_AGREED").and_then(|text| {
-        let read = text.parse().ok().context("HUFU_TLS_ACME_TERMS_AGREED must be true or false");
-        mistakes.unless::<bool>(read)
-    });
+    let agreed = set("HUFU_TLS_ACME_TERMS_AGREED")
+        .and_then(|text| mistakes.unless(switch("HUFU_TLS_ACME_TERMS_AGREED", &text)));
     let in_environment = AcmeTable {
         directory: set("HUFU_TLS_ACME_DIRECTORY"),
         contact: set("HUFU_TLS_ACME_CONTACT"),
@@ -479,6 +492,10 @@ fn without_lines_of(text: &str, span: &Range<usize>) -> Option<String> {
     }
 }
 
+fn switch(key: &str, text: &str) -> anyhow::Result<bool> {
+    text.parse().ok().with_context(|| format!("{key} must be true or false"))
+}
+
 fn address(key: &str, text: &str) -> anyhow::Result<SocketAddr> {
     text.parse().with_context(|| format!("{key} is not an address and port such as 127.0.0.1:3000: {text}"))
 }
@@ -556,6 +573,23 @@ mod tests {
         assert_eq!((limited.upload_bytes, limited.request_budget.as_secs()), (7, 3));
         assert!(read("", &[("HUFU_LIMITS_REQUEST_BUDGET", "3")]).is_err());
         assert_eq!(config.metrics_listen.map(|a| a.port()), Some(2), "empty is not set");
+    }
+
+    #[test]
+    fn nobody_signs_up_unless_it_is_switched_on() {
+        const NAME: &str = "HUFU_ADMINISTRATION_SIGN_UP";
+        let on = "[administration]\nsign_up = true";
+        for (text, environment, is_on) in [
+            ("", &[][..], false),
+            ("[administration]", &[], false),
+            (on, &[], true),
+            (on, &[(NAME, "false")], false),
+            ("", &[(NAME, "true")], true),
+        ] {
+            assert_eq!(read(text, environment).unwrap().sign_up, is_on, "{text} {environment:?}");
+        }
+        let error = read("", &[(NAME, "yes")]).err().unwrap().to_string();
+        assert_eq!(error, "HUFU_ADMINISTRATION_SIGN_UP must be true or false");
     }
 
     #[test]

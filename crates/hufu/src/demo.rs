@@ -70,6 +70,15 @@ pub(crate) const MODES: [DemoMode; 7] = [
     },
     DemoMode { kind: LAUNCH, connection: "demo-launch", application: PHONE_APP, app_id: APP_ID },
 ];
+/// How the website logs in within the web-view of the mini program.
+pub(crate) const WEB_VIEW: DemoMode = DemoMode {
+    kind: "wechat:miniprogram:default",
+    connection: "demo-mini",
+    application: WEBSITE,
+    app_id: APP_ID,
+};
+/// The page of the mini program to which such a login leads, as the connection names it.
+pub(crate) const WEB_VIEW_PAGE: &str = "pages/login/index";
 /// The apps of the sandbox with their names and secrets.
 const APPS: [(&str, &str, &str, AppKind); 5] = [
     (APP_ID, "青禾商城 Qinghe", "0de30de30de30de30de30de30de30001", AppKind::Miniprogram),

@@ -20,6 +20,8 @@ const SCOPE: &str = "openid profile phone";
 /// All of them: which one it is, the AppID says.
 pub(crate) struct DemoApps {
     server: Arc<Surroundings>,
+    /// The server's address, as people reach it.
+    address: String,
     report_secret: SecretString,
 }
 
@@ -49,9 +51,9 @@ struct Request {
 }
 
 impl DemoApps {
-    /// Apps that report with this secret.
-    pub(crate) const fn new(server: Arc<Surroundings>, report_secret: SecretString) -> Self {
-        Self { server, report_secret }
+    /// Apps of the server at this address, that report with this secret.
+    pub(crate) const fn new(server: Arc<Surroundings>, address: String, report_secret: SecretString) -> Self {
+        Self { server, address, report_secret }
     }
 
     async fn run(&self, handed: Handed) -> Outcome {
@@ -61,6 +63,9 @@ impl DemoApps {
         let request = match handed.what {
             What::Opened { code } => without_phone("wechat:miniprogram:default", &code),
             What::Phone { code, phone_code } => with_phone("wechat:miniprogram:default", &code, &phone_code),
+            What::Led { page, code } => {
+                return Outcome { opens: self.back_to_the_web_view(&page, &code), ..Outcome::default() };
+            }
             What::Authorized { code } => {
                 sign_in("wechat:mobile", "wechat", "wechatPayload", json!({ "code": code }))
             }
@@ -115,7 +120,21 @@ impl DemoApps {
         }
         let reported = Reported { steps: &steps, millis, ..Reported::of(&answer) };
         let name = self.report(kind, reported).await;
-        Outcome { ok, name: name.unwrap_or_default(), steps }
+        Outcome { ok, name: name.unwrap_or_default(), steps, opens: None }
+    }
+
+    /// What the mini program's page for logins in its web-view does: it opens the web-view again, with the code of `wx.login`
+    /// and the state that came with the page, at the callback, whose address it knows.
+    fn back_to_the_web_view(&self, page: &str, code: &str) -> Option<String> {
+        let (path, query) = page.split_once('?')?;
+        let state = query.split('&').find_map(|pair| pair.strip_prefix("state="))?;
+        let is_plain = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
+        let is_its_page = path.trim_start_matches('/') == demo::WEB_VIEW_PAGE;
+        (is_its_page && is_plain(state) && is_plain(code)).then(|| {
+            let (connection, pool) = (demo::WEB_VIEW.connection, demo::POOL);
+            let callback = format!("{}/connection/social/{connection}/{pool}/callback", self.address);
+            format!("{callback}?code={code}&state={state}")
+        })
     }
 
     /// Posts to the server as the application. Returns how it went, and the answer.
@@ -181,5 +200,9 @@ fn sign_in(kind: &'static str, connection: &str, payload: &str, evidence: Value)
 impl Program for DemoApps {
     fn handed(&self, handed: Handed) -> Pin<Box<dyn Future<Output = Outcome> + Send + '_>> {
         Box::pin(self.run(handed))
+    }
+
+    fn web_view(&self, app_id: &str) -> Option<String> {
+        (app_id == demo::APP_ID).then(|| format!("{}{}", self.address, hufu_pages::dev::IN_WEB_VIEW))
     }
 }

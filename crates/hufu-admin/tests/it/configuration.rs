@@ -8,11 +8,8 @@ use hufu_types::AdminRole;
 use serde_json::{Value, json};
 
 use crate::client::{GET_PROFILE, TOKEN};
+use crate::shop::{at, fields};
 use crate::world::{CAFE, CAFE_APP, FILE, MINI, Node, SHOP, SHOP_APP, SHOP_WEB, World};
-
-fn at(rest: &str) -> String {
-    format!("/admin/v1/pools/{SHOP}{rest}")
-}
 
 fn app(id: &str) -> String {
     at(&format!("/applications/{id}"))
@@ -62,17 +59,6 @@ impl<'w> Owner<'w> {
 
 fn text(value: &Value) -> String {
     value.as_str().unwrap_or_else(|| panic!("{value}")).to_owned()
-}
-
-/// The fields of the problems of a refusal, sorted.
-#[track_caller]
-fn fields(reply: Reply) -> Vec<String> {
-    let body = reply.is(422);
-    assert_eq!(body["code"], 2456, "{body}");
-    let problems = body["problems"].as_array().unwrap().iter();
-    let mut fields: Vec<String> = problems.map(|problem| text(&problem["field"])).collect();
-    fields.sort();
-    fields
 }
 
 /// Whether a client gets a token by its secret.

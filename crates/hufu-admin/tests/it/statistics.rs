@@ -276,6 +276,7 @@ async fn a_question_that_makes_no_sense_is_refused() {
         ("/logins?by=weather", "by"),
         ("/logins?applicationId=a%20b", "applicationId"),
         ("/logins?connectionId=%00", "connectionId"),
+        ("/logins?method=%00", "method"),
         ("/connections?from=1", "from"),
         ("/waiting?day=1", "day"),
     ] {

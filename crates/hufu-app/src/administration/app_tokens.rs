@@ -34,8 +34,8 @@ impl App {
     /// WeChat ends it at once and issues another one.
     ///
     /// # Errors
-    /// [`Code::NoSuchConnection`], [`Code::NoAppTokens`], [`Code::TooOften`], the refusals of WeChat, and those of
-    /// [`App::permit`].
+    /// [`Code::NoSuchConnection`], [`Code::NoAppTokens`], [`Code::TooOften`], [`Code::RecentLoginNeeded`], the refusals of
+    /// WeChat, and those of [`App::permit`].
     #[boxed]
     pub async fn app_token(
         &self,
@@ -45,6 +45,7 @@ impl App {
         refresh: bool,
     ) -> Result<AppTokenView, Refusal> {
         self.permit(by, Permission::WriteConfiguration, pool).await?;
+        self.check_recent_login(by)?;
         let connection = self.connection_named(pool, name)?;
         // The token of the server's own mini program is nobody's business but the server's.
         let has_own_app = connection.settings.text(APP_ID).is_some();

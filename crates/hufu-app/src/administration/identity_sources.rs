@@ -38,7 +38,7 @@ impl App {
         by: &AdminCaller,
         pool: &PoolId,
     ) -> Result<Vec<IdentitySource>, Refusal> {
-        let connections = self.list_connections(by, pool).await?;
+        let connections = self.all_connections(by, pool).await?;
         let stored = self.read(ListSources(pool.clone())).await?;
         let mut sources: Vec<_> = stored
             .sources

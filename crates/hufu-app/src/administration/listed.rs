@@ -8,7 +8,7 @@ use hufu_types::{Action, ApplicationId, Permission, PoolId, UserId};
 use serde_json::json;
 
 use super::AdminCaller;
-use super::search::{decode_cursor, encode_cursor, page_size};
+use super::paging::{decode_cursor, encode_cursor, page_size};
 use super::users::{Rejection, locked};
 use crate::events::{Event, Trace};
 use crate::tokens::EndedSession;

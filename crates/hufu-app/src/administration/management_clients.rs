@@ -10,7 +10,7 @@ use hufu_protocol::{
 };
 use hufu_store::management_keys::{ListManagementKeys, StoredManagementKey, UseSignature};
 use hufu_types::refusal::Code;
-use hufu_types::{ActorKind, PoolId, SigningAlgorithm, Timestamp};
+use hufu_types::{ActorKind, PoolId, PoolRole, SigningAlgorithm, Timestamp};
 use subtle::ConstantTimeEq as _;
 
 use super::AdminCaller;
@@ -102,11 +102,11 @@ impl App {
         };
         let by = AdminCaller {
             actor: actor(Some(&key)),
-            role: key.role,
+            roles: vec![PoolRole { pool: Some(pool.clone()), role: key.role }],
             permissions: None,
-            scope: Some(pool.clone()),
             key: None,
             user: None,
+            logged_in_at: None,
             responsible: key.created_by,
             origin,
         };

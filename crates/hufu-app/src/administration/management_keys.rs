@@ -4,7 +4,7 @@
 //! goes on for a while, so that back ends can change over one by one.
 
 use async_recursion::async_recursion as boxed;
-use hufu_store::management_keys::{self, ListManagementKeys, StoredManagementKey};
+use hufu_store::management_keys::{self, PageOfManagementKeys, StoredManagementKey};
 use hufu_store::{StoreError, Tx, Write};
 use hufu_types::refusal::Code;
 use hufu_types::{
@@ -14,6 +14,8 @@ use secrecy::SecretString;
 use serde_json::{Value as Json, json};
 
 use super::AdminCaller;
+use super::paging::{Page, PageRequest};
+use super::unit::may_still;
 use crate::events::{Event, Recorder, Trace};
 use crate::{App, Refusal};
 
@@ -24,7 +26,7 @@ pub struct ManagementKey {
     pub id: AccessKeyId,
     /// What it may do in its pool.
     pub role: AdminRole,
-    /// The administrator who made it; `None` for the command line. It ends when they are dismissed.
+    /// The administrator who made it; `None` for the command line. It ends when they may not do any more what it may do.
     pub created_by: Option<UserId>,
     /// When it was made.
     pub created_at: Timestamp,
@@ -69,7 +71,8 @@ impl App {
         request: ManagementKeyRequest,
     ) -> Result<(ManagementKey, SecretString), Refusal> {
         self.permit_within(by, Permission::ManageKeys, Some(pool)).await?;
-        self.permit_giving(by, request.role.permissions()).await?;
+        self.check_recent_login(by)?;
+        self.permit_giving(by, request.role.permissions(), Some(pool)).await?;
         let now = self.now();
         let expires_at = self.key_end(request.expires_at)?;
         let id = AccessKeyId::generate(now, &*self.random);
@@ -86,23 +89,29 @@ impl App {
         let present_ends =
             if request.ends_present { now } else { now.plus(self.limits.management_key_overlap) };
         let (pool, trace) = (pool.clone(), self.trace_by(pool, by));
-        self.write(MakeKey { pool, key: key.clone(), present_ends, trace }).await?;
+        if !self.write(MakeKey { pool, key: key.clone(), present_ends, trace }).await? {
+            return Err(self.no_longer_permitted(by, Permission::ManageKeys).await?);
+        }
         Ok((key.into(), SecretString::from(secret.expose())))
     }
 
     /// The management keys of a pool that are valid, latest first: the key, and its predecessor while that goes on.
     ///
     /// # Errors
-    /// [`Code::PoolUnknown`], [`Code::NotPermitted`].
+    /// [`Code::Invalid`], [`Code::PoolUnknown`], [`Code::NotPermitted`].
     #[boxed]
     pub async fn management_keys(
         &self,
         by: &AdminCaller,
         pool: &PoolId,
-    ) -> Result<Vec<ManagementKey>, Refusal> {
+        page: &PageRequest,
+    ) -> Result<Page<ManagementKey>, Refusal> {
         self.permit_within(by, Permission::ManageKeys, Some(pool)).await?;
-        let found = self.read(ListManagementKeys { pool: pool.clone(), now: self.now() }).await?;
-        Ok(found.into_iter().map(ManagementKey::from).collect())
+        let wanted = page.read()?;
+        let (pool, now, before) = (pool.clone(), self.now(), wanted.before_id());
+        let found = self.read(PageOfManagementKeys { pool, now, before, limit: wanted.limit() }).await?;
+        let found = found.into_iter().map(ManagementKey::from).collect();
+        Ok(wanted.page(found, |last: &ManagementKey| [last.id.as_str().to_owned()]))
     }
 
     /// Ends a management key, and the tokens that were issued for it, at once.
@@ -117,6 +126,7 @@ impl App {
         id: &AccessKeyId,
     ) -> Result<(), Refusal> {
         self.permit_within(by, Permission::ManageKeys, Some(pool)).await?;
+        self.check_recent_login(by)?;
         let unit = EndKey { pool: pool.clone(), id: id.clone(), trace: self.trace_by(pool, by) };
         if self.write(unit).await? { Ok(()) } else { Err(Code::NoSuchManagementKey.into()) }
     }
@@ -131,10 +141,15 @@ struct MakeKey {
 }
 
 impl Write for MakeKey {
-    type Out = ();
+    /// Whether its maker may still make it.
+    type Out = bool;
 
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
         let Self { pool, key, present_ends, trace } = self;
+        let (maker, given) = (key.created_by.as_ref(), key.role.permissions());
+        if !may_still(tx, maker, Permission::ManageKeys, given, Some(pool)).await? {
+            return Ok(false);
+        }
         let mut events = trace.recorder();
         let present = management_keys::of_pool(tx, pool, trace.at).await?;
         for (place, old) in present.iter().enumerate() {
@@ -151,7 +166,8 @@ impl Write for MakeKey {
             "expiresAt": key.expires_at.to_iso(),
             "predecessorEndsAt": present.first().map(|_| present_ends.to_iso()),
         });
-        record(tx, &mut events, pool, Action::ManagementKeyCreated, details).await
+        record(tx, &mut events, pool, Action::ManagementKeyCreated, details).await?;
+        Ok(true)
     }
 }
 

@@ -6,17 +6,17 @@ use async_recursion::async_recursion as boxed;
 use hufu_store::conflicts::{Conflict, ListConflicts};
 use hufu_store::endings::EndedSession;
 use hufu_store::identities::{self, NewIdentity};
-use hufu_store::merges::StoredMerge;
-use hufu_store::sessions::{ListSessions, OwnSession};
+use hufu_store::merges::{PageOfMerges, StoredMerge};
+use hufu_store::sessions::{ListSessions, OwnSession, PageOfSessions};
 use hufu_store::{StoreError, Tx, Write, users, versions};
 use hufu_types::refusal::{Code, Reason};
 use hufu_types::{
-    Action, AdminRole, Connection, ConnectionId, Identity, IdentityKey, IdentityKind, IdpUserInfo, MergeId,
-    Permission, PoolId, SessionId, User, UserId,
+    Action, Connection, ConnectionId, Identity, IdentityKey, IdentityKind, IdpUserInfo, MergeId, Permission,
+    PoolId, SessionId, Timestamp, User, UserId,
 };
 use serde_json::json;
 
-use super::search::{decode_cursor, encode_cursor, page_size};
+use super::paging::{Page, PageRequest, decode_cursor, encode_cursor, invalid_cursor, page_size};
 use super::users::{Rejection, locked};
 use super::{AdminCaller, Found, unit};
 use crate::credentials::locks::Name;
@@ -152,6 +152,33 @@ impl App {
         self.read(ListSessions { pool: pool.clone(), user: user.clone(), now: self.now() }).await
     }
 
+    /// Some of the same sessions.
+    ///
+    /// # Errors
+    /// [`Code::UserUnknown`], [`Code::MergedInto`], [`Code::Invalid`], and the refusals of [`App::permit`].
+    #[boxed]
+    pub async fn page_of_sessions(
+        &self,
+        by: &AdminCaller,
+        pool: &PoolId,
+        user: &UserId,
+        page: &PageRequest,
+    ) -> Result<Page<OwnSession>, Refusal> {
+        self.permit(by, Permission::ReadUsers, pool).await?;
+        self.account(pool, user).await?;
+        let wanted = page.read::<2>()?;
+        let before = match &wanted.after {
+            Some([at, id]) => Some((Timestamp(at.parse().map_err(|_| invalid_cursor())?), id.clone())),
+            None => None,
+        };
+        let (pool, user, now) = (pool.clone(), user.clone(), self.now());
+        let found = self.read(PageOfSessions { pool, user, now, before, limit: wanted.limit() }).await?;
+        Ok(wanted.page(found, |last| {
+            let at = last.last_used_at.unwrap_or(last.created_at);
+            [at.0.to_string(), last.id.as_str().to_owned()]
+        }))
+    }
+
     /// Ends one session of an account, or all of them. Their tokens become invalid immediately on this node,
     /// and within a second on the others.
     ///
@@ -179,16 +206,20 @@ impl App {
     /// The merges into an account, latest first.
     ///
     /// # Errors
-    /// [`Code::UserUnknown`], and the refusals of [`App::permit`].
+    /// [`Code::UserUnknown`], [`Code::Invalid`], and the refusals of [`App::permit`].
     #[boxed]
     pub async fn merges_of_user(
         &self,
         by: &AdminCaller,
         pool: &PoolId,
         user: &UserId,
-    ) -> Result<Vec<StoredMerge>, Refusal> {
-        let found = self.find_user(by, pool, user).await?;
-        self.merges_of(pool, &found.user.id).await
+        page: &PageRequest,
+    ) -> Result<Page<StoredMerge>, Refusal> {
+        let user = self.find_user(by, pool, user).await?.user.id;
+        let wanted = page.read()?;
+        let (pool, before) = (pool.clone(), wanted.before_id());
+        let found = self.read(PageOfMerges { pool, user, before, limit: wanted.limit() }).await?;
+        Ok(wanted.page(found, |last| [last.id.as_str().to_owned()]))
     }
 
     /// Previews merging an account into another.
@@ -262,18 +293,6 @@ impl App {
         let place = |last: &Conflict| encode_cursor(&[&last.kind, last.chosen.as_str(), last.other.as_str()]);
         let next = conflicts.last().filter(|_| more).map(place);
         Ok(ConflictPage { conflicts, next })
-    }
-
-    /// The pools that the caller may see, with their names.
-    pub fn pools_of(&self, by: &AdminCaller) -> Vec<(PoolId, String)> {
-        let config = self.config();
-        // Only owners of the whole instance may see the system pool.
-        let all = by.role == AdminRole::Owner && by.permissions.is_none() && by.scope.is_none();
-        let seen = config.pools().filter(|pool| by.reaches(pool) && (all || **pool != PoolId::system()));
-        let mut pools: Vec<_> =
-            seen.map(|pool| (pool.clone(), config.pool_name(pool).unwrap_or_default().to_owned())).collect();
-        pools.sort();
-        pools
     }
 
     /// An account, refused if it was merged into another.

@@ -1,19 +1,13 @@
 //! Searching users, page by page.
 
 use async_recursion::async_recursion as boxed;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hufu_store::search::{LONGEST_TEXT, PageEnd, SHORTEST_SUBSTRING, SearchCriteria, SearchUsers};
 use hufu_types::refusal::Reason;
 use hufu_types::{Permission, PoolId, Timestamp, User, UserStatus};
 
 use super::AdminCaller;
+use super::paging::{decode_cursor, encode_cursor, invalid_cursor, page_size};
 use crate::{App, Refusal};
-
-/// Default number of users per page.
-const DEFAULT_PAGE_SIZE: u32 = 20;
-/// Maximum number of users per page.
-const MAX_PAGE_SIZE: u32 = 100;
 
 /// How the search text is compared with names. Case-insensitive for ASCII letters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -89,19 +83,6 @@ impl App {
     }
 }
 
-/// Validates the requested page size, or returns the default.
-///
-/// # Errors
-/// [`hufu_types::refusal::Code::Invalid`]
-pub(super) fn page_size(limit: Option<u32>) -> Result<u32, Refusal> {
-    let limit = limit.unwrap_or(DEFAULT_PAGE_SIZE);
-    if (1..=MAX_PAGE_SIZE).contains(&limit) {
-        Ok(limit)
-    } else {
-        Err(Refusal::invalid("limit", Reason::OutOfRange { min: 1, max: MAX_PAGE_SIZE }))
-    }
-}
-
 fn criteria(text: Option<&str>, matching: Matching) -> Result<SearchCriteria, Refusal> {
     let Some(text) = text.map(str::trim).filter(|text| !text.is_empty()) else {
         return Ok(SearchCriteria::All);
@@ -119,27 +100,6 @@ fn criteria(text: Option<&str>, matching: Matching) -> Result<SearchCriteria, Re
         }
         Matching::Substring => Ok(SearchCriteria::Substring(text)),
     }
-}
-
-/// Encodes an opaque cursor.
-pub(super) fn encode_cursor(parts: &[&str]) -> String {
-    URL_SAFE_NO_PAD.encode(serde_json::to_vec(parts).unwrap_or_default())
-}
-
-/// Decodes the parts of a cursor.
-///
-/// # Errors
-/// [`hufu_types::refusal::Code::Invalid`]
-pub(super) fn decode_cursor<const N: usize>(cursor: &str) -> Result<[String; N], Refusal> {
-    let bytes = URL_SAFE_NO_PAD.decode(cursor).ok();
-    let parts: Option<Vec<String>> = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-    let parts = parts.and_then(|parts| <[String; N]>::try_from(parts).ok());
-    // PostgreSQL rejects NUL in text.
-    parts.filter(|parts| !parts.iter().any(|part| part.contains('\0'))).ok_or_else(invalid_cursor)
-}
-
-fn invalid_cursor() -> Refusal {
-    Refusal::invalid("cursor", Reason::NotACursor)
 }
 
 fn cursor(place: &PageEnd) -> String {

@@ -232,7 +232,7 @@ impl App {
     /// Disables, enables or archives an account, or cancels its deletion.
     ///
     /// # Errors
-    /// [`Code::UserUnknown`], [`Code::MergedInto`], `Code::StatusForbids`, and the refusals of
+    /// [`Code::UserUnknown`], [`Code::MergedInto`], `Code::StatusForbids`, [`Code::LastOwner`], and the refusals of
     /// [`App::permit`].
     #[boxed]
     pub async fn change_status(
@@ -257,7 +257,7 @@ impl App {
     /// Permanently deletes an account with everything that leads to it.
     ///
     /// # Errors
-    /// [`Code::UserUnknown`], [`Code::MergedInto`], and the refusals of [`App::permit`].
+    /// [`Code::UserUnknown`], [`Code::MergedInto`], [`Code::LastOwner`], and the refusals of [`App::permit`].
     #[boxed]
     pub async fn delete_user(&self, by: &AdminCaller, pool: &PoolId, user: &UserId) -> Result<(), Refusal> {
         self.permit(by, Permission::DeleteUsers, pool).await?;

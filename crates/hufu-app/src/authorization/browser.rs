@@ -3,13 +3,17 @@
 use async_recursion::async_recursion as boxed;
 use hufu_store::browser_sessions::{self, BrowserSession};
 use hufu_store::{Read, StoreError, Tx, Write, device_codes, users};
+use hufu_types::refusal::Code;
 use hufu_types::{
     Application, BrowserSessionId, OpaqueToken, PoolId, SessionRules, Timestamp, TokenHash, User,
 };
 
+use super::decision::Given;
+use super::issue::Next;
+use super::request::OpenRequest;
 use crate::digest::hash_token;
 use crate::subjects::Subjects;
-use crate::{App, BrowserLogin, Origin, Refusal};
+use crate::{App, BrowserLogin, LoginDone, Origin, Refusal, Tokens};
 
 /// The browser sessions of a cookie: pool and secret of each, the latest login first. `Debug` shows no secret.
 #[derive(Clone, Default)]
@@ -179,33 +183,61 @@ impl App {
 }
 
 impl App {
-    /// The browser after a login. Earlier sessions of the same account give what is beneath them to the new one, and end;
-    /// so do those that the cookie has no more room for, with all that is beneath them.
+    /// What happens next in the request that a login in this browser was for, and the browser after it.
     ///
     /// # Errors
-    /// Database errors.
+    /// Database errors, and a missing signing key.
     #[boxed]
-    pub async fn enter_browser(
+    pub async fn go_on_after_login(
         &self,
+        open: &OpenRequest,
         browser: &Browser,
-        pool: &PoolId,
-        login: &BrowserLogin,
+        done: LoginDone,
         keeps: bool,
         origin: &Origin,
-    ) -> Result<Browser, Refusal> {
-        let mut entered = browser.with(pool, &login.secret, keeps);
-        if browser.is_empty() {
-            return Ok(entered);
+    ) -> Result<(Browser, Next), Refusal> {
+        let LoginDone { user, tokens, browser: Some(login), .. } = done else {
+            return Err(Code::Internal.because("a login on a page began no session of the browser"));
+        };
+        let BrowserLogin { session, secret, issued } = login;
+        let entered = browser.with(&user.pool, &secret, keeps);
+        let given = Given { account: Some(session.id.clone()), consented: false };
+        if !browser.is_empty() {
+            let (entered, accounts) =
+                self.enter_browser(browser, entered, &user.pool, &session.id, origin).await?;
+            return Ok((entered, self.authorize_among(open, accounts, &given, origin).await?));
         }
-        let accounts = self.browser_accounts(pool, &entered).await?;
-        let own = accounts.iter().find(|account| account.session.id == login.id);
-        for (session, secret) in own.into_iter().flat_map(|own| &own.earlier) {
-            let unit =
-                TakeOverBrowserSession { pool: pool.clone(), from: session.id.clone(), to: login.id.clone() };
-            self.write(unit).await?;
-            entered = entered.without(std::slice::from_ref(secret));
+        // The login has just looked at the account, and there is no other.
+        let account =
+            BrowserAccount { session, user, secret: secret.expose().to_owned(), earlier: Vec::new() };
+        // A login that waited may go on in a page of another request.
+        let is_of_request = matches!(&tokens, Tokens::Authorization(of) if **of == open.request);
+        let next = match issued.filter(|_| is_of_request) {
+            Some((issued, code)) => self.answer_issued(open, account, issued, &code)?,
+            None => self.authorize_among(open, vec![account], &given, origin).await?,
+        };
+        Ok((entered, next))
+    }
+
+    /// What a browser has after a login that began `session`, besides what it had before: earlier sessions of the same account
+    /// give what is beneath them to the new one, and end; so do those that the cookie has no more room for, with all that is
+    /// beneath them. Returns the accounts of the pool in it as well.
+    async fn enter_browser(
+        &self,
+        before: &Browser,
+        mut entered: Browser,
+        pool: &PoolId,
+        session: &BrowserSessionId,
+        origin: &Origin,
+    ) -> Result<(Browser, Vec<BrowserAccount>), Refusal> {
+        let mut accounts = self.browser_accounts(pool, &entered).await?;
+        let own = accounts.iter_mut().find(|account| account.id() == session);
+        for (earlier, secret) in own.into_iter().flat_map(|own| std::mem::take(&mut own.earlier)) {
+            let (from, to) = (earlier.id, session.clone());
+            self.write(TakeOverBrowserSession { pool: pool.clone(), from, to }).await?;
+            entered = entered.without(&[secret]);
         }
-        for (pool, secret) in browser.lost_in(&entered) {
+        for (pool, secret) in before.lost_in(&entered) {
             let rules = self.config().settings(&pool).session;
             let cookies = vec![hash_token(&secret)];
             let unit = FindBrowserAccounts { pool: pool.clone(), cookies, rules, now: self.now() };
@@ -213,7 +245,7 @@ impl App {
                 self.end_browser_session(&pool, &session, origin).await?;
             }
         }
-        Ok(entered)
+        Ok((entered, accounts))
     }
 }
 
@@ -262,6 +294,10 @@ pub struct FindBrowserAccounts {
 impl Read for FindBrowserAccounts {
     /// The place in `cookies`, the session, and the account.
     type Out = Vec<(usize, BrowserSession, User)>;
+
+    fn may_share(&self) -> bool {
+        true
+    }
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Out, StoreError> {
         let mut found = Vec::new();

@@ -112,8 +112,10 @@ impl App {
     ) -> Result<Arc<Application>, Refusal> {
         let refuse = |why: &'static str| Code::ClientUnauthorized.because(why);
         let config = self.config();
-        let application =
-            config.application(credentials.id()).ok_or_else(|| refuse("there is no such client"))?;
+        let application = match config.application_or(credentials.id(), Code::ClientUnauthorized) {
+            Err(refusal) if refusal.is(Code::PoolOff) => return Err(refusal),
+            found => found.map_err(|_| refuse("there is no such client"))?,
+        };
         if application.token_auth() != credentials.method() {
             return Err(refuse("the client authenticates in another way"));
         }

@@ -9,7 +9,7 @@ use hufu_store::{StoreError, Tx, Write, endings, users};
 use hufu_types::refusal::Code;
 use hufu_types::{
     Action, Application, ApplicationId, Facts, OpaqueToken, PoolId, ScopeSet, SessionId, SessionRules,
-    Thumbprint, Timestamp, TokenAuth, TokenHash, TokenPurpose, User,
+    Thumbprint, Timestamp, TokenAuth, TokenHash, TokenPurpose, User, UserId,
 };
 use serde_json::{Map, Value, json};
 
@@ -49,36 +49,15 @@ impl App {
         binding: &Binding,
         origin: &Origin,
     ) -> Result<TokenSet, Refusal> {
-        let CodeGrant { code, redirect_uri, verifier, resources: asked } = grant;
+        let asked = grant.resources.clone();
         self.check_resources(&application.pool, &asked)?;
-        let now = self.now();
-        let rules = self.config().settings(&application.pool).session;
-        let refresh = OpaqueToken::generate(TokenPurpose::Refresh, &*self.random);
-        let unit = ExchangeCode {
-            pool: application.pool.clone(),
-            application: application.id.clone(),
-            code: hash_token(code),
-            redirect_uri: Some(redirect_uri.to_owned()),
-            verifier: verifier.map(str::to_owned),
-            key: binding.key().cloned(),
-            resources: asked.clone(),
-            refresh: NewRefreshToken {
-                hash: hash_token(refresh.expose()),
-                scope: ScopeSet::default(),
-                expires_at: now.plus(application.lifetimes.refresh_token),
-                client_auth: Some(client_auth),
-                key: binding.renewing_key(Some(client_auth)),
-                resources: Vec::new(),
-            },
-            session_ends: now.plus(application.lifetimes.session),
-            rules,
-            trace: self.trace(&application.pool, None, Some(&application.id), None, origin),
-        };
+        let (unit, refresh) = self.exchange_unit(application, client_auth, grant, binding, origin);
         match self.write(unit).await? {
             Exchanged::Done(opened) => {
                 let Opened {
                     session,
                     user,
+                    account: _,
                     facts,
                     scopes,
                     resources,
@@ -103,13 +82,51 @@ impl App {
             }
             Exchanged::Unknown => Err(Code::AuthorizationCodeInvalid.into()),
             Exchanged::NotGranted => Err(Code::TargetInvalid.because("the resource was not granted")),
-            Exchanged::Ended(session) => {
-                self.forget_session(&session);
-                tracing::warn!(%session, application = %application.id, "an authorization code was used twice: its session is ended");
-                metrics::counter!("hufu_code_reuse_total").increment(1);
-                Err(Code::AuthorizationCodeInvalid.into())
-            }
+            Exchanged::Ended(session) => Err(self.code_was_reused(&session, &application.id)),
         }
+    }
+
+    /// The unit that exchanges a code, and the refresh token that it may issue.
+    pub(crate) fn exchange_unit(
+        &self,
+        application: &Application,
+        client_auth: TokenAuth,
+        grant: CodeGrant<'_>,
+        binding: &Binding,
+        origin: &Origin,
+    ) -> (ExchangeCode, OpaqueToken) {
+        let CodeGrant { code, redirect_uri, verifier, resources } = grant;
+        let now = self.now();
+        let refresh = OpaqueToken::generate(TokenPurpose::Refresh, &*self.random);
+        let unit = ExchangeCode {
+            pool: application.pool.clone(),
+            application: application.id.clone(),
+            code: hash_token(code),
+            redirect_uri: Some(redirect_uri.to_owned()),
+            verifier: verifier.map(str::to_owned),
+            key: binding.key().cloned(),
+            resources,
+            refresh: NewRefreshToken {
+                hash: hash_token(refresh.expose()),
+                scope: ScopeSet::default(),
+                expires_at: now.plus(application.lifetimes.refresh_token),
+                client_auth: Some(client_auth),
+                key: binding.renewing_key(Some(client_auth)),
+                resources: Vec::new(),
+            },
+            session_ends: now.plus(application.lifetimes.session),
+            rules: self.config().settings(&application.pool).session,
+            trace: self.trace(&application.pool, None, Some(&application.id), None, origin),
+        };
+        (unit, refresh)
+    }
+
+    /// The refusal of a code that was used before, and whose session a unit has ended.
+    pub(crate) fn code_was_reused(&self, session: &SessionId, application: &ApplicationId) -> Refusal {
+        self.forget_session(session);
+        tracing::warn!(%session, %application, "an authorization code was used twice: its session is ended");
+        metrics::counter!("hufu_code_reuse_total").increment(1);
+        Code::AuthorizationCodeInvalid.into()
     }
 }
 
@@ -156,17 +173,19 @@ pub enum Exchanged {
 /// What a code opened.
 #[derive(Debug)]
 pub struct Opened {
-    pub(super) session: SessionId,
+    pub(crate) session: SessionId,
     /// The account, with the id that the tokens name.
     pub(super) user: User,
+    /// The id of the account.
+    pub(crate) account: UserId,
     facts: Facts,
     scopes: ScopeSet,
     /// The resources that were granted.
     resources: Vec<String>,
-    nonce: Option<String>,
+    pub(crate) nonce: Option<String>,
     claims: Map<String, Value>,
     asks_for_acr: bool,
-    pub(super) auth_time: Timestamp,
+    pub(crate) auth_time: Timestamp,
     /// Whether a refresh token was issued.
     renews: bool,
 }
@@ -266,6 +285,7 @@ impl ExchangeCode {
         }
         Ok(Exchanged::Done(Box::new(Opened {
             session: code.session,
+            account: session.account,
             auth_time: code.facts.auth_time().unwrap_or(session.created_at),
             user: User { id: session.user, ..account },
             facts: code.facts,

@@ -8,13 +8,13 @@ use hufu_store::browser_sessions::LockedBrowserSession;
 use hufu_store::consents::{self, Consent};
 use hufu_store::rates::Quota;
 use hufu_store::sessions::{self, Beneath, NewSession};
-use hufu_store::{StoreError, Tx, Write, browser_sessions, users};
+use hufu_store::{StoreError, Tx, Write, browser_sessions, identities, users};
 use hufu_types::flow::{self, Stage};
 use hufu_types::refusal::Code;
 use hufu_types::{
     Action, Application, ApplicationId, AuthorizationRequest, BrowserSessionId, ConnectionId, Facts,
-    OpaqueToken, PoolId, PoolSettings, Prompt, Scope, ScopeSet, SessionId, Timestamp, TokenPurpose, User,
-    UserId,
+    Identity, OpaqueToken, PoolId, PoolSettings, Prompt, Scope, ScopeSet, SessionId, Timestamp, TokenPurpose,
+    User, UserId,
 };
 use serde_json::json;
 
@@ -76,6 +76,18 @@ impl App {
         given: &Given,
         origin: &Origin,
     ) -> Result<Next, Refusal> {
+        let accounts = self.browser_accounts(&open.application.pool, browser).await?;
+        self.authorize_among(open, accounts, given, origin).await
+    }
+
+    /// As [`Self::authorize`], where it is known who is logged in to the browser.
+    pub(super) async fn authorize_among(
+        &self,
+        open: &OpenRequest,
+        accounts: Vec<BrowserAccount>,
+        given: &Given,
+        origin: &Origin,
+    ) -> Result<Next, Refusal> {
         let OpenRequest { application, request } = open;
         let may_ask = !request.prompts.has(Prompt::None);
         let refuse = |error, description: &str| Ok(self.answer_with_error(open, error, description));
@@ -84,7 +96,6 @@ impl App {
             return refuse(OAuthError::InvalidTarget, "resource is not an API of the user pool any more");
         }
         let settings = self.config().settings(&application.pool);
-        let accounts = self.browser_accounts(&application.pool, browser).await?;
         let account =
             match decide(request, application, &settings, &accounts, given, &self.subjects, self.now()) {
                 Need::Login if may_ask => return Ok(Next::LogIn),
@@ -113,13 +124,31 @@ impl App {
             return Ok(Next::Application(Box::new(account)));
         }
         let code = OpaqueToken::generate(TokenPurpose::AuthorizationCode, &*self.random);
-        let unit = self.issue_unit(open, &account, given, &code, settings, origin);
-        match self.write(unit).await? {
-            Issued::Done { user, session, facts } if request.social.is_some() => {
-                Ok(Next::Return(Box::new(self.social_response(open, &user, &session, &facts, &code).await?)))
+        let asked =
+            Asked { browser: account.id(), consented: given.consented, login: &account.session.facts };
+        let unit = self.issue_unit(open, &asked, &code, settings, origin);
+        let issued = self.write(unit).await?;
+        self.answer_issued(open, account, issued, &code)
+    }
+
+    /// What happens next once a request has been answered, or could not be.
+    pub(super) fn answer_issued(
+        &self,
+        open: &OpenRequest,
+        account: BrowserAccount,
+        issued: Issued,
+        code: &OpaqueToken,
+    ) -> Result<Next, Refusal> {
+        let OpenRequest { application, request } = open;
+        let may_ask = !request.prompts.has(Prompt::None);
+        let refuse = |error, description: &str| Ok(self.answer_with_error(open, error, description));
+        match issued {
+            Issued::Done { user, session, facts, identities } if request.social.is_some() => {
+                let response = self.social_response(open, *user, identities, &session, &facts, code)?;
+                Ok(Next::Return(Box::new(response)))
             }
-            Issued::Done { user, session, facts } => {
-                let response = self.granted(open, &user, &session, &facts, &code)?;
+            Issued::Done { user, session, facts, .. } => {
+                let response = self.granted(open, &user, &session, &facts, code)?;
                 Ok(Next::Respond(Box::new(response)))
             }
             Issued::NeedsConsent if may_ask => Ok(Next::Consent {
@@ -162,11 +191,34 @@ impl App {
         Next::Respond(Box::new(refused))
     }
 
+    /// The answer to the request of a login that is about to begin a browser session, if nothing but the login is missing,
+    /// with the code that it may bring. Nobody else is logged in to the browser.
+    pub(crate) fn answer_of_login(
+        &self,
+        application: &Arc<Application>,
+        request: &AuthorizationRequest,
+        facts: &Facts,
+        browser: &BrowserSessionId,
+        origin: &Origin,
+    ) -> Option<(Box<IssueCode>, OpaqueToken)> {
+        let is_for_client = !request.is_own && request.device.is_none() && request.link.is_none();
+        let is_for_anybody = request.expected_user.is_none() && !Admission::of(application).asks();
+        let is_new = facts.lent_at().is_none();
+        if !is_for_client || !is_for_anybody || !is_new || asks_consent(application, request) {
+            return None;
+        }
+        self.check_resources(&application.pool, &request.resources).ok()?;
+        let open = OpenRequest { application: application.clone(), request: request.clone() };
+        let code = OpaqueToken::generate(TokenPurpose::AuthorizationCode, &*self.random);
+        let settings = self.config().settings(&application.pool);
+        let asked = Asked { browser, consented: false, login: facts };
+        Some((Box::new(self.issue_unit(&open, &asked, &code, settings, origin)), code))
+    }
+
     fn issue_unit(
         &self,
         open: &OpenRequest,
-        account: &BrowserAccount,
-        given: &Given,
+        asked: &Asked<'_>,
         code: &OpaqueToken,
         settings: Arc<PoolSettings>,
         origin: &Origin,
@@ -195,7 +247,7 @@ impl App {
         };
         IssueCode {
             pool: application.pool.clone(),
-            browser: account.session.id.clone(),
+            browser: asked.browser.clone(),
             code: (request.response_type.code && !hands_user_over).then(|| NewAuthorizationCode {
                 hash: hash_token(code.expose()),
                 application: application.id.clone(),
@@ -205,11 +257,11 @@ impl App {
                 facts: Facts::default(),
                 expires_at: code_ends,
             }),
-            asks: asks_consent(application, request) && !given.consented,
+            asks: asks_consent(application, request) && !asked.consented,
             consent: (asks_consent(application, request)).then_some(consent),
-            asks_again: request.prompts.has(Prompt::Consent),
             admission: Admission::of(application),
-            is_silent: account.session.facts.auth_time().is_none_or(|at| at < request.at),
+            hands_user_over,
+            is_silent: asked.login.auth_time().is_none_or(|at| at < request.at),
             request: request.clone(),
             session,
             settings,
@@ -265,6 +317,15 @@ impl App {
     }
 }
 
+/// Who asks for the answer to a request.
+struct Asked<'a> {
+    browser: &'a BrowserSessionId,
+    /// Whether they just agreed to what the application wants.
+    consented: bool,
+    /// The facts of the login in this browser.
+    login: &'a Facts,
+}
+
 /// Whether the person is asked before the request is granted.
 fn asks_consent(application: &Application, request: &AuthorizationRequest) -> bool {
     application.login.consent || request.prompts.has(Prompt::Consent)
@@ -282,7 +343,7 @@ fn claims_of_request(request: &AuthorizationRequest) -> Vec<String> {
 }
 
 /// Begins the session of an application in a browser session, and stores the code that opens it.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct IssueCode {
     /// The pool.
     pub pool: PoolId,
@@ -296,12 +357,12 @@ pub struct IssueCode {
     pub code: Option<NewAuthorizationCode>,
     /// Whether the person is asked, unless they agreed before.
     pub asks: bool,
-    /// Whether they are asked though they agreed before.
-    pub asks_again: bool,
     /// What they agree to, if they are asked at all.
     pub consent: Option<Consent>,
     /// Whom the application lets log in.
     pub admission: Admission,
+    /// Whether the response holds the user, with their identities.
+    pub hands_user_over: bool,
     /// Whether the login is an earlier one, so that this is what the audit log shows of the application.
     pub is_silent: bool,
     /// The pool's settings.
@@ -315,7 +376,7 @@ pub struct IssueCode {
 }
 
 /// The outcome of [`IssueCode`].
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Issued {
     /// The session has begun.
     Done {
@@ -325,6 +386,8 @@ pub enum Issued {
         session: SessionId,
         /// How and when they authenticated.
         facts: Facts,
+        /// The user's identities, if the response holds them.
+        identities: Vec<Identity>,
     },
     /// The person has not agreed to this.
     NeedsConsent,
@@ -350,7 +413,6 @@ impl Write for IssueCode {
         let (pool, now) = (&self.pool, self.trace.at);
         let found = logged_in(tx, pool, &self.browser, &self.settings, now).await?;
         let Some((browser, account)) = found else { return Ok(Issued::NeedsLogin) };
-        let rules = self.settings.session;
         if !self.admission.admits(tx, pool, &account.id).await? {
             let event = Event { code: Code::NotListed.number(), ..Event::of(Action::Login, &account.id) };
             let event = event.with(json!({ "by": "browser-session" }));
@@ -361,23 +423,54 @@ impl Write for IssueCode {
             return Ok(Issued::NeedsConsent);
         }
         let Some(granted) = self.codes.take(browser.granted, now) else { return Ok(Issued::TooOften) };
-        let extends_to = self.extends_to.min(rules.latest_end(browser.created_at));
+        let extends_to = self.extends_to.min(self.settings.session.latest_end(browser.created_at));
         browser_sessions::extend_granted(tx, pool, &self.browser, granted, now, extends_to).await?;
-        let (session, began) = self.begin(tx, &browser).await?;
-        if let Some(code) = &self.code {
-            let (session, facts) = (session.clone(), browser.facts.clone());
-            let code = NewAuthorizationCode { session, facts, ..code.clone() };
-            authorization_codes::insert(tx, pool, &code).await?;
-        }
+        let (session, began) = self.go_on(tx, &browser).await?;
         // One that asks again every hour is not a login each time.
         if self.is_silent && began {
             let details = json!({ "by": "browser-session", "session": session.as_str() });
             let event = Event::of(Action::Login, &account.id).with(details);
             self.trace.recorder().record(tx, pool, event).await?;
         }
-        // Clients know the user by the id that the login started with, even if the account was merged since.
-        let user = User { id: browser.user, ..account };
-        Ok(Issued::Done { user: Box::new(user), session, facts: browser.facts })
+        self.grant(tx, (browser.user, browser.facts), account, session).await
+    }
+}
+
+impl IssueCode {
+    /// Answers the request for an account that has logged in just now, in the same unit. The browser session is as new, and
+    /// counts the request already. Neither a list nor a consent stands in the way.
+    pub(crate) async fn issue_new(
+        &self,
+        tx: &mut Tx<'_>,
+        facts: &Facts,
+        account: User,
+    ) -> Result<Issued, StoreError> {
+        self.begin(tx, &account.id, facts).await?;
+        let session = self.session.id.clone();
+        self.grant(tx, (account.id.clone(), facts.clone()), account, session).await
+    }
+
+    /// Stores the code of a request that is granted. Clients know the user by the id that the login began with, even if the
+    /// account was merged since.
+    async fn grant(
+        &self,
+        tx: &mut Tx<'_>,
+        (user, facts): (UserId, Facts),
+        account: User,
+        session: SessionId,
+    ) -> Result<Issued, StoreError> {
+        if let Some(code) = &self.code {
+            let (session, facts) = (session.clone(), facts.clone());
+            let code = NewAuthorizationCode { session, facts, ..code.clone() };
+            authorization_codes::insert(tx, &self.pool, &code).await?;
+        }
+        let identities = if self.hands_user_over {
+            identities::of_account(tx, &self.pool, &account.id).await?
+        } else {
+            Vec::new()
+        };
+        let user = Box::new(User { id: user, ..account });
+        Ok(Issued::Done { user, session, facts, identities })
     }
 }
 
@@ -414,10 +507,9 @@ pub(super) async fn agree(
 }
 
 impl IssueCode {
-    /// Begins the session of the application, or goes on with the one that it has in this browser session: one that
-    /// asks again every hour does not pile them up.
-    /// Also says whether it began.
-    async fn begin(
+    /// Goes on with the session that the application has in this browser session, or begins one: an application that asks
+    /// again every hour does not pile them up. Also says whether it began.
+    async fn go_on(
         &self,
         tx: &mut Tx<'_>,
         browser: &LockedBrowserSession,
@@ -428,9 +520,15 @@ impl IssueCode {
             sessions::go_on(tx, pool, &present, login, now, new.expires_at).await?;
             return Ok((present, false));
         }
-        let beneath = Beneath { browser: &self.browser, facts: &browser.facts, claims, is_device: false };
-        sessions::insert_beneath(tx, pool, &browser.user, new, beneath).await?;
+        self.begin(tx, &browser.user, &browser.facts).await?;
         Ok((new.id.clone(), true))
+    }
+
+    /// Begins the session of the application.
+    async fn begin(&self, tx: &mut Tx<'_>, user: &UserId, facts: &Facts) -> Result<(), StoreError> {
+        let claims = &self.request.claims;
+        let beneath = Beneath { browser: &self.browser, facts, claims, is_device: false };
+        sessions::insert_beneath(tx, &self.pool, user, &self.session, beneath).await
     }
 
     /// Whether the application may have what it asks for. If the person just agreed, that is stored.
@@ -439,7 +537,8 @@ impl IssueCode {
         let (pool, application) = (&self.pool, &self.session.application);
         let before = consents::get(tx, pool, user, application).await?;
         if self.asks {
-            return Ok(!self.asks_again && before.is_some_and(|before| before.covers(wanted)));
+            let asks_again = self.request.prompts.has(Prompt::Consent);
+            return Ok(!asks_again && before.is_some_and(|before| before.covers(wanted)));
         }
         agree(tx, pool, user, application, wanted, before.unwrap_or_default(), self.trace.at).await?;
         Ok(true)

@@ -64,7 +64,7 @@ impl App {
         }
         let config = self.config();
         let application = match hint.as_ref().map(|hint| hint.aud.as_str()).or(named) {
-            Some(id) => Some(config.application(id).ok_or(Code::ApplicationUnknown)?.clone()),
+            Some(id) => Some(config.application_or(id, Code::ApplicationUnknown)?.clone()),
             None => None,
         };
         let redirect = match parameters.get("post_logout_redirect_uri") {

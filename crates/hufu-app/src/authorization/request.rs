@@ -159,7 +159,7 @@ impl App {
         }
         let config = self.config();
         let client = parameters.required("client_id")?;
-        let application = config.application(client).ok_or(Refusal::new(Code::ApplicationUnknown))?;
+        let application = config.on_pages(client, Code::ApplicationUnknown)?;
         let reference = parameters.get("request_uri").and_then(|uri| uri.strip_prefix(REFERENCE));
         let parameters = match reference {
             Some(reference) => self.pushed_request(application, reference).await?,
@@ -304,7 +304,7 @@ impl App {
     pub fn own_request(&self, application: Option<&str>) -> Result<OpenRequest, Refusal> {
         let config = self.config();
         let id = application.ok_or_else(|| Refusal::invalid("app_id", Reason::Missing))?;
-        let application = config.application(id).ok_or(Code::ApplicationUnknown)?;
+        let application = config.on_pages(id, Code::ApplicationUnknown)?;
         let redirect_uri = application.client.redirect_uris.first().cloned().unwrap_or_default();
         let request = AuthorizationRequest { redirect_uri, ..self.request_without_response() };
         Ok(OpenRequest { application: application.clone(), request })
@@ -350,7 +350,7 @@ impl App {
     /// Opens a sealed request.
     ///
     /// # Errors
-    /// [`Code::LoginRequestExpired`] if it is too old, is none, or its application is gone.
+    /// [`Code::LoginRequestExpired`] if it is too old or is none; [`Code::ApplicationGone`].
     pub fn open_request(&self, sealed: &str) -> Result<OpenRequest, Refusal> {
         let expired = || Refusal::new(Code::LoginRequestExpired);
         let bytes = URL_SAFE_NO_PAD.decode(sealed).map_err(|_| expired())?;
@@ -360,7 +360,7 @@ impl App {
             return Err(expired());
         }
         let config = self.config();
-        let application = config.application(application.as_str()).ok_or_else(expired)?;
+        let application = config.on_pages(application.as_str(), Code::ApplicationGone)?;
         // The configuration may have changed meanwhile.
         if !self.may_return(application, &request) {
             return Err(Code::RedirectUriUnknown.into());

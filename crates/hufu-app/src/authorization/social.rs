@@ -94,10 +94,11 @@ const BETWEEN: char = '.';
 impl App {
     /// The response of a login that is granted. The ticket opens the session once, within the minute of a code, and a
     /// second use ends what it opened.
-    pub(super) async fn social_response(
+    pub(super) fn social_response(
         &self,
         open: &OpenRequest,
-        user: &User,
+        user: User,
+        identities: Vec<Identity>,
         session: &SessionId,
         facts: &Facts,
         code: &OpaqueToken,
@@ -106,7 +107,7 @@ impl App {
         let result = if self.hands_user_over(&open.request) {
             let auth_time = facts.auth_time().unwrap_or_else(|| self.now());
             let token = self.user_token(application, &user.id, session, auth_time)?;
-            SocialResult::User(Box::new(user.clone()), self.identities_of(user).await?, token)
+            SocialResult::User(Box::new(user), identities, token)
         } else {
             SocialResult::Ticket(HandedTicket::write(code, application))
         };

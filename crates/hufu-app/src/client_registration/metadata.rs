@@ -140,9 +140,10 @@ impl Registration {
     /// The application with all that the client decides replaced. Its secrets stay.
     pub(super) fn over(&self, present: Application) -> Application {
         let Self { name, kind, signing_algorithm, client } = self.clone();
-        let ClientSettings { allowed_origins, description, dpop_nonce_required, .. } = present.client;
+        let ClientSettings { allowed_origins, description, dpop_nonce_required, .. } =
+            present.client.into_inner();
         let client = ClientSettings { allowed_origins, description, dpop_nonce_required, ..client };
-        Application { name, kind, signing_algorithm, client, ..present }
+        Application { name, kind, signing_algorithm, client: client.into(), ..present }
     }
 }
 

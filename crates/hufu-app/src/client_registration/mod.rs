@@ -74,6 +74,7 @@ impl App {
         metadata: &Map<String, Value>,
         origin: &Origin,
     ) -> Result<Map<String, Value>, Refusal> {
+        self.config().check_open(by.pool())?;
         let registration = Registration::read(metadata)?;
         let now = self.now();
         let application = registration.over(Application {
@@ -87,10 +88,10 @@ impl App {
             connections: Vec::new(),
             signing_algorithm: SigningAlgorithm::Rs256,
             lifetimes: TokenLifetimes::default(),
-            client: ClientSettings::default(),
+            client: ClientSettings::default().into(),
             secrets: Vec::new(),
-            login: LoginControl { consent: true, ..LoginControl::default() },
-            branding: Branding::default(),
+            login: LoginControl { consent: true, ..LoginControl::default() }.into(),
+            branding: Branding::default().into(),
         });
         let (secret, hashed) = self.new_secret();
         let has_secret = application.has_secret();
@@ -117,7 +118,7 @@ impl App {
     ///
     /// # Errors
     /// [`Code::RegistrationUnauthorized`], whatever is wrong (RFC 7592 section 2); [`Code::TooOften`] for a network that
-    /// sends many wrong tokens.
+    /// sends many wrong tokens; [`Code::PoolOff`].
     #[boxed]
     pub async fn own_registration(
         &self,
@@ -132,11 +133,11 @@ impl App {
         };
         let sent = hash_token(token);
         match found {
-            Some((application, registered)) if sent.matches(&registered.hash) => Ok(OwnRegistration {
-                application,
-                created_at: registered.created_at,
-                token: OpaqueToken::presented(token.to_owned()),
-            }),
+            Some((application, registered)) if sent.matches(&registered.hash) => {
+                self.config().check_open(&application.pool)?;
+                let token = OpaqueToken::presented(token.to_owned());
+                Ok(OwnRegistration { application, created_at: registered.created_at, token })
+            }
             _ => Err(self.wrong_registration_token(origin).await?),
         }
     }

@@ -46,6 +46,9 @@ impl Operation for PutApplication {
         }
         let (revision, changed) = match &present {
             None => {
+                if wanted.id.is_reserved() {
+                    return Ok(Outcome::Rejected(Rejection::ApplicationIdTaken(PoolId::system())));
+                }
                 if let Some(holder) = config::pool_of_application(tx, &wanted.id).await? {
                     return Ok(Outcome::Rejected(Rejection::ApplicationIdTaken(holder)));
                 }

@@ -91,6 +91,9 @@ pub enum Rejection {
     /// The application id is taken in another pool.
     #[error("the application id is taken in the user pool {0}")]
     ApplicationIdTaken(PoolId),
+    /// The administrator, who would get a secret, did not log in within this number of minutes.
+    #[error("a new secret needs a login within the last {0} minutes")]
+    LoginTooOld(u64),
     /// An application names a connection that its pool does not have.
     #[error("the user pool has no connection {0}")]
     NoConnection(ConnectionId),
@@ -103,6 +106,12 @@ pub enum Rejection {
     /// The connection does not exist.
     #[error("there is no such connection")]
     NoSuchConnection,
+    /// The pool was removed, and nothing but its return can change that.
+    #[error("the user pool was removed")]
+    PoolRemoved,
+    /// The pool was not removed, or its rows are going.
+    #[error("the user pool was not removed, or its rows are going")]
+    PoolNotRemoved,
     /// The id of a new pool is taken.
     #[error("the id of the user pool is taken")]
     PoolIdTaken,

@@ -1,4 +1,6 @@
-//! The configuration in memory: finds pools, applications and connections.
+//! The configuration in memory: finds pools, applications and connections. What serves a client is in `serving`.
+
+mod serving;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,50 +11,15 @@ use hufu_store::outages::Outage;
 use hufu_store::webhooks::Subscriber;
 use hufu_types::refusal::Code;
 use hufu_types::{
-    ANY_ORIGIN, Application, ApplicationId, ApplicationKind, Branding, Connection, ConnectionId,
-    ConnectionKind, Identifier, Pool, PoolId, PoolSettings, TicketKind, VerificationFile,
+    ANY_ORIGIN, Application, ApplicationId, ApplicationKind, Branding, Connection, ConnectionId, Pool,
+    PoolId, PoolSettings, PoolState, VerificationFile,
 };
 
+pub use self::serving::{ApplicationHint, named};
+use super::console::Console;
 use super::shards::Shards;
 use crate::sources::settings::SettingsError;
-use crate::sources::wechat;
 use crate::{Refusal, sources};
-
-/// The application and pool that a client names. Absent, empty, `undefined` and `null` values count as not
-/// named.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct ApplicationHint<'a> {
-    application: Option<&'a str>,
-    pool: Option<&'a str>,
-}
-
-impl<'a> ApplicationHint<'a> {
-    /// Takes the values of the application header (or `client_id`) and of the pool header.
-    pub fn new(application: Option<&'a str>, pool: Option<&'a str>) -> Self {
-        Self { application: application.and_then(named), pool: pool.and_then(named) }
-    }
-
-    /// The id of the application, if it is named.
-    pub(crate) const fn application(&self) -> Option<&'a str> {
-        self.application
-    }
-
-    /// Whether neither is named.
-    pub const fn is_empty(&self) -> bool {
-        self.application.is_none() && self.pool.is_none()
-    }
-
-    /// Whether everything that is named refers to this application and its pool.
-    pub fn agrees_with(&self, application: &Application) -> bool {
-        self.application.is_none_or(|id| id == application.id.as_str())
-            && self.pool.is_none_or(|id| id == application.pool.as_str())
-    }
-}
-
-/// The trimmed text, unless it is empty, `undefined` or `null`.
-pub fn named(text: &str) -> Option<&str> {
-    Some(text.trim()).filter(|t| !matches!(*t, "" | "undefined" | "null"))
-}
 
 /// The configuration of the instance at one version.
 #[derive(Clone, Debug, Default)]
@@ -66,6 +33,8 @@ pub struct Config {
     origins: Shards<String, usize>,
     /// The connections with a verification file, by its name.
     files: Shards<String, Arc<Connection>>,
+    /// The application by which administrators log in. Commands have none.
+    console: Option<Console>,
 }
 
 /// A pool with everything in it, as last read from the database.
@@ -80,12 +49,30 @@ pub struct PoolConfig {
     subscribers: Arc<[Subscriber]>,
     /// The connections that are unavailable; usually none.
     outages: Vec<Outage>,
+    /// Whether it serves its users. If not, its applications and connections are disabled here, whatever they are in the
+    /// database, and nobody subscribes to its events.
+    state: PoolState,
 }
 
 impl PoolConfig {
     /// The pool's applications in order, including disabled ones.
     pub fn applications(&self) -> &[Arc<Application>] {
         &self.applications
+    }
+
+    /// The pool as one that serves nobody. One whose rows are going has nothing in it any more.
+    fn closed(mut self) -> Self {
+        if self.state == PoolState::Going {
+            self.applications.clear();
+            self.connections.clear();
+        }
+        for application in &mut self.applications {
+            Arc::make_mut(application).enabled = false;
+        }
+        for connection in &mut self.connections {
+            Arc::make_mut(connection).enabled = false;
+        }
+        Self { subscribers: Arc::default(), ..self }
     }
 
     /// The origins of its enabled applications, each as often as applications have it.
@@ -96,6 +83,9 @@ impl PoolConfig {
     /// The application that serves clients which name only the pool: the one that is marked, or otherwise the
     /// first mini program.
     fn default_application(&self) -> Result<&Arc<Application>, Refusal> {
+        if self.state != PoolState::On {
+            return Err(Code::PoolOff.into());
+        }
         let mut enabled = self.applications.iter().filter(|a| a.enabled);
         let marked = enabled.clone().find(|a| a.is_default);
         marked
@@ -111,18 +101,37 @@ impl Config {
         Self::default().with(stored, key)
     }
 
-    /// Returns a copy with these pools replaced. The other pools are shared, not copied.
+    /// A configuration without any pool, in which administrators can log in.
+    pub(crate) fn with_console(console: Option<Console>) -> Self {
+        Self { console, ..Self::default() }
+    }
+
+    /// The application by which administrators log in.
+    pub(crate) fn console(&self) -> Option<&Console> {
+        self.console.as_ref()
+    }
+
+    /// The configuration with these pools replaced. A copy shares the other pools with the original.
     #[must_use]
-    pub(crate) fn with(&self, stored: StoredConfig, key: &SealingKey) -> Self {
-        let mut config = Self { version: stored.version, ..self.clone() };
+    pub(crate) fn with(self, stored: StoredConfig, key: &SealingKey) -> Self {
+        let mut config = Self { version: stored.version, ..self };
         let mut applications = by_pool(stored.applications, |application| &application.pool);
         let mut connections = by_pool(stored.connections, |connection| &connection.pool);
         let mut subscribers = by_pool(stored.subscribers, |(pool, _)| pool);
         let mut outages = by_pool(stored.outages, |outage| &outage.pool);
-        for Pool { id, name, settings } in stored.pools {
+        let states: HashMap<PoolId, PoolState> = stored.closed.into_iter().collect();
+        // Few pools set anything of their own.
+        let usual = Arc::new(PoolSettings::default());
+        for Pool { id, name, mut settings } in stored.pools {
+            if let Some(console) = config.console.as_ref().filter(|_| id == PoolId::system()) {
+                settings.session = console.session;
+                // An address is proved where a code can be sent to it.
+                settings.register_email_without_code = !stored.administrators_get_mail && !console.has_outbox;
+            }
+            let state = states.get(&id).copied().unwrap_or_default();
             let pool = PoolConfig {
                 name,
-                settings: Arc::new(settings),
+                settings: if settings == *usual { usual.clone() } else { Arc::new(settings) },
                 applications: applications
                     .remove(&id)
                     .unwrap_or_default()
@@ -137,9 +146,14 @@ impl Config {
                     .map(|(_, s)| s)
                     .collect(),
                 outages: outages.remove(&id).unwrap_or_default(),
+                state,
             };
-            config.replace(id, &Arc::new(pool));
+            config.replace(id, &Arc::new(if state == PoolState::On { pool } else { pool.closed() }));
         }
+        let going = states.iter().filter(|(_, state)| **state == PoolState::Going);
+        going.for_each(|(id, _)| config.pools.remove(id));
+        let is_taken = config.applications.get(&ApplicationId::console()).is_some();
+        config.console = config.console.take().map(|console| console.beside(is_taken));
         config
     }
 
@@ -197,6 +211,44 @@ impl Config {
         self.applications.get(&id).filter(|a| a.enabled)
     }
 
+    /// An application, if it is enabled.
+    ///
+    /// # Errors
+    /// [`Code::PoolOff`] if its pool serves nobody; otherwise this code.
+    pub fn application_or(&self, id: &str, otherwise: Code) -> Result<&Arc<Application>, Refusal> {
+        self.application(id).ok_or_else(|| {
+            let known = ApplicationId::parse(id).ok().and_then(|id| self.applications.get(&id));
+            let is_closed = known.is_some_and(|known| self.state(&known.pool) != PoolState::On);
+            if is_closed { Code::PoolOff.into() } else { otherwise.into() }
+        })
+    }
+
+    /// An application whose login pages somebody opens: an enabled one, or that of the administrators, to which no other
+    /// call leads.
+    ///
+    /// # Errors
+    /// As [`Self::application_or`].
+    pub fn on_pages(&self, id: &str, otherwise: Code) -> Result<&Arc<Application>, Refusal> {
+        let console = self.console.as_ref().map(|console| &console.application);
+        match console.filter(|console| console.id.as_str() == id) {
+            Some(console) => Ok(console),
+            None => self.application_or(id, otherwise),
+        }
+    }
+
+    /// Checks that a pool serves its users.
+    ///
+    /// # Errors
+    /// [`Code::PoolOff`].
+    pub fn check_open(&self, pool: &PoolId) -> Result<(), Refusal> {
+        if self.state(pool) == PoolState::On { Ok(()) } else { Err(Code::PoolOff.into()) }
+    }
+
+    /// Whether a pool serves its users. What is no pool is going.
+    pub fn state(&self, pool: &PoolId) -> PoolState {
+        self.pools.get(pool).map_or(PoolState::Going, |pool| pool.state)
+    }
+
     /// The enabled application of a pool that is this resource (RFC 8707). They are compared as strings.
     pub fn resource(&self, pool: &PoolId, resource: &str) -> Option<&Arc<Application>> {
         let is_it = |application: &&Arc<Application>| {
@@ -252,7 +304,7 @@ impl Config {
 
     /// How the pages of an application look: as it says itself, then as its pool does. The one place that decides it.
     pub fn branding_of(&self, application: &Application) -> Branding {
-        let own = application.branding.clone();
+        let own = application.branding.clone().into_inner();
         let logo = own.logo.or_else(|| application.client.logo.clone());
         Branding { logo, ..own }.over(&self.settings(&application.pool).branding)
     }
@@ -277,233 +329,10 @@ impl Config {
         self.outage(connection).is_none()
     }
 
-    /// The application that serves a client before login: the one that it names; or the default application of
-    /// the pool that it names; or, if it names nothing, that of the only pool.
-    pub fn serving(&self, named: ApplicationHint<'_>) -> Result<&Arc<Application>, Refusal> {
-        match (named.application, named.pool) {
-            (None, None) => self.only_pool().ok_or(Code::NothingNamed)?.default_application(),
-            (Some(id), pool) => {
-                let application = self.application(id).ok_or(Code::ApplicationUnknown)?;
-                match pool {
-                    Some(pool) if self.pool(pool).is_none() => Err(Code::PoolUnknown.into()),
-                    Some(pool) if pool != application.pool.as_str() => Err(Code::Disagreement.into()),
-                    _ => Ok(application),
-                }
-            }
-            (None, Some(pool)) => self.pool(pool).ok_or(Code::PoolUnknown)?.default_application(),
-        }
-    }
-
-    /// The pool of an instance that has a single one. The administrators' pool does not count.
-    pub(crate) fn only_pool(&self) -> Option<&Arc<PoolConfig>> {
-        let system = PoolId::system();
-        let mut ids = self.pools.keys().filter(|id| **id != system);
-        let only = ids.next()?;
-        if ids.next().is_none() { self.pools.get(only) } else { None }
-    }
-
-    fn pool(&self, id: &str) -> Option<&Arc<PoolConfig>> {
-        self.pools.get(&PoolId::parse(id).ok()?)
-    }
-
-    /// The mini program connection for an application. See [`Self::connection_for`].
-    pub fn mini_program(
-        &self,
-        application: &Application,
-        identifier: Option<&str>,
-        referer: Option<&str>,
-    ) -> Result<Arc<Connection>, Refusal> {
-        self.connection_for(application, ConnectionKind::WechatMiniProgram, identifier, referer)
-    }
-
-    /// The mini program that the person is in, for calls that the login mini program makes too: it names the connection
-    /// whose code it scanned.
-    pub fn opened_mini_program(
-        &self,
-        application: &Application,
-        identifier: Option<&str>,
-        referer: Option<&str>,
-    ) -> Result<Arc<Connection>, Refusal> {
-        if identifier.is_some_and(|identifier| self.scans(application, identifier)) {
-            return self.connection_for(application, ConnectionKind::WechatMiniProgramScan, identifier, None);
-        }
-        self.mini_program(application, identifier, referer)
-    }
-
-    /// The connection of a kind that serves an application: the one the client names; otherwise the one whose
-    /// AppID is in the `Referer` that real mini programs send; otherwise the application's first.
-    pub fn connection_for(
-        &self,
-        application: &Application,
-        kind: ConnectionKind,
-        identifier: Option<&str>,
-        referer: Option<&str>,
-    ) -> Result<Arc<Connection>, Refusal> {
-        if let Some(identifier) = identifier.and_then(named) {
-            return self.named_connection(application, kind, identifier);
-        }
-        let usable = |id: &ConnectionId| self.connection(id).filter(|c| c.enabled && c.kind == kind);
-        let mut switched_on = application.connections.iter().filter_map(usable);
-        let found = match referer.and_then(mini_program_of_referer) {
-            Some(app_id) if kind == ConnectionKind::WechatMiniProgram => switched_on
-                .find(|c| wechat::app_id(c) == app_id)
-                .ok_or_else(|| Code::OtherMiniProgram.with("app", app_id.to_owned()))?,
-            _ => switched_on.next().ok_or_else(|| Code::NoConnection.with("kind", kind.as_str()))?,
-        };
-        Ok(found.clone())
-    }
-
-    /// As [`Self::connection_for`], for a call that several kinds serve: the kind of the connection that the client names;
-    /// otherwise the first of them that the application has an enabled connection of; otherwise the first of them.
-    pub fn connection_for_one_of(
-        &self,
-        application: &Application,
-        kinds: &[ConnectionKind],
-        identifier: Option<&str>,
-        referer: Option<&str>,
-    ) -> Result<Arc<Connection>, Refusal> {
-        let named = identifier.and_then(named).and_then(|i| self.connection_of_pool(&application.pool, i));
-        let of = |id: &ConnectionId| self.connection(id).filter(|c| c.enabled).map(|c| c.kind);
-        let has = |kind: &&ConnectionKind| application.connections.iter().any(|id| of(id) == Some(**kind));
-        let kind = named.map(|connection| connection.kind).filter(|kind| kinds.contains(kind));
-        let kind = kind.or_else(|| kinds.iter().find(has).copied()).or(kinds.first().copied());
-        self.connection_for(application, kind.ok_or(Code::NamelessConnectionUnknown)?, identifier, referer)
-    }
-
-    fn named_connection(
-        &self,
-        application: &Application,
-        kind: ConnectionKind,
-        identifier: &str,
-    ) -> Result<Arc<Connection>, Refusal> {
-        // Text that is not a valid identifier is not echoed in the response.
-        let unknown = || match Identifier::parse(identifier) {
-            Ok(shown) => Code::ConnectionUnknown.with("connection", String::from(shown)),
-            Err(_) => Code::NamelessConnectionUnknown.into(),
-        };
-        let connection = self.connection_of_pool(&application.pool, identifier).ok_or_else(unknown)?;
-        serving(application, kind, connection)
-    }
-
-    /// The connection with this id, if it is of this kind and serves the application.
-    pub fn connection_by_id(
-        &self,
-        application: &Application,
-        kind: ConnectionKind,
-        id: &str,
-    ) -> Result<Arc<Connection>, Refusal> {
-        let found = self.connections(&application.pool).iter().find(|c| c.id.as_str() == id);
-        serving(application, kind, found.ok_or(Code::NamelessConnectionUnknown)?)
-    }
-
-    /// The connection of an application that shows QR codes which are scanned in this way: the one that is named, by its id
-    /// or its identifier; otherwise the application's first. The pool's own app needs none.
-    ///
-    /// # Errors
-    /// As [`Self::connection_for`].
-    pub fn qr_connection(
-        &self,
-        application: &Application,
-        scanned_by: TicketKind,
-        named: Option<&str>,
-    ) -> Result<Option<Arc<Connection>>, Refusal> {
-        if scanned_by == TicketKind::App {
-            return Ok(None);
-        }
-        let is_wanted = |connection: &Connection| {
-            sources::qr_codes(connection.kind).is_some_and(|codes| codes.scanned_by == scanned_by)
-        };
-        if let Some(name) = named.and_then(self::named) {
-            let is_named = |c: &&Arc<Connection>| c.id.as_str() == name || c.identifier.as_str() == name;
-            let found = self.connections(&application.pool).iter().find(is_named);
-            let found = found.ok_or(Code::NamelessConnectionUnknown)?;
-            if !is_wanted(found) {
-                return Err(Code::ConnectionWithoutQrCode.with("connection", found.identifier.to_string()));
-            }
-            return serving(application, found.kind, found).map(Some);
-        }
-        let mut usable = application.connections.iter().filter_map(|id| self.connection(id));
-        let found = usable.find(|connection| connection.enabled && is_wanted(connection));
-        let kinds = ConnectionKind::ALL
-            .iter()
-            .filter(|kind| sources::qr_codes(**kind).is_some_and(|codes| codes.scanned_by == scanned_by));
-        let kind = kinds.map(|kind| kind.as_str()).next().unwrap_or(scanned_by.as_str());
-        found.cloned().map(Some).ok_or_else(|| Code::NoConnection.with("kind", kind))
-    }
-
-    /// Whether an application's connection of this identifier shows the code of a mini program. What is said about mini
-    /// programs in calls of published clients goes for it too.
-    pub fn scans(&self, application: &Application, identifier: &str) -> bool {
-        let found = self.connection_of_pool(&application.pool, identifier);
-        found.is_some_and(|connection| connection.kind == ConnectionKind::WechatMiniProgramScan)
-    }
-
-    /// The connection of this identifier, if it shows QR codes and serves the application.
-    ///
-    /// # Errors
-    /// As [`Self::connection_for`].
-    pub fn qr_connection_called(
-        &self,
-        application: &Application,
-        identifier: &str,
-    ) -> Result<Arc<Connection>, Refusal> {
-        let found = self.connection_of_pool(&application.pool, identifier);
-        let found = found.ok_or(Code::NamelessConnectionUnknown)?;
-        if sources::qr_codes(found.kind).is_none() {
-            return Err(Code::ConnectionWithoutQrCode.with("connection", found.identifier.to_string()));
-        }
-        serving(application, found.kind, found)
-    }
-
+    /// The connection of a pool with this identifier.
     pub(crate) fn connection_of_pool(&self, pool: &PoolId, identifier: &str) -> Option<&Arc<Connection>> {
         self.pools.get(pool)?.connections.iter().find(|c| c.identifier.as_str() == identifier)
     }
-
-    /// The application for a helper call that names a connection and at most the pool: the serving
-    /// application if it has the connection, otherwise the first enabled one of the pool that has it.
-    pub fn serving_connection(
-        &self,
-        named: ApplicationHint<'_>,
-        identifier: Option<&str>,
-    ) -> Result<&Arc<Application>, Refusal> {
-        let application = self.serving(named)?;
-        if named.application.is_some() {
-            return Ok(application);
-        }
-        let Some(connection) = identifier.and_then(|i| self.connection_of_pool(&application.pool, i)) else {
-            return Ok(application);
-        };
-        let has = |a: &&Arc<Application>| a.enabled && a.connections.contains(&connection.id);
-        let others = self.pools.get(&application.pool).map(|p| p.applications.as_slice()).unwrap_or_default();
-        Ok(Some(application).filter(has).or_else(|| others.iter().find(has)).unwrap_or(application))
-    }
-}
-
-/// A connection, if it is of this kind and serves the application.
-fn serving(
-    application: &Application,
-    kind: ConnectionKind,
-    connection: &Arc<Connection>,
-) -> Result<Arc<Connection>, Refusal> {
-    if connection.kind != kind {
-        let kind = connection.kind.as_str();
-        return Err(Code::ConnectionOfOtherKind
-            .with("connection", connection.identifier.to_string())
-            .with("kind", kind));
-    }
-    if !connection.enabled {
-        return Err(Code::ConnectionOff.with("connection", connection.identifier.to_string()));
-    }
-    if !application.connections.contains(&connection.id) {
-        return Err(Code::ConnectionNotForApplication.with("connection", connection.identifier.to_string()));
-    }
-    Ok(connection.clone())
-}
-
-/// The AppID in `https://servicewechat.com/{appid}/{version}/page-frame.html`.
-fn mini_program_of_referer(referer: &str) -> Option<&str> {
-    let (app_id, _) = referer.strip_prefix("https://servicewechat.com/")?.split_once('/')?;
-    sources::is_wechat_app_id(app_id).then_some(app_id)
 }
 
 fn by_pool<T>(stored: Vec<T>, pool: impl Fn(&T) -> &PoolId) -> HashMap<PoolId, Vec<T>> {
@@ -528,7 +357,8 @@ fn unseal_all(stored: Vec<StoredConnection>, key: &SealingKey) -> Vec<Arc<Connec
     connections
 }
 
-fn unseal(stored: StoredConnection, key: &SealingKey) -> Result<Connection, SettingsError> {
+/// Opens the settings of a connection.
+pub(crate) fn unseal(stored: StoredConnection, key: &SealingKey) -> Result<Connection, SettingsError> {
     let settings = sources::settings::open(&stored, key)?;
     Ok(Connection {
         id: stored.id,
@@ -539,37 +369,8 @@ fn unseal(stored: StoredConnection, key: &SealingKey) -> Result<Connection, Sett
         login_only: stored.login_only,
         enabled: stored.enabled,
         open_platform: stored.open_platform,
-        association: stored.association,
-        settings,
-        extras: stored.extras,
+        association: stored.association.into(),
+        settings: settings.into(),
+        extras: stored.extras.into(),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nothing_has_many_spellings() {
-        for nothing in ["", " ", "undefined", "null"] {
-            assert_eq!(named(nothing), None);
-        }
-        assert_eq!(named(" a "), Some("a"));
-        assert!(ApplicationHint::new(Some("undefined"), Some("")).is_empty());
-    }
-
-    #[test]
-    fn the_referer_of_a_mini_program() {
-        let app = "wx0123456789abcdef";
-        for (referer, found) in [
-            (format!("https://servicewechat.com/{app}/0/page-frame.html"), Some(app)),
-            (format!("https://servicewechat.com/{app}/devtools/page-frame.html"), Some(app)),
-            (format!("https://servicewechat.com.evil.example/{app}/0/x"), None),
-            (format!("http://servicewechat.com/{app}/0/x"), None),
-            (format!("https://servicewechat.com/{app}"), None),
-            ("https://servicewechat.com/touristappid/0/x".to_owned(), None),
-        ] {
-            assert_eq!(mini_program_of_referer(&referer), found, "{referer}");
-        }
-    }
 }

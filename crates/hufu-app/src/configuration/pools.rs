@@ -1,8 +1,10 @@
 //! Pools: their names and settings.
 
 use hufu_store::config::{self, Revised};
+use hufu_store::jobs::{self, NewJob};
+use hufu_store::pool_removal::{POOL_JOB, payload};
 use hufu_store::{StoreError, Tx};
-use hufu_types::{Pool, PoolId, PoolSettings, Timestamp};
+use hufu_types::{JobId, Pool, PoolId, PoolSettings, PoolState, Timestamp};
 use serde_json::{Map, Value as Json};
 
 use super::change::{Operation, Outcome, Rejection, created, is_expected};
@@ -95,4 +97,91 @@ pub(super) fn key_differences<'a>(
     let mut names: Vec<&str> = missing.chain(changed).map(String::as_str).collect();
     names.sort_unstable();
     names
+}
+
+/// What becomes of a pool as a whole.
+#[derive(Clone, Debug)]
+pub enum PoolChange {
+    /// It serves nobody until it is switched on.
+    Off,
+    /// It serves its users.
+    On,
+    /// It serves nobody, and its rows go at this time by this job.
+    Remove {
+        /// When its rows go.
+        goes_at: Timestamp,
+        /// The id of the job.
+        job: JobId,
+    },
+    /// It comes back as it was before it was removed.
+    Restore,
+}
+
+/// Switches a pool off or on, removes or restores it.
+#[derive(Clone, Debug)]
+pub struct SetPoolState {
+    /// The pool.
+    pub id: PoolId,
+    /// What becomes of it.
+    pub change: PoolChange,
+    /// The revision that the caller last saw; `None` to skip the check.
+    pub expected: Option<i64>,
+}
+
+impl Operation for SetPoolState {
+    type Object = Pool;
+
+    fn pool(&self) -> &PoolId {
+        &self.id
+    }
+
+    fn object(&self) -> (&'static str, String) {
+        ("pool", self.id.to_string())
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>, now: Timestamp) -> Result<Outcome<Pool>, StoreError> {
+        let Self { id, change, expected } = self;
+        let (present, state) = (config::pool(tx, id).await?, config::state(tx, id).await?);
+        let (Some(present), Some(state)) = (present, state) else {
+            return Ok(Outcome::Rejected(Rejection::NoPool));
+        };
+        if let (false, Some(expected)) = (is_expected(*expected, Some(&present)), *expected) {
+            return Ok(Outcome::Conflict { expected, now: Some(present) });
+        }
+        let changed = match (change, state) {
+            (_, PoolState::Going) => return Ok(Outcome::Rejected(Rejection::NoPool)),
+            (PoolChange::Off, PoolState::Off) | (PoolChange::On, PoolState::On) => {
+                return Ok(Outcome::Done { now: Some(present), changed: Vec::new() });
+            }
+            (PoolChange::Off, PoolState::On) => {
+                config::set_enabled(tx, id, false).await?;
+                "switched off"
+            }
+            (PoolChange::On, PoolState::Off) => {
+                config::set_enabled(tx, id, true).await?;
+                "switched on"
+            }
+            (PoolChange::Remove { goes_at, job }, PoolState::On | PoolState::Off) => {
+                config::set_goes_at(tx, id, Some(*goes_at)).await?;
+                // The rows of the pool's own jobs go with it.
+                let job = NewJob {
+                    id: job.clone(),
+                    kind: POOL_JOB,
+                    pool: PoolId::system(),
+                    payload: payload(id, *goes_at),
+                    run_at: *goes_at,
+                };
+                jobs::enqueue(tx, &job).await?;
+                "removed"
+            }
+            (PoolChange::Restore, PoolState::Removed(at)) if at > now => {
+                config::set_goes_at(tx, id, None).await?;
+                "restored"
+            }
+            (PoolChange::Restore, _) => return Ok(Outcome::Rejected(Rejection::PoolNotRemoved)),
+            (_, PoolState::Removed(_)) => return Ok(Outcome::Rejected(Rejection::PoolRemoved)),
+        };
+        let now = Revised { revision: present.revision + 1, value: present.value };
+        Ok(Outcome::Done { now: Some(now), changed: vec![changed.to_owned()] })
+    }
 }

@@ -45,6 +45,16 @@ impl Name {
             Self::ExternalId(_) => "external_id",
         }
     }
+
+    /// The name as it is stored.
+    pub(crate) fn as_str(&self) -> &str {
+        match self {
+            Self::Username(name) => name.as_str(),
+            Self::Email(email) => email.as_str(),
+            Self::Phone(phone) => phone.as_str(),
+            Self::ExternalId(id) => id,
+        }
+    }
 }
 
 /// The kinds of buckets of an account: one for each kind of name, and one for its logged-in user.

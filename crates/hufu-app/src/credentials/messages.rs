@@ -11,7 +11,7 @@ use std::time::Duration;
 use async_recursion::async_recursion as boxed;
 use hufu_connect::sms::Sms;
 use hufu_connect::templates::{Notice, Values};
-use hufu_connect::{Fault, Mailer, SendError, SmsSender, TemplateKind};
+use hufu_connect::{Fault, Mail, Mailer, SendError, SmsSender, TemplateKind};
 use hufu_store::jobs::{Job, NewJob};
 use hufu_store::rates::Limit;
 use hufu_store::senders::{ReadSenders, SenderKind};
@@ -88,7 +88,7 @@ impl App {
             template: template(purpose, channel),
             language,
             app: application.name.clone(),
-            minutes: u32::try_from(self.limits.passcode_life.as_secs() / 60).unwrap_or(u32::MAX).max(1),
+            minutes: self.passcode_minutes(),
             expires_at,
             suppressed: false,
         };
@@ -132,6 +132,11 @@ impl App {
         }
     }
 
+    /// For how many minutes a code is valid, as messages say it.
+    pub(crate) fn passcode_minutes(&self) -> u32 {
+        u32::try_from(self.limits.passcode_life.as_secs() / 60).unwrap_or(u32::MAX).max(1)
+    }
+
     fn sending_limits(&self, pool: &PoolId, target: &str, origin: &Origin) -> Vec<Limit> {
         let limits = &self.limits;
         let limit = |name: String, most: i64| Limit { name, most, window: limits.passcode_window };
@@ -150,7 +155,7 @@ impl App {
 
     /// Refuses numbers that the pool does not send to. Also refuses numbers that cannot be mobile: a provider
     /// might take one for another spelling of a shorter number, whose messages are counted separately.
-    fn check_destination(&self, pool: &PoolId, phone: &Phone) -> Result<(), Refusal> {
+    pub(crate) fn check_destination(&self, pool: &PoolId, phone: &Phone) -> Result<(), Refusal> {
         if !phone.may_be_mobile() {
             return Err(Refusal::invalid("phone", Reason::NotMobile));
         }
@@ -161,7 +166,11 @@ impl App {
     }
 
     /// Refuses if the pool has no sender for this channel, whoever the recipient is.
-    async fn require_sender(&self, pool: &PoolId, channel: PasscodeChannel) -> Result<(), Refusal> {
+    pub(crate) async fn require_sender(
+        &self,
+        pool: &PoolId,
+        channel: PasscodeChannel,
+    ) -> Result<(), Refusal> {
         if self.outbox.is_some() {
             return Ok(());
         }
@@ -237,6 +246,20 @@ impl App {
         let values = Values { app: &message.app, code: &message.code, minutes: message.minutes };
         let content = Content::Code(values);
         self.send_to(pool, to.map_err(|_| UNREADABLE)?, message.template, message.language, content).await
+    }
+
+    /// Sends a mail that has no template through the pool's sender.
+    pub(crate) async fn send_mail(&self, pool: &PoolId, mail: &Mail) -> Result<(), NotSent> {
+        let stored = self.read(ReadSenders(pool.clone())).await.map_err(|_| NotSent::NotTried)?;
+        let settings = SenderSettings::open(&stored, &self.sealing);
+        let settings =
+            settings.map_err(|_| NotSent::Reason("the pool's sender cannot be opened with this key"))?;
+        let sender: Arc<dyn Mailer> = match (&settings.email, &self.outbox) {
+            (Some(mail), _) => mail.build(&self.sender_context).map_err(|_| UNUSABLE)?,
+            (None, Some(outbox)) => Arc::new(outbox.clone()),
+            (None, None) => return Err(NotSent::NoSender),
+        };
+        sender.send(mail).await.map_err(NotSent::Failed)
     }
 
     /// Sends a message through the pool's sender.

@@ -145,7 +145,7 @@ impl AccountName {
     }
 
     /// The typed text, labelled with its kind, for text that is not a valid name.
-    fn typed(&self) -> (&'static str, &str) {
+    pub(crate) fn typed(&self) -> (&'static str, &str) {
         match self {
             Self::Username(text) => ("no username", text),
             Self::Email(text) => ("no email", text),

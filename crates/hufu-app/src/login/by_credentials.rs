@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use async_recursion::async_recursion as boxed;
 use hufu_types::refusal::Code;
-use hufu_types::{Application, LoginMethod, Method, PasscodeChannel, RegistrationMethod, UserId};
+use hufu_types::{
+    Application, ConnectionId, LoginMethod, Method, PasscodeChannel, RegistrationMethod, UserId,
+};
 use secrecy::SecretString;
 
 use super::by_code::{CodeLogin, LogInByCode};
@@ -34,10 +36,11 @@ impl App {
         check_method(application, LoginMethod::Password)?;
         let patch = self.custom_data_patch(pool, custom_data)?;
         for _ in 0..ATTEMPTS {
+            let trace = self.trace(pool, None, Some(&application.id), Some(&ConnectionId::own()), origin);
+            let proved = self.prove_by_password(pool, &account, &password, "password", origin, trace).await?;
+            // Passwords may queue: what begins with the login begins after that.
             let options = (requested.clone(), patch.clone());
             let prepared = self.prepare_own_login(application, "password", Method::Password, options, origin);
-            let trace = prepared.plan.trace.clone();
-            let proved = self.prove_by_password(pool, &account, &password, "password", origin, trace).await?;
             let unit = LogInByPassword {
                 user: proved.user.id,
                 pool: pool.clone(),

@@ -49,6 +49,7 @@ impl App {
     ) -> Result<(Arc<Application>, Arc<Connection>), Refusal> {
         let config = self.config();
         let found = config.of_pool(pool).ok_or(Code::PoolUnknown)?;
+        config.check_open(pool)?;
         let kind = ConnectionKind::WechatAppLaunch;
         let is_named = |candidate: &&Arc<Application>| {
             candidate.enabled && application.is_none_or(|id| id == candidate.id.as_str())
@@ -100,7 +101,7 @@ impl App {
         let taken = self.take_carried::<Launched>(TICKET, pool, ticket).await?;
         let (application, launched) = taken.ok_or(Code::LaunchTicketInvalid)?;
         let config = self.config();
-        let application = config.application(application.as_str()).ok_or(Code::LaunchTicketInvalid)?;
+        let application = config.application_or(application.as_str(), Code::LaunchTicketInvalid)?;
         let (kind, id) = (ConnectionKind::WechatAppLaunch, launched.connection.as_str());
         let login = SourceLogin {
             application: Arc::clone(application),

@@ -8,13 +8,13 @@ use std::sync::Arc;
 
 use async_recursion::async_recursion as boxed;
 use hufu_store::rates::{self, Limit};
-use hufu_store::source_logins::{self, NewSourceLogin};
+use hufu_store::source_logins::{self, BroughtBack, NewSourceLogin};
 use hufu_store::{StoreError, Tx, Write};
 use hufu_types::flow::RequestedTokens;
 use hufu_types::refusal::Code;
 use hufu_types::{
-    Application, AuthorizationRequest, Connection, ConnectionId, Language, LoginTab, OpaqueToken, PoolId,
-    SocialReturn, Timestamp, TokenHash, TokenPurpose,
+    Application, AuthorizationRequest, Connection, Language, LoginTab, OpaqueToken, PoolId, SocialReturn,
+    Timestamp, TokenHash, TokenPurpose,
 };
 
 use super::by_source::SourceLogin;
@@ -61,6 +61,8 @@ pub struct Arrival<'a> {
 pub struct Arrived {
     /// The request that it belongs to.
     pub open: OpenRequest,
+    /// The same, sealed.
+    pub sealed: String,
     /// What became of it.
     pub came: Result<Came, Refusal>,
 }
@@ -248,19 +250,21 @@ impl App {
         let found = config.connection_of_pool(pool, identifier).ok_or(Code::SourceLoginUnknown)?;
         let unit = Arrive {
             pool: pool.clone(),
-            connection: found.id.clone(),
             state: hash_token(state),
-            browser: browser.clone(),
-            code: code.map(hash_token),
+            brought: BroughtBack {
+                connection: found.id.clone(),
+                browser: browser.clone(),
+                code: code.map(hash_token),
+            },
             now: self.now(),
         };
-        let purpose = match self.write(unit).await? {
-            Answered::Purpose(sealed) => sealed,
+        let sealed = match self.write(unit).await? {
+            Answered::Purpose(sealed) => String::from_utf8(sealed).map_err(Refusal::internal)?,
             Answered::Unknown => return Err(Code::SourceLoginUnknown.into()),
             Answered::Elsewhere => return Err(Code::SourceLoginElsewhere.into()),
             Answered::Before => return Err(Code::SourceLoginAnswered.into()),
         };
-        let open = self.open_request(&String::from_utf8(purpose).map_err(Refusal::internal)?)?;
+        let open = self.open_request(&sealed)?;
         let identifier = Some(found.identifier.as_str());
         // It may have been switched off meanwhile.
         let came = match (config.connection_for(&open.application, found.kind, identifier, None), code) {
@@ -270,7 +274,7 @@ impl App {
                 if let Some(by) = open.request.link.clone() {
                     let browser = (cookie, browser);
                     let question = self.ask_to_link(&open, &connection, code, &by, browser, origin).await;
-                    return Ok(Arrived { open, came: question.map(Came::Question) });
+                    return Ok(Arrived { open, sealed, came: question.map(Came::Question) });
                 }
                 let login = SourceLogin {
                     application: open.application.clone(),
@@ -280,12 +284,16 @@ impl App {
                     options: LoginOptions::from(RequestedTokens::Authorization(Box::new(
                         open.request.clone(),
                     ))),
-                    origin: Origin { browser: Some(browser.clone()), ..origin.clone() },
+                    origin: Origin {
+                        browser: Some(browser.clone()),
+                        is_alone: cookie.is_empty(),
+                        ..origin.clone()
+                    },
                 };
                 self.log_in(&login).await.map(Came::Answer)
             }
         };
-        Ok(Arrived { open, came })
+        Ok(Arrived { open, sealed, came })
     }
 }
 
@@ -314,10 +322,8 @@ impl Write for Depart {
 /// Looks up the login of a state, and notes the code that came with it.
 struct Arrive {
     pool: PoolId,
-    connection: ConnectionId,
     state: TokenHash,
-    browser: TokenHash,
-    code: Option<TokenHash>,
+    brought: BroughtBack,
     now: Timestamp,
 }
 
@@ -342,19 +348,18 @@ impl Write for Arrive {
     }
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Answered, StoreError> {
-        let Some(login) = source_logins::get_locked(tx, &self.pool, &self.state).await? else {
-            return Ok(Answered::Unknown);
-        };
-        if login.expires_at <= self.now || login.connection != self.connection {
+        let BroughtBack { connection, browser, code } = &self.brought;
+        let found = source_logins::answer(tx, &self.pool, &self.state, &self.brought, self.now).await?;
+        let Some(login) = found else { return Ok(Answered::Unknown) };
+        if login.expires_at <= self.now || login.connection != *connection {
             return Ok(Answered::Unknown);
         }
-        if login.browser != self.browser.as_bytes() {
+        if login.browser != browser.as_bytes() {
             return Ok(Answered::Elsewhere);
         }
-        match (&login.code, &self.code) {
-            (Some(before), Some(code)) if before != code.as_bytes() => return Ok(Answered::Before),
-            (None, Some(code)) => source_logins::answer(tx, &self.pool, &self.state, code).await?,
-            _ => {}
+        let is_another = |code: &TokenHash| login.code.as_deref() != Some(code.as_bytes());
+        if code.as_ref().is_some_and(is_another) {
+            return Ok(Answered::Before);
         }
         Ok(Answered::Purpose(login.purpose))
     }

@@ -225,7 +225,7 @@ impl App {
             phone_use: PhoneUse::default(),
             login_only: connection.login_only,
             registration: offered && self.config().settings(&connection.pool).registration,
-            association: connection.association.clone(),
+            association: connection.association.clone().into_inner(),
         }
     }
 

@@ -2,19 +2,22 @@
 
 use std::sync::Arc;
 
+use hufu_store::browser_sessions::BrowserSession;
 use hufu_store::flows::NewFlow;
+use hufu_store::rates::Hits;
 use hufu_store::refresh_tokens::NewRefreshToken;
 use hufu_store::sessions::NewSession;
 use hufu_types::flow::{self, FlowState, RequestedTokens, Stage};
 use hufu_types::refusal::Code;
 use hufu_types::{
-    Application, AuthorizationRequest, BindMethod, BrowserSessionId, ConnectionId, Facts, FlowId, Method,
-    OpaqueToken, PoolId, PoolSettings, SessionId, Timestamp, TokenPurpose, User,
+    Application, AuthorizationRequest, BindMethod, ConnectionId, Facts, FlowId, Method, OpaqueToken, PoolId,
+    PoolSettings, SessionId, Timestamp, TokenPurpose, User,
 };
 use serde_json::{Map, Value};
 
 use super::admission::Admission;
 use super::finish::{BrowserBinding, CustomDataPatch, LoggedIn, LoginOutcome, LoginPlan, Waiting};
+use crate::authorization::Issued;
 use crate::authorization::dpop::{BEARER, unbound};
 use crate::digest::hash_token;
 use crate::origin::Origin;
@@ -63,10 +66,13 @@ pub struct LoginDone {
 /// A browser session that a login began.
 #[derive(Clone, Debug)]
 pub struct BrowserLogin {
-    /// Its id.
-    pub id: BrowserSessionId,
+    /// The session.
+    pub session: BrowserSession,
     /// The secret for the browser's cookie.
     pub secret: OpaqueToken,
+    /// The answer to the request that the login was for, with the code that it may bring. None if it is still to be
+    /// answered.
+    pub issued: Option<(Issued, OpaqueToken)>,
 }
 
 /// A login that waits for the user's next step. `Debug` does not show the handle.
@@ -145,7 +151,9 @@ pub(crate) struct PreparedLogin {
 pub(crate) struct LoginSecrets {
     refresh: Option<OpaqueToken>,
     handle: OpaqueToken,
-    browser: Option<BrowserLogin>,
+    browser: Option<OpaqueToken>,
+    /// The code of the authorization response.
+    code: Option<OpaqueToken>,
 }
 
 impl LoginSecrets {
@@ -223,13 +231,25 @@ impl App {
         }
         // A login for an authorization request begins a session of the browser. That of the application begins with
         // the answer to the request.
-        let is_in_browser = matches!(requested, RequestedTokens::Authorization(_));
-        let (browser, binding) = if is_in_browser {
-            let (secret, new) = self.new_browser_session(origin);
-            (Some(BrowserLogin { id: new.id.clone(), secret }), Some(BrowserBinding::New(new)))
-        } else {
-            (None, None)
+        let mut of_browser = match &requested {
+            RequestedTokens::Authorization(request) => Some((request, self.new_browser_session(origin))),
+            RequestedTokens::UserToken | RequestedTokens::TokenSet(_) => None,
         };
+        let is_in_browser = of_browser.is_some();
+        // In a browser with others, sessions of theirs may have to give way first.
+        let alone = of_browser.as_ref().filter(|_| origin.is_alone);
+        let answer = alone.and_then(|(request, (_, new))| {
+            let (answer, code) = self.answer_of_login(application, request, &facts, &new.id, origin)?;
+            let granted = answer.codes.take(Hits::NONE, now)?;
+            Some((granted, (answer, code)))
+        });
+        let (granted, answer) = answer.unzip();
+        if let (Some((_, (_, new))), Some(granted)) = (&mut of_browser, granted) {
+            new.granted = granted;
+        }
+        let (answer, code) = answer.unzip();
+        let (browser, binding) =
+            of_browser.map(|(_, (secret, new))| (secret, BrowserBinding::New(new))).unzip();
         let refresh = match &requested {
             RequestedTokens::TokenSet(scope) => self.new_refresh_token(application, scope, None, &BEARER),
             RequestedTokens::UserToken | RequestedTokens::Authorization(_) => None,
@@ -260,11 +280,12 @@ impl App {
             facts,
             patch,
             browser: binding,
+            answer,
             passed: Vec::new(),
             admission: Admission::of(application),
             trace: self.trace(&application.pool, None, Some(&application.id), Some(&connection), origin),
         };
-        PreparedLogin { plan, secrets: LoginSecrets { refresh, handle, browser } }
+        PreparedLogin { plan, secrets: LoginSecrets { refresh, handle, browser, code } }
     }
 
     /// Answers a login: with tokens, with the step that it waits for, or with the reason for its refusal.
@@ -301,7 +322,7 @@ impl App {
         secrets: LoginSecrets,
         done: LoggedIn,
     ) -> Result<LoginDone, Refusal> {
-        let LoggedIn { user, newly_created, session, session_created_at, conflict } = done;
+        let LoggedIn { user, newly_created, session, session_created_at, browser, issued, conflict } = done;
         metrics::counter!("hufu_logins_total", "outcome" => if newly_created { "created" } else { "known" })
             .increment(1);
         if let Some(conflict) = conflict {
@@ -328,7 +349,9 @@ impl App {
             }
             RequestedTokens::Authorization(request) => Tokens::Authorization(request.clone()),
         };
-        Ok(LoginDone { user, newly_created, openid: None, unionid: None, tokens, browser: secrets.browser })
+        let (browser, issued) = (browser.zip(secrets.browser), issued.zip(secrets.code));
+        let browser = browser.map(|(session, secret)| BrowserLogin { session, secret, issued });
+        Ok(LoginDone { user, newly_created, openid: None, unionid: None, tokens, browser })
     }
 
     /// The view of a login that waits, with the handle for its next step.

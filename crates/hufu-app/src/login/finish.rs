@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hufu_store::browser_sessions::{self, NewBrowserSession};
+use hufu_store::browser_sessions::{self, BrowserSession, NewBrowserSession};
 use hufu_store::flows::{self, NewFlow};
 use hufu_store::refresh_tokens::{self, NewRefreshToken};
 use hufu_store::sessions::{self, NewSession};
@@ -17,6 +17,7 @@ use hufu_types::{
 use serde_json::{Map, Value, json};
 
 use super::admission::Admission;
+use crate::authorization::{IssueCode, Issued};
 use crate::events::{Event, Recorder, Trace};
 use crate::people::holders::{Unusable, unusable};
 use crate::people::profile::{CustomDataLimits, Excess, changed_names};
@@ -44,6 +45,8 @@ pub struct LoginPlan {
     pub browser: Option<BrowserBinding>,
     /// The stages at which the login has waited already.
     pub passed: Vec<Stage>,
+    /// The answer to the authorization request that the login is for, where nobody else is logged in to the browser.
+    pub answer: Option<Box<IssueCode>>,
     /// Whom the application lets log in.
     pub admission: Admission,
     /// The actor, origin and time, for the audit log.
@@ -134,6 +137,10 @@ pub struct LoggedIn {
     pub session: SessionId,
     /// When the session started, or the one whose user lent it.
     pub session_created_at: Timestamp,
+    /// The browser session that the login began.
+    pub browser: Option<BrowserSession>,
+    /// The answer of [`LoginPlan::answer`].
+    pub issued: Option<Issued>,
     /// Ids that lead to different accounts, for the log.
     pub conflict: Option<Conflict>,
 }
@@ -225,13 +232,14 @@ async fn log_in(
         return refuse(tx, plan, events, &pool, Some(&user.id), LoginOutcome::CustomDataTooLarge(excess))
             .await;
     }
+    let mut began = None;
     let (session, session_created_at) = if let Some(resumed_session) = progress.resumed_session {
         resumed_session
     } else {
         let browser = match &plan.browser {
             None => None,
             Some(BrowserBinding::New(new)) => {
-                browser_sessions::insert(tx, &pool, &user.id, facts, new).await?;
+                began = Some(browser_sessions::insert(tx, &pool, &user.id, facts, new).await?);
                 Some(&new.id)
             }
             Some(BrowserBinding::Existing(id)) if belongs_to(tx, &user, id, now).await? => Some(id),
@@ -265,12 +273,20 @@ async fn log_in(
     if let Some(token) = &plan.refresh_token {
         refresh_tokens::insert(tx, &pool, &session, &plan.session.application, token, now).await?;
     }
+    let issued = match (&plan.answer, &began) {
+        (Some(answer), Some(browser)) => {
+            Some(Box::pin(answer.issue_new(tx, &browser.facts, user.clone())).await?)
+        }
+        _ => None,
+    };
     let (newly_created, conflict) = (progress.newly_created, progress.conflict);
     Ok(LoginOutcome::LoggedIn(Box::new(LoggedIn {
         user,
         newly_created,
         session,
         session_created_at,
+        browser: began,
+        issued,
         conflict,
     })))
 }

@@ -60,7 +60,7 @@ impl App {
             Some((Target::Email(_), _)) => Method::EmailCode,
             None => Method::Password,
         };
-        let prepared = requested.map(|requested| {
+        let mut prepared = requested.map(|requested| {
             self.prepare_own_login(
                 application,
                 "register",
@@ -69,6 +69,10 @@ impl App {
                 origin,
             )
         });
+        if let Some(prepared) = prepared.as_mut().filter(|_| password.is_some()) {
+            // The password may queue, and a code lives for a minute.
+            prepared.plan.answer = None;
+        }
         let trace = match &prepared {
             Some(prepared) => prepared.plan.trace.clone(),
             None => self.trace(pool, None, Some(&application.id), None, origin),

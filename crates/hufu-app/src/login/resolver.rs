@@ -478,6 +478,11 @@ impl Read for CheckLogin {
     /// None if it would be permitted; otherwise the reason, and the account that is refused.
     type Out = Option<(LoginOutcome, Option<UserId>)>;
 
+    /// As [`Login::group`]: who is known by a number or an address is found by other statements.
+    fn may_share(&self) -> bool {
+        self.0.proof.phone.is_none() && self.0.proof.email.is_none()
+    }
+
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Out, StoreError> {
         let Resolved { resolution, known, .. } = self.0.resolve(tx).await?;
         Ok(match resolution {

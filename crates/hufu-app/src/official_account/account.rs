@@ -103,12 +103,14 @@ mod tests {
             login_only: false,
             enabled: true,
             open_platform: OpenPlatform(Identifier::parse("default").unwrap()),
-            association: Association::default(),
-            extras: ConnectionExtras::default(),
-            settings: hufu_types::ConnectionSettings::default(),
+            association: Association::default().into(),
+            extras: ConnectionExtras::default().into(),
+            settings: hufu_types::ServedSettings::default(),
         };
         assert_eq!(Account::of(&connection).welcome(Language::English), None);
-        connection.settings.set(WELCOME, json!({ "en": "Welcome", "ja": "ようこそ" }));
+        let mut settings = hufu_types::ConnectionSettings::default();
+        settings.set(WELCOME, json!({ "en": "Welcome", "ja": "ようこそ" }));
+        connection.settings = settings.into();
         let account = Account::of(&connection);
         assert!(account.asks_for_language() && account.is_service);
         assert_eq!(account.welcome(Language::Japanese), Some("ようこそ"));

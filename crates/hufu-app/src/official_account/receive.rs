@@ -98,6 +98,9 @@ impl App {
     fn official_account(&self, pool: &str, identifier: &str) -> Result<Arc<Connection>, Refusal> {
         let pool = PoolId::parse(pool).map_err(|_| Code::NamelessConnectionUnknown)?;
         let config = self.config();
+        if config.has_pool(&pool) {
+            config.check_open(&pool)?;
+        }
         let found = config.connection_of_pool(&pool, identifier);
         let found = found.filter(|connection| connection.kind == ConnectionKind::WechatOfficialAccount);
         Ok(found.ok_or(Code::NamelessConnectionUnknown)?.clone())

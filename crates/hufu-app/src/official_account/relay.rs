@@ -11,14 +11,14 @@ use hufu_store::deliveries::{Attempt, DeliveryState};
 use hufu_store::jobs::Job;
 use hufu_store::wechat_messages::{Line, ListRelayed, Next, RecordRelay, Relayed, TakeNext};
 use hufu_types::refusal::Code;
-use hufu_types::{Connection, ConnectionKind, Permission, PoolId, PushedMessageId};
+use hufu_types::{Connection, ConnectionKind, Permission, PoolId, PoolState, PushedMessageId};
 use hufu_wechat::message::{Message, signed_push};
 use url::Url;
 
 use super::account::{Account, RelayTarget};
 use crate::jobs::JobOutcome;
 use crate::sources::wechat::app_id;
-use crate::webhooks::{USER_AGENT, start_of};
+use crate::webhooks::{REST_OF_CLOSED, USER_AGENT, start_of};
 use crate::{App, Refusal};
 
 /// What a stored message is sealed for.
@@ -58,6 +58,9 @@ impl App {
         let connection = config.connection(&line.connection).filter(|connection| connection.pool == *pool);
         // Its messages were deleted with it.
         let Some(connection) = connection else { return Ok(JobOutcome::Done) };
+        if config.state(pool) != PoolState::On {
+            return Ok(JobOutcome::Postponed(now.plus(REST_OF_CLOSED)));
+        }
         let place = self.receivers.enter(connection.id.as_str(), self.limits.webhook_at_once, now);
         let _place = match place {
             Ok(place) => place,

@@ -72,7 +72,7 @@ impl App {
             delete_after: self.now().plus(DAY.saturating_mul(days)),
             trace: self.trace_of(who),
         };
-        let ended = self.write(unit).await?.ok_or(Code::StepTokenInvalid)?;
+        let ended = self.write(unit).await??;
         self.forget_sessions(&ended);
         Ok(())
     }

@@ -111,7 +111,7 @@ impl App {
     /// Merges one account into another. For administrators: the caller has checked the permission.
     ///
     /// # Errors
-    /// [`Code::UserUnknown`], [`Code::SameAccount`], [`Code::MergeImpossible`].
+    /// [`Code::UserUnknown`], [`Code::SameAccount`], [`Code::MergeImpossible`], [`Code::LastOwner`].
     pub async fn merge_users(
         &self,
         pool: &PoolId,
@@ -129,6 +129,7 @@ impl App {
             }
             Merged::SameAccount => Err(Code::SameAccount.into()),
             Merged::Unusable => Err(Code::MergeImpossible.into()),
+            Merged::LastOwner => Err(Code::LastOwner.into()),
             Merged::Gone => Err(Code::UserUnknown.into()),
         }
     }

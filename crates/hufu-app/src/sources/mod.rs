@@ -27,6 +27,9 @@ use crate::{App, Refusal};
 pub(crate) use field::is_wechat_app_id;
 pub use field::{Field, Form, Text};
 
+/// Finds the text of a field among the settings of a connection.
+pub(crate) type TextOf<'a> = &'a dyn Fn(&str) -> Option<&'a str>;
+
 /// A kind of connection, as its module defines it.
 pub(crate) struct Kind {
     /// The fields, in the order of a form.
@@ -34,7 +37,7 @@ pub(crate) struct Kind {
     /// How a login starts.
     pub(crate) start: Start,
     /// The realm of this kind of id. None if the source does not issue it.
-    pub(crate) realm: fn(&ConnectionSettings, &OpenPlatform, IdentityKind) -> Option<String>,
+    pub(crate) realm: fn(TextOf<'_>, &OpenPlatform, IdentityKind) -> Option<String>,
     /// Turns the client's evidence into a proof.
     pub(crate) prove: for<'a> fn(&'a App, Attempt<'a>) -> BoxFuture<'a, Result<Proved<'a>, LoginFailure>>,
     /// How the source is asked whether it serves the app at all.
@@ -312,16 +315,17 @@ pub fn markdown() -> String {
 /// The key of an id that a connection's source issued.
 pub(crate) fn identity_key(connection: &Connection, of: IdentityKind, value: &str) -> IdentityKey {
     let Connection { settings, open_platform, .. } = connection;
-    let realm = (kind(connection.kind).realm)(settings, open_platform, of).unwrap_or_default();
+    let text_of = |field: &str| settings.text(field);
+    let realm = (kind(connection.kind).realm)(&text_of, open_platform, of).unwrap_or_default();
     IdentityKey { realm, kind: of, value: value.to_owned() }
 }
 
 /// The realms of a connection, for its row.
 pub(crate) fn realms(of: ConnectionKind, settings: &ConnectionSettings, platform: &OpenPlatform) -> Realms {
-    let realm = kind(of).realm;
+    let (realm, text_of) = (kind(of).realm, |field: &str| settings.text(field));
     Realms {
-        own: realm(settings, platform, IdentityKind::Openid),
-        shared: realm(settings, platform, IdentityKind::Unionid),
+        own: realm(&text_of, platform, IdentityKind::Openid),
+        shared: realm(&text_of, platform, IdentityKind::Unionid),
     }
 }
 

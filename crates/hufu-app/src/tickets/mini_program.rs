@@ -167,7 +167,7 @@ impl App {
             return Err(Code::QrCodeExpired.into());
         }
         let config = self.config();
-        let application = config.application(ticket.application.as_str()).ok_or(Code::QrCodeUnknown)?;
+        let application = config.application_or(ticket.application.as_str(), Code::QrCodeUnknown)?;
         let connection = ticket.connection.as_ref().and_then(|id| config.connection(id));
         let connection = connection.filter(|connection| connection.enabled).ok_or(Code::QrCodeUnknown)?;
         let params =

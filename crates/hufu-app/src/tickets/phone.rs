@@ -227,7 +227,7 @@ impl App {
         origin: &Origin,
     ) -> Result<(), Refusal> {
         let config = self.config();
-        let application = config.application(ticket.application.as_str()).ok_or(Code::QrCodeUnknown)?;
+        let application = config.application_or(ticket.application.as_str(), Code::QrCodeUnknown)?;
         let (pool, rules) = (ticket.pool.clone(), self.rules(application, connection));
         let resolver = AccountResolver { pool, proof: proof.clone(), rules };
         if let Err(failure) = self.check_login_permitted(resolver).await {

@@ -311,7 +311,7 @@ impl App {
         let verified = verify::<IdTokenBearer>(token, keys.published(), &expectation);
         let claims = verified.map_err(|_| Code::NotLoggedIn)?.claims;
         let config = self.config();
-        let application = config.application(claims.aud.as_str()).ok_or(Code::NotLoggedIn)?;
+        let application = config.application_or(claims.aud.as_str(), Code::NotLoggedIn)?;
         // Only the mobile SDKs send theirs. Those of others go to back ends and into addresses, and are no secrets.
         let is_native = application.kind == ApplicationKind::Native;
         let travels = [Grant::Implicit, Grant::Hybrid].into_iter().any(|grant| application.has_grant(grant));
@@ -344,7 +344,7 @@ impl App {
             return Err(Code::NotLoggedIn.because("the token is for a resource"));
         }
         let config = self.config();
-        let application = config.application(bearer.application.as_str()).ok_or(Code::NotLoggedIn)?;
+        let application = config.application_or(bearer.application.as_str(), Code::NotLoggedIn)?;
         self.check_presented(application, presented, bearer.key.as_ref()).await?;
         if !named.agrees_with(application) {
             return Err(Code::Disagreement.into());
@@ -412,7 +412,7 @@ impl App {
         let claims = verified.map_err(|_| Code::NotLoggedIn)?.claims;
         let text = |name: &str| claims.get(name).and_then(Value::as_str).unwrap_or_default();
         let config = self.config();
-        let application = config.application(text("aud")).ok_or(Code::NotLoggedIn)?;
+        let application = config.application_or(text("aud"), Code::NotLoggedIn)?;
         if !named.agrees_with(application) {
             return Err(Code::Disagreement.into());
         }

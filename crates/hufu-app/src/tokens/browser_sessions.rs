@@ -4,6 +4,7 @@
 
 use hufu_store::browser_sessions::{self, BrowserSession, NewBrowserSession};
 use hufu_store::endings::{self, EndedSession};
+use hufu_store::rates::Hits;
 use hufu_store::{Read, StoreError, Tx, Write};
 use hufu_types::{
     Action, BrowserSessionId, OpaqueToken, PoolId, SessionRules, Timestamp, TokenHash, TokenPurpose, UserId,
@@ -26,6 +27,7 @@ impl App {
             expires_at: now.plus(self.limits.browser_session),
             ip: origin.ip.clone(),
             user_agent: origin.user_agent.clone(),
+            granted: Hits::NONE,
         };
         (secret, new)
     }

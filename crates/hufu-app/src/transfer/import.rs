@@ -6,7 +6,7 @@
 //! recorded with its number and a reason, and does not stop the import.
 
 mod claims;
-pub(super) mod unit;
+pub(in crate::transfer) mod unit;
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek as _, SeekFrom, Write};
@@ -132,12 +132,7 @@ impl Transfer {
         file: File,
         options: &ImportOptions,
     ) -> Result<OpenedImport, ImportError> {
-        if self.pool == PoolId::system() {
-            return Err(ImportError::SystemPool);
-        }
-        if !self.config.has_pool(&self.pool) {
-            return Err(ImportError::PoolUnknown);
-        }
+        self.check_pool()?;
         let (format, ignore_unknown, mut file) = (options.format, options.ignore_unknown, file);
         let surveying = tokio::task::spawn_blocking(move || {
             let surveyed = source::summarize(&mut file, format)?;
@@ -163,6 +158,17 @@ impl Transfer {
         }
     }
 
+    /// Refuses pools into which nothing is imported.
+    pub(super) fn check_pool(&self) -> Result<(), ImportError> {
+        if self.pool == PoolId::system() {
+            return Err(ImportError::SystemPool);
+        }
+        if !self.config.has_pool(&self.pool) {
+            return Err(ImportError::PoolUnknown);
+        }
+        Ok(())
+    }
+
     /// Imports the users of an opened file.
     ///
     /// # Errors
@@ -181,13 +187,17 @@ impl Transfer {
         let mut ended = false;
         while let Some(batch) = batches.recv().await {
             let Batch { rows, read, last } = batch?;
-            let (counts, refused) = match &import {
-                Some(import) => {
-                    progress.hashed += count_of_passwords(&rows);
-                    let rows = self.hashed(rows).await?;
-                    self.commit(import, progress.counts.rows, rows, options.on_existing, last).await?
-                }
-                None => rehearsal.check(self, rows, options.on_existing).await?,
+            let (counts, refused) = if let Some(import) = &import {
+                progress.hashed += count_of_passwords(&rows);
+                let rows = self.hashed(rows).await?;
+                self.commit(import, progress.counts.rows, rows, options.on_existing, last).await?
+            } else {
+                let rows = rows.into_iter().map(|(number, row)| ImportRow {
+                    number,
+                    content: row.map(|row| row.user),
+                    foreign: None,
+                });
+                rehearsal.check(self, rows.collect(), options.on_existing).await?
             };
             progress.counts = sum(progress.counts, counts);
             progress.bytes = read;
@@ -277,7 +287,7 @@ impl Transfer {
                 Ok(ReadRow { user, password: None }) => Ok(user),
                 Err(reason) => Err(reason),
             };
-            Ok(ImportRow { number, content })
+            Ok(ImportRow { number, content, foreign: None })
         });
         hashing.buffered(HASHED_AT_ONCE).try_collect().await
     }
@@ -327,7 +337,7 @@ fn count_of_passwords(rows: &[(i64, Result<ReadRow, String>)]) -> i64 {
     i64::try_from(rows.iter().filter(has).count()).unwrap_or(i64::MAX)
 }
 
-fn sum(one: Counts, other: Counts) -> Counts {
+pub(super) fn sum(one: Counts, other: Counts) -> Counts {
     Counts {
         rows: one.rows + other.rows,
         created: one.created + other.created,
@@ -418,21 +428,17 @@ impl Read for CountingReader {
 
 /// The state of a dry run, which writes nothing that later rows could run into.
 #[derive(Default)]
-struct DryRun {
+pub(super) struct DryRun {
     claims: Claims,
 }
 
 impl DryRun {
-    async fn check(
+    pub(super) async fn check(
         &mut self,
         transfer: &Transfer,
-        rows: Vec<(i64, Result<ReadRow, String>)>,
+        rows: Arc<[ImportRow]>,
         on_existing: OnExisting,
     ) -> Result<(Counts, Vec<RefusedRow>), ImportError> {
-        let rows: Arc<[ImportRow]> = rows
-            .into_iter()
-            .map(|(number, row)| ImportRow { number, content: row.map(|row| row.user) })
-            .collect();
         let unit = LookUpBatch { pool: transfer.pool.clone(), rows: rows.clone() };
         let known = transfer.store.read(unit).await?;
         let mut counts = Counts::default();

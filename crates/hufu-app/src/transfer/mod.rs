@@ -2,7 +2,7 @@
 //!
 //! Reading order: `import` (processing a file), `export`, then how a file is read: `source` (its content and
 //! encoding), `reader` and `csv` (one row after another), `rows` with `fields`, `custom` and `identities`
-//! (turning a row into a user). Neither direction keeps more than a few hundred rows in memory.
+//! (turning a row into a user), and `moving`, which brings the users of another system, and what they need, into a pool. Neither direction keeps more than a few hundred rows in memory.
 
 mod csv;
 mod custom;
@@ -10,6 +10,7 @@ mod export;
 mod fields;
 mod identities;
 mod import;
+pub mod moving;
 mod reader;
 mod rows;
 mod served;

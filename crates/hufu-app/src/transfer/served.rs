@@ -199,6 +199,7 @@ impl App {
         format: Format,
     ) -> Result<impl Stream<Item = Result<ExportedPage, ExportError>> + Send + use<>, Refusal> {
         self.permit_transfer(by, pool).await?;
+        self.check_recent_login(by)?;
         let options = ExportOptions { format, with_hashes: false };
         self.transfer(pool.clone(), by).pages(options).await.map_err(|error| match error {
             ExportError::PoolUnknown => Code::PoolUnknown.into(),

@@ -2,19 +2,22 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use hufu_connect::signature::{ID_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, sign};
 use hufu_connect::{OutgoingError, guarded};
 use hufu_protocol::SecretBytes;
 use hufu_store::deliveries::{Attempt, DeliveryState, Destination, Outgoing, PING, ReadOutgoing};
 use hufu_store::jobs::Job;
-use hufu_types::{DeliveryId, PoolId, Timestamp, WebhookId};
+use hufu_types::{DeliveryId, PoolId, PoolState, Timestamp, WebhookId};
 
 use super::deliveries::RecordAttempt;
 use super::secret_context;
 use crate::jobs::JobOutcome;
 use crate::{App, Refusal};
 
+/// How long deliveries of a pool that serves nobody rest before they are looked at again.
+pub(crate) const REST_OF_CLOSED: Duration = Duration::from_secs(60);
 /// How much of a response body is stored, in bytes.
 const KEPT_ANSWER: usize = 1024;
 /// The `User-Agent` of deliveries.
@@ -106,6 +109,9 @@ impl App {
         // sent again.
         let outgoing = self.read(ReadOutgoing(pool.clone(), id.clone())).await?;
         let Some(outgoing) = outgoing else { return Ok(JobOutcome::Done) };
+        if self.config().state(pool) != PoolState::On {
+            return Ok(JobOutcome::Postponed(self.now().plus(REST_OF_CLOSED)));
+        }
         let attempt = match self.ready(pool, &outgoing) {
             Err(why) => given_up(why),
             Ok((destination, secrets)) => {

@@ -15,16 +15,17 @@ use hufu_store::deliveries::{GetDelivery, ListDeliveries};
 use hufu_store::webhooks::{GetWebhook, ListWebhooks};
 use hufu_types::refusal::{Code, Reason};
 use hufu_types::{
-    DeliveryId, EventName, JobId, OpaqueToken, Permission, PoolId, Timestamp, TokenPurpose, WebhookId,
+    DeliveryId, EventName, JobId, OpaqueToken, Permission, PoolId, Timestamp, TokenPurpose, UserId, WebhookId,
 };
 use secrecy::SecretString;
+use serde_json::json;
 use url::{Host, Url};
 
-use crate::administration::AdminCaller;
+use crate::administration::{AdminCaller, Page, PageRequest};
 use crate::{App, Refusal};
 
 pub use self::deliveries::{Ping, RecordAttempt, Replay, ReplayFailed, Replayed};
-pub(crate) use self::delivering::{Receivers, USER_AGENT, start_of};
+pub(crate) use self::delivering::{REST_OF_CLOSED, Receivers, USER_AGENT, start_of};
 pub use self::unit::{CreateWebhook, DeleteWebhook, UpdateWebhook, WebhookUpdate};
 pub use hufu_store::deliveries::{Delivery, DeliveryState, PING};
 pub use hufu_store::webhooks::Webhook;
@@ -65,6 +66,8 @@ pub struct WebhookChange {
     /// Whether to generate a new secret. Deliveries are signed with both secrets for a while
     /// (`webhook_secret_overlap`).
     pub new_secret: bool,
+    /// The revision that the caller last saw. `None` to skip the check.
+    pub expected: Option<i64>,
 }
 
 /// Deliveries to a webhook, newest first.
@@ -74,6 +77,24 @@ pub struct DeliveryPage {
     pub deliveries: Vec<Delivery>,
     /// The `before` value for the next page, if there may be one.
     pub next: Option<DeliveryId>,
+}
+
+/// The refusal of a change by somebody who has not seen the last one.
+fn changed_meanwhile(present: &Webhook) -> Refusal {
+    let events: Vec<String> = present.actions.iter().map(ToString::to_string).collect();
+    Refusal::new(Code::ObjectChanged).carrying(json!({ "present": {
+        "id": present.id.as_str(),
+        "name": present.name,
+        "url": present.url,
+        "events": events,
+        "enabled": present.enabled,
+        "failures": present.failures,
+        "created_at": present.created_at.to_iso(),
+        "updated_at": present.updated_at.to_iso(),
+        "revision": present.revision,
+        "created_by": present.created_by.as_ref().map(UserId::as_str),
+        "created_by_dismissed": present.is_orphan,
+    } }))
 }
 
 impl App {
@@ -89,6 +110,7 @@ impl App {
         new: NewWebhook,
     ) -> Result<(Webhook, SecretString), Refusal> {
         self.permit(by, Permission::WriteWebhooks, pool).await?;
+        self.check_recent_login(by)?;
         let now = self.now();
         let webhook = Webhook {
             id: WebhookId::generate(now, &*self.random),
@@ -97,8 +119,11 @@ impl App {
             actions: check_events(&new.events)?,
             enabled: new.enabled,
             failures: 0,
+            created_by: by.responsible.clone(),
+            is_orphan: false,
             created_at: now,
             updated_at: now,
+            revision: 1,
         };
         let (secret, sealed) = self.new_webhook_secret(pool, &webhook.id);
         let most = self.limits.webhooks_per_pool;
@@ -115,7 +140,7 @@ impl App {
     /// Changes a webhook. Returns it with the changes, and the new secret if one was requested.
     ///
     /// # Errors
-    /// [`Code::NoSuchWebhook`], [`Code::Invalid`], and the refusals of [`Self::permit`].
+    /// [`Code::NoSuchWebhook`], [`Code::ObjectChanged`], [`Code::Invalid`], and the refusals of [`Self::permit`].
     #[boxed]
     pub async fn update_webhook(
         &self,
@@ -125,6 +150,7 @@ impl App {
         change: WebhookChange,
     ) -> Result<(Webhook, Option<SecretString>), Refusal> {
         self.permit(by, Permission::WriteWebhooks, pool).await?;
+        self.check_recent_login(by)?;
         let (secret, sealed) = change.new_secret.then(|| self.new_webhook_secret(pool, id)).unzip();
         let until = self.now().plus(self.limits.webhook_secret_overlap);
         let update = WebhookUpdate {
@@ -135,8 +161,10 @@ impl App {
             secret: sealed.map(|sealed| (sealed, until)),
         };
         let trace = self.trace_by(pool, by);
-        let unit = UpdateWebhook { pool: pool.clone(), id: id.clone(), update, trace };
-        let webhook = self.write(unit).await?.ok_or(Code::NoSuchWebhook)?;
+        let expected = change.expected;
+        let unit = UpdateWebhook { pool: pool.clone(), id: id.clone(), update, expected, trace };
+        let written = self.write(unit).await?.map_err(|present| changed_meanwhile(&present))?;
+        let webhook = written.ok_or(Code::NoSuchWebhook)?;
         self.reload_config().await;
         Ok((webhook, secret))
     }
@@ -144,17 +172,20 @@ impl App {
     /// Deletes a webhook. Its outstanding deliveries fail.
     ///
     /// # Errors
-    /// [`Code::NoSuchWebhook`], and the refusals of [`Self::permit`].
+    /// [`Code::NoSuchWebhook`], [`Code::ObjectChanged`], and the refusals of [`Self::permit`].
     #[boxed]
     pub async fn delete_webhook(
         &self,
         by: &AdminCaller,
         pool: &PoolId,
         id: &WebhookId,
+        expected: Option<i64>,
     ) -> Result<(), Refusal> {
         self.permit(by, Permission::WriteWebhooks, pool).await?;
-        let unit = DeleteWebhook { pool: pool.clone(), id: id.clone(), trace: self.trace_by(pool, by) };
-        if !self.write(unit).await? {
+        self.check_recent_login(by)?;
+        let trace = self.trace_by(pool, by);
+        let unit = DeleteWebhook { pool: pool.clone(), id: id.clone(), expected, trace };
+        if !self.write(unit).await?.map_err(|present| changed_meanwhile(&present))? {
             return Err(Code::NoSuchWebhook.into());
         }
         self.reload_config().await;
@@ -164,11 +195,19 @@ impl App {
     /// The webhooks of a pool, in order of creation.
     ///
     /// # Errors
-    /// The refusals of [`Self::permit`].
+    /// [`Code::Invalid`], and the refusals of [`Self::permit`].
     #[boxed]
-    pub async fn webhooks(&self, by: &AdminCaller, pool: &PoolId) -> Result<Vec<Webhook>, Refusal> {
+    pub async fn webhooks(
+        &self,
+        by: &AdminCaller,
+        pool: &PoolId,
+        page: &PageRequest,
+    ) -> Result<Page<Webhook>, Refusal> {
         self.permit(by, Permission::ReadWebhooks, pool).await?;
-        self.read(ListWebhooks(pool.clone())).await
+        let wanted = page.read()?;
+        let (pool, after) = (pool.clone(), wanted.after_id());
+        let found = self.read(ListWebhooks { pool, after, limit: wanted.limit() }).await?;
+        Ok(wanted.page(found, |last| [last.id.as_str().to_owned()]))
     }
 
     /// Returns one webhook.

@@ -64,18 +64,23 @@ pub struct UpdateWebhook {
     pub id: WebhookId,
     /// The changes.
     pub update: WebhookUpdate,
+    /// The revision that the caller last saw. `None` to skip the check.
+    pub expected: Option<i64>,
     /// The actor, origin and time, for the audit log.
     pub trace: Trace,
 }
 
 impl Write for UpdateWebhook {
-    /// The webhook with the changes, if it exists.
-    type Out = Option<Webhook>;
+    /// The webhook with the changes, if it exists. An error is the webhook as somebody else has changed it.
+    type Out = Result<Option<Webhook>, Box<Webhook>>;
 
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<Option<Webhook>, StoreError> {
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Out, StoreError> {
         let (pool, update) = (&self.pool, self.update.clone());
         versions::lock_configuration(tx).await?;
-        let Some(old) = webhooks::get(tx, pool, &self.id).await? else { return Ok(None) };
+        let Some(old) = webhooks::get(tx, pool, &self.id).await? else { return Ok(Ok(None)) };
+        if self.expected.is_some_and(|expected| expected != old.revision) {
+            return Ok(Err(Box::new(old)));
+        }
         let mut new = Webhook {
             name: update.name.unwrap_or_else(|| old.name.clone()),
             url: update.url.unwrap_or_else(|| old.url.clone()),
@@ -85,16 +90,17 @@ impl Write for UpdateWebhook {
         };
         let rotated = update.secret.is_some();
         if new == old && !rotated {
-            return Ok(Some(old));
+            return Ok(Ok(Some(old)));
         }
         new.updated_at = self.trace.at;
         webhooks::update(tx, pool, &new).await?;
+        new.revision += 1;
         if let Some((secret, until)) = &update.secret {
             webhooks::rotate(tx, pool, &self.id, secret, *until).await?;
         }
         versions::pools_changed(tx, [&self.pool]).await?;
         self.trace.recorder().record(tx, pool, changed(&self.id, Some(&old), Some(&new), rotated)).await?;
-        Ok(Some(new))
+        Ok(Ok(Some(new)))
     }
 }
 
@@ -105,21 +111,26 @@ pub struct DeleteWebhook {
     pub pool: PoolId,
     /// The webhook.
     pub id: WebhookId,
+    /// The revision that the caller last saw. `None` to skip the check.
+    pub expected: Option<i64>,
     /// The actor, origin and time, for the audit log.
     pub trace: Trace,
 }
 
 impl Write for DeleteWebhook {
-    /// Whether it existed.
-    type Out = bool;
+    /// Whether it existed. An error is the webhook as somebody else has changed it.
+    type Out = Result<bool, Box<Webhook>>;
 
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<bool, StoreError> {
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Out, StoreError> {
         versions::lock_configuration(tx).await?;
-        let Some(old) = webhooks::get(tx, &self.pool, &self.id).await? else { return Ok(false) };
+        let Some(old) = webhooks::get(tx, &self.pool, &self.id).await? else { return Ok(Ok(false)) };
+        if self.expected.is_some_and(|expected| expected != old.revision) {
+            return Ok(Err(Box::new(old)));
+        }
         webhooks::delete(tx, &self.pool, &self.id).await?;
         versions::pools_changed(tx, [&self.pool]).await?;
         self.trace.recorder().record(tx, &self.pool, changed(&self.id, Some(&old), None, false)).await?;
-        Ok(true)
+        Ok(Ok(true))
     }
 }
 

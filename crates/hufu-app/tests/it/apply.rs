@@ -35,7 +35,7 @@ on_both_engines! {
 
         let config = world.config().await;
         assert_eq!(config.version, version + 1);
-        let [_system, shop] = config.pools.as_slice() else { panic!("two pools") };
+        let [shop, _system] = config.pools.as_slice() else { panic!("two pools") };
         assert_eq!((shop.id.as_str(), shop.name.as_str()), (POOL, "Shop"));
         let [connection] = config.connections.as_slice() else { panic!("one connection") };
         assert_eq!(connection.id.as_str().len(), 24);

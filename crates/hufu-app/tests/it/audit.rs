@@ -7,7 +7,7 @@ use hufu_app::AdminCaller;
 use hufu_app::audit::{AuditFilter, ExportFormat};
 use hufu_testkit::on_both_engines;
 use hufu_types::refusal::Code;
-use hufu_types::{Action, AdminRole, EventId, UserId};
+use hufu_types::{Action, AdminRole, EventId, PoolRole, UserId};
 
 use crate::events::{World, command, pool};
 
@@ -44,7 +44,10 @@ on_both_engines! {
         let unknown = world.app.audit_event(&command(), &pool(), &EventId::parse("x").unwrap()).await.unwrap_err();
         assert!(unknown.is(Code::NoSuchEvent));
 
-        let support = AdminCaller { role: AdminRole::Support, ..command() };
+        let support = AdminCaller {
+            roles: vec![PoolRole { pool: None, role: AdminRole::Support }],
+            ..command()
+        };
         let refused = world.app.audit_events(&support, &pool(), &of("alice"), None, 2).await.unwrap_err();
         assert!(refused.is(Code::NotPermitted));
     }

@@ -4,21 +4,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hufu_app::authorization::{ExchangeCode, Exchanged, IssueCode, Issued, TakeOverBrowserSession};
-use hufu_app::login::{Admission, BrowserBinding, Login, LoginPlan};
+use hufu_app::login::{Admission, BrowserBinding, Login, LoginOutcome, LoginPlan};
 use hufu_app::people::status::SetStatus;
 use hufu_app::tokens::{EndBrowserSession, Rotate, Rotation};
 use hufu_store::Store;
 use hufu_store::authorization_codes::{self, NewAuthorizationCode};
 use hufu_store::browser_sessions::NewBrowserSession;
 use hufu_store::consents::Consent;
-use hufu_store::rates::Quota;
+use hufu_store::rates::{Hits, Quota};
 use hufu_store::refresh_tokens::NewRefreshToken;
 use hufu_store::sessions::{self, Beneath, GetSession, NewSession, Session};
 use hufu_testkit::{on_both_engines, raw};
 use hufu_types::flow::RequestedTokens;
 use hufu_types::{
     ApplicationId, AuthorizationRequest, BrowserSessionId, CodeChallenge, CodeChallengeMethod, ConnectionId,
-    Facts, PoolSettings, Prompts, ResponseMode, ResponseType, ScopeSet, SessionId, SessionRules,
+    Facts, PoolSettings, Prompt, Prompts, ResponseMode, ResponseType, ScopeSet, SessionId, SessionRules,
     SystemRandom, Timestamp, TokenAuth, UserId, UserStatus,
 };
 use serde_json::{Map, json};
@@ -50,6 +50,10 @@ fn browser(name: &str) -> BrowserSessionId {
 
 /// Somebody who logs in to a browser.
 pub(crate) async fn enters(store: &Store, name: &str, who: &str) -> UserId {
+    log_in(store, entering(name, who)).await.user.id
+}
+
+fn entering(name: &str, who: &str) -> Login {
     let new = NewBrowserSession {
         id: browser(name),
         cookie: hash(name),
@@ -57,11 +61,12 @@ pub(crate) async fn enters(store: &Store, name: &str, who: &str) -> UserId {
         expires_at: NOW.plus(seconds(DAY)),
         ip: None,
         user_agent: None,
+        granted: Hits::NONE,
     };
     let login = login(openid(APP, who), None);
     let requested = RequestedTokens::Authorization(Box::new(request()));
     let plan = LoginPlan { browser: Some(BrowserBinding::New(new)), requested, ..login.plan };
-    log_in(store, Login { plan, ..login }).await.user.id
+    Login { plan, ..login }
 }
 
 fn request() -> AuthorizationRequest {
@@ -118,9 +123,9 @@ pub(crate) fn issue(name: &str, code: &str) -> IssueCode {
         }),
         session,
         asks: false,
-        asks_again: false,
         admission: Admission::default(),
         consent: None,
+        hands_user_over: false,
         is_silent: true,
         settings: Arc::new(PoolSettings::default()),
         codes: Quota { most: 100, window: seconds(60) },
@@ -185,6 +190,35 @@ on_both_engines! {
         assert_eq!(raw::number(&database, "SELECT COUNT(*) FROM refresh_tokens").await, 0);
         let reused = "SELECT COUNT(*) FROM audit_events WHERE action = 'token.reused'";
         assert_eq!(raw::number(&database, reused).await, 1);
+    }
+
+    async fn a_login_alone_in_its_browser_answers_its_request(database) {
+        let store = migrated(&database).await;
+        let answering = |name: &str, who: &str, code: &str| {
+            let login = entering(name, who);
+            let answer = IssueCode { hands_user_over: true, ..issue(name, code) };
+            Login { plan: LoginPlan { answer: Some(Box::new(answer)), ..login.plan }, ..login }
+        };
+        let done = log_in(&store, answering("b1", "o1", "c1")).await;
+        let Some(Issued::Done { user, session: opened, facts, identities }) = done.issued else {
+            panic!("{:?}", done.issued)
+        };
+        assert_eq!((&user.id, identities.len()), (&done.user.id, 1));
+        assert_eq!(facts, done.browser.unwrap().facts);
+        assert!(matches!(store.write(exchange("c1", "r1")).await.unwrap(), Exchanged::Done(_)));
+        // The next request of the browser goes on with the session.
+        assert_eq!(granted(&store, issue("b1", "c2")).await, opened);
+        let logins = "SELECT COUNT(*) FROM audit_events WHERE action = 'login'";
+        assert_eq!(raw::number(&database, logins).await, 1);
+
+        // Who may not log in gets no answer.
+        let (user, status) = (done.user.id.clone(), UserStatus::Suspended);
+        store.write(SetStatus { pool: pool(), user, status, trace: trace(NOW) }).await.unwrap();
+        let codes = "SELECT COUNT(*) FROM authorization_codes";
+        let before = raw::number(&database, codes).await;
+        let refused = store.write(answering("b2", "o1", "c3")).await.unwrap();
+        assert!(matches!(refused, LoginOutcome::Disabled), "{refused:?}");
+        assert_eq!(raw::number(&database, codes).await, before);
     }
 
     async fn of_two_who_bring_a_code_at_once_none_keeps_it(database) {
@@ -367,7 +401,8 @@ on_both_engines! {
         assert!(is_asked(wants("openid", &["phone_number"])).await, "another claim");
         granted(&store, asks(wants("openid phone", &[]), true)).await;
         assert!(!is_asked(wants("openid profile phone", &["email"])).await, "they add up");
-        let again = IssueCode { asks_again: true, ..asks(wants("openid", &[]), false) };
+        let insists = AuthorizationRequest { prompts: Prompts::default().with(Prompt::Consent), ..request() };
+        let again = IssueCode { request: insists, ..asks(wants("openid", &[]), false) };
         assert!(matches!(store.write(again).await.unwrap(), Issued::NeedsConsent), "the request insists");
         // Somebody else is asked for themselves.
         enters(&store, "b2", "o2").await;

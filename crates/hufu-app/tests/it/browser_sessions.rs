@@ -10,6 +10,7 @@ use hufu_app::tokens::{EndBrowserSession, ExtendBrowserSession, FindBrowserSessi
 use hufu_store::Store;
 use hufu_store::browser_sessions::{self, BrowserSession, NewBrowserSession};
 use hufu_store::merges::NewMerge;
+use hufu_store::rates::Hits;
 use hufu_store::sessions::GetSession;
 use hufu_testkit::{on_both_engines, raw};
 use hufu_types::{
@@ -40,6 +41,7 @@ fn begins(name: &str, value: &str) -> Login {
             expires_at: NOW.plus(seconds(DAY)),
             ip: Some("203.0.113.9".to_owned()),
             user_agent: Some("a browser".to_owned()),
+            granted: Hits::NONE,
         }),
     )
 }

@@ -51,8 +51,11 @@ fn webhook(id: &str) -> Webhook {
         actions: vec![Action::Login.into(), Action::UserCreated.into()],
         enabled: true,
         failures: 0,
+        created_by: None,
+        is_orphan: false,
         created_at: NOW,
         updated_at: NOW,
+        revision: 1,
     }
 }
 
@@ -67,11 +70,11 @@ fn create(webhook: Webhook) -> CreateWebhook {
 fn update(id: &str, update: WebhookUpdate) -> UpdateWebhook {
     let mut trace = trace();
     trace.at = NOW.plus(seconds(1));
-    UpdateWebhook { pool: pool(), id: WebhookId::parse(id).unwrap(), update, trace }
+    UpdateWebhook { pool: pool(), id: WebhookId::parse(id).unwrap(), update, expected: None, trace }
 }
 
 async fn list(store: &Store) -> Vec<Webhook> {
-    store.read(ListWebhooks(pool())).await.unwrap()
+    store.read(ListWebhooks { pool: pool(), after: String::new(), limit: 100 }).await.unwrap()
 }
 
 async fn version(store: &Store) -> i64 {
@@ -147,20 +150,20 @@ on_both_engines! {
         let expected = Subscriber { webhook: webhook("a").id, actions: vec![Action::Login.into(), Action::UserCreated.into()] };
         assert_eq!(subscribers, [(pool(), expected)]);
 
-        assert!(store.write(update("a", WebhookUpdate::default())).await.unwrap().is_some());
+        assert!(store.write(update("a", WebhookUpdate::default())).await.unwrap().unwrap().is_some());
         assert_eq!(version(&store).await, before + 1, "what changes nothing disturbs nobody");
         let off = WebhookUpdate { enabled: Some(false), actions: Some(vec![]), ..WebhookUpdate::default() };
-        let changed = store.write(update("a", off)).await.unwrap().unwrap();
+        let changed = store.write(update("a", off)).await.unwrap().unwrap().unwrap();
         assert!(!changed.enabled && changed.actions.is_empty() && changed.updated_at > NOW);
         assert_eq!(store.read(GetWebhook(pool(), changed.id.clone())).await.unwrap(), Some(changed.clone()));
         assert_eq!(version(&store).await, before + 2);
         assert!(store.read(ReadConfig).await.unwrap().subscribers.is_empty());
 
-        let delete = |pool| DeleteWebhook { pool, id: changed.id.clone(), trace: trace() };
-        assert!(!store.write(delete(other_pool())).await.unwrap());
-        assert!(store.write(delete(pool())).await.unwrap());
-        assert!(!store.write(delete(pool())).await.unwrap());
-        assert!(store.write(update("a", WebhookUpdate::default())).await.unwrap().is_none());
+        let delete = |pool| DeleteWebhook { pool, id: changed.id.clone(), expected: None, trace: trace() };
+        assert!(!store.write(delete(other_pool())).await.unwrap().unwrap());
+        assert!(store.write(delete(pool())).await.unwrap().unwrap());
+        assert!(!store.write(delete(pool())).await.unwrap().unwrap());
+        assert!(store.write(update("a", WebhookUpdate::default())).await.unwrap().unwrap().is_none());
         assert!(list(&store).await.is_empty());
         assert_eq!(version(&store).await, before + 3);
 
@@ -185,7 +188,7 @@ on_both_engines! {
         store.write(create(webhook("a"))).await.unwrap();
         let until = NOW.plus(seconds(86_400));
         let secret = Some((b"second".to_vec(), until));
-        store.write(update("a", WebhookUpdate { secret, ..WebhookUpdate::default() })).await.unwrap().unwrap();
+        store.write(update("a", WebhookUpdate { secret, ..WebhookUpdate::default() })).await.unwrap().unwrap().unwrap();
         happen(&store, NOW, &[Action::Login]).await;
         let delivery = deliveries_of(&store, "a", None).await.remove(0);
         let to = store.read(ReadOutgoing(pool(), delivery.id)).await.unwrap().unwrap().to.unwrap();
@@ -317,8 +320,8 @@ on_both_engines! {
         let store = migrated(&database).await;
         store.write(create(webhook("a"))).await.unwrap();
         happen(&store, NOW, &[Action::Login]).await;
-        let delete = DeleteWebhook { pool: pool(), id: webhook("a").id, trace: trace() };
-        store.write(delete).await.unwrap();
+        let delete = DeleteWebhook { pool: pool(), id: webhook("a").id, expected: None, trace: trace() };
+        store.write(delete).await.unwrap().unwrap();
         let delivery = deliveries_of(&store, "a", None).await.remove(0);
         assert!(store.read(ReadOutgoing(pool(), delivery.id)).await.unwrap().unwrap().to.is_none());
     }

@@ -42,6 +42,7 @@ pub(crate) fn trace(now: Timestamp) -> Trace {
 /// The plan of a login at this time.
 pub(crate) fn plan(now: Timestamp) -> LoginPlan {
     LoginPlan {
+        answer: None,
         passed: Vec::new(),
         session: NewSession {
             id: SessionId::generate(now, &SystemRandom),

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use hufu_app::administration::PageRequest;
 use hufu_app::connect::signature;
 use hufu_app::webhooks::{DeliveryState, WebhookChange};
 use hufu_testkit::{TestDatabase, on_both_engines};
@@ -182,10 +183,10 @@ on_both_engines! {
         let states = world.states(&webhook.id).await;
         assert_eq!(states, [(DeliveryState::Delivered, 1), (DeliveryState::Failed, 0)], "bob's was never written");
 
-        world.app.delete_webhook(&command(), &pool(), &webhook.id).await.unwrap();
+        world.app.delete_webhook(&command(), &pool(), &webhook.id, None).await.unwrap();
         let gone = world.app.ping_webhook(&command(), &pool(), &webhook.id).await.unwrap_err();
         assert!(gone.is(Code::NoSuchWebhook));
-        assert!(world.app.webhooks(&command(), &pool()).await.unwrap().is_empty());
+        assert!(world.app.webhooks(&command(), &pool(), &PageRequest::default()).await.unwrap().rows.is_empty());
     }
 
     async fn a_runner_works_and_stops(database) {

@@ -1,7 +1,8 @@
 //! Changes of the configuration with many pools: how soon a change in one pool takes effect on each of two
-//! nodes, what loading it costs them, and how it affects logins.
+//! nodes, what loading it costs them, and how it affects logins; and the list pages of `/admin/v1`.
 
 mod change;
+mod lists;
 mod pools;
 
 use std::path::{Path, PathBuf};
@@ -23,6 +24,8 @@ use crate::run::whole;
 use crate::server::Server;
 use crate::world::World;
 use crate::{machine, report};
+
+pub(crate) use self::lists::ListFigures;
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -71,6 +74,10 @@ pub(crate) struct Configured {
     pub(crate) without: Outcome,
     pub(crate) with: Outcome,
     pub(crate) changes_per_second: f64,
+    /// The list pages of `/admin/v1`.
+    pub(crate) lists: Vec<ListFigures>,
+    /// The memory of the node that answered them, after them.
+    pub(crate) resident_after_lists: u64,
 }
 
 /// The figures of one node.
@@ -141,6 +148,10 @@ impl Bench<'_> {
         let applied = begin.elapsed();
 
         let nodes = [Node::start(&first)?, Node::start(&first.another("another")?)?];
+        let key = first.access_key("owner")?;
+        let lists = self.runtime.block_on(lists::measure(first.address(), &key, pools))?;
+        let [node, _] = &nodes;
+        let resident_after_lists = process::resident(node.process.id())?;
         let latencies = self.latencies(&nodes, pools)?;
         let cpu = self.cpu(&nodes, pools)?;
         let (without, with, changes_per_second) =
@@ -165,6 +176,8 @@ impl Bench<'_> {
             without,
             with,
             changes_per_second,
+            lists,
+            resident_after_lists,
         })
     }
 

@@ -4,8 +4,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, anyhow, ensure};
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{Connection as _, PgPool, Row as _};
+use sqlx::{Connection as _, PgPool, Postgres, Row as _};
 use tokio::sync::{Mutex, mpsc, oneshot};
 
 use super::callback::{Back, FACTS};
@@ -15,10 +16,9 @@ use crate::world::{CLIENT_ADDRESS, REGISTER_SOURCE};
 /// As hufu-store.
 const LANES: u32 = 2;
 const MAX_GROUP: usize = 32;
-const BEGIN: &str = "BEGIN; SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_hashjoin = off; \
-     SET LOCAL enable_mergejoin = off; SET LOCAL enable_seqscan = off";
-const BEGIN_WITH_NEW_PLANS: &str = "BEGIN; DISCARD PLANS; SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL \
-     enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_seqscan = off";
+const SETTINGS: &str = "SET enable_seqscan = off; SET jit = off; SET plan_cache_mode = force_generic_plan; \
+     SET enable_hashjoin = off; SET enable_mergejoin = off";
+const NEW_PLANS: &str = "DISCARD PLANS";
 /// How often statements are planned anew while the tables grow: about as often as hufu-store does it.
 const GROUPS_PER_PLAN: u64 = 64;
 
@@ -33,6 +33,9 @@ impl Logins {
         let pool = PgPoolOptions::new()
             .max_connections(LANES)
             .test_before_acquire(false)
+            .after_connect(|connection, _| {
+                Box::pin(async move { sqlx::raw_sql(SETTINGS).execute(connection).await.map(drop) })
+            })
             .connect_with(options)
             .await?;
         let (sender, receiver) = mpsc::channel(4096);
@@ -52,8 +55,8 @@ impl Logins {
 }
 
 async fn write(pool: PgPool, fixed: Arc<Fixed>, queue: Arc<Mutex<mpsc::Receiver<Waiting>>>) {
+    let mut connection = None;
     for number in 0_u64.. {
-        let begin = if number % GROUPS_PER_PLAN == 0 { BEGIN_WITH_NEW_PLANS } else { BEGIN };
         let mut waiting = Vec::with_capacity(MAX_GROUP);
         if queue.lock().await.recv_many(&mut waiting, MAX_GROUP).await == 0 {
             return;
@@ -66,7 +69,8 @@ async fn write(pool: PgPool, fixed: Arc<Fixed>, queue: Arc<Mutex<mpsc::Receiver<
                 rest.into_iter().partition(|(login, _)| openids.insert(login.openid.clone()));
             rest = again;
             let (logins, callers): (Vec<_>, Vec<_>) = group.into_iter().unzip();
-            match commit(&pool, begin, &fixed, &logins).await {
+            let plan_anew = number % GROUPS_PER_PLAN == 0;
+            match commit(&pool, &mut connection, plan_anew, &fixed, &logins).await {
                 Ok(ids) => {
                     for (caller, id) in callers.into_iter().zip(ids) {
                         let _ = caller.send(Ok(id));
@@ -83,13 +87,25 @@ async fn write(pool: PgPool, fixed: Arc<Fixed>, queue: Arc<Mutex<mpsc::Receiver<
 }
 
 /// Returns the ids of the users, after the COMMIT.
-async fn commit(pool: &PgPool, begin: &'static str, fixed: &Fixed, logins: &[Login]) -> Result<Vec<String>> {
+async fn commit(
+    pool: &PgPool,
+    kept: &mut Option<PoolConnection<Postgres>>,
+    plan_anew: bool,
+    fixed: &Fixed,
+    logins: &[Login],
+) -> Result<Vec<String>> {
     fn all<'a, T>(logins: &'a [Login], value: impl Fn(&'a Login) -> T) -> Vec<T> {
         logins.iter().map(value).collect()
     }
     let Fixed { world, openid_realm, unionid_realm } = fixed;
-    let mut connection = pool.acquire().await?;
-    let mut transaction = connection.begin_with(begin).await?;
+    let mut connection = match kept.take() {
+        Some(connection) => connection,
+        None => pool.acquire().await?,
+    };
+    if plan_anew {
+        sqlx::raw_sql(NEW_PLANS).execute(&mut *connection).await?;
+    }
+    let mut transaction = connection.begin().await?;
     let find = sqlx::query(sql::FIND_GROUP).bind(&world.pool).bind(openid_realm).bind(unionid_realm);
     let (openids, unionids) = (all(logins, |l| l.openid.as_str()), all(logins, |l| l.unionid.as_str()));
     let found = find.bind(&openids).bind(&unionids).fetch_all(&mut *transaction).await?;
@@ -130,5 +146,6 @@ async fn commit(pool: &PgPool, begin: &'static str, fixed: &Fixed, logins: &[Log
         insert.execute(&mut *transaction).await?;
     }
     transaction.commit().await?;
+    *kept = Some(connection);
     Ok(users)
 }

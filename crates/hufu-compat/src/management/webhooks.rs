@@ -1,7 +1,7 @@
 //! Webhooks. What they are sent is described in docs/webhooks.md, and its form is Hufu's.
 
 use hufu_app::Refusal;
-use hufu_app::administration::NumberedPage;
+use hufu_app::administration::{NumberedPage, PageRequest};
 use hufu_app::webhooks::{NewWebhook, Webhook, WebhookChange};
 use hufu_types::refusal::{Code, Reason};
 use hufu_types::{Action, DeliveryId, WebhookId};
@@ -90,6 +90,7 @@ pub(super) async fn update(call: Call) -> Answer<Success<Value>> {
         events: if call.sent.0.contains_key("events") { Some(call.events()?) } else { None },
         enabled: call.sent.flag("enabled")?,
         new_secret: false,
+        expected: None,
     };
     let (webhook, _) = call.app.update_webhook(&call.by, &call.pool, &call.webhook_id()?, change).await?;
     Ok(Success::new(told(&webhook)))
@@ -99,7 +100,7 @@ pub(super) async fn update(call: Call) -> Answer<Success<Value>> {
 pub(super) async fn delete(call: Call) -> Answer<Success<Value>> {
     for id in call.sent.texts("webhookIds", BATCH)? {
         let id = WebhookId::parse(&id).map_err(|_| Code::NoSuchWebhook)?;
-        call.app.delete_webhook(&call.by, &call.pool, &id).await?;
+        call.app.delete_webhook(&call.by, &call.pool, &id, None).await?;
     }
     Ok(success())
 }
@@ -109,10 +110,23 @@ pub(super) async fn get(call: Call) -> Answer<Success<Value>> {
     Ok(Success::new(told(&call.app.webhook(&call.by, &call.pool, &call.webhook_id()?).await?)))
 }
 
+/// The webhooks of the pool, of which there are few.
+async fn all(call: &Call) -> Result<Vec<Webhook>, Refusal> {
+    let (mut all, mut page) = (Vec::new(), PageRequest { cursor: None, limit: Some(100) });
+    loop {
+        let found = call.app.webhooks(&call.by, &call.pool, &page).await?;
+        all.extend(found.rows);
+        match found.next {
+            Some(next) => page.cursor = Some(next),
+            None => return Ok(all),
+        }
+    }
+}
+
 /// `GET list-webhooks`
 pub(super) async fn list(call: Call) -> Answer<Success<Value>> {
     let page = call.sent.page()?;
-    let all = call.app.webhooks(&call.by, &call.pool).await?;
+    let all = all(&call).await?;
     let number = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
     let passed = number(page.number.saturating_sub(1)).saturating_mul(number(page.rows));
     let rows = all.iter().skip(passed).take(number(page.rows)).map(told).collect();
@@ -155,7 +169,7 @@ pub(super) async fn logs(call: Call) -> Answer<Success<Value>> {
 
 /// `GET get-webhook-event-list`: the events in the names of the audit log.
 pub(super) async fn event_list(call: Call) -> Answer<Success<Value>> {
-    call.app.webhooks(&call.by, &call.pool).await?;
+    call.app.webhooks(&call.by, &call.pool, &PageRequest::default()).await?;
     let events: Vec<_> = Action::ALL
         .iter()
         .map(|action| {

@@ -20,7 +20,7 @@ pub(super) fn of(application: &Application, settings: &PoolSettings) -> Vec<Valu
 fn describe(agreement: &Agreement, language: Language) -> Value {
     json!({
         "id": agreement.id,
-        "title": title(agreement),
+        "title": title(agreement, language),
         "lang": client_tag(language),
         "required": agreement.required,
         "availableAt": EVERYWHERE,
@@ -28,12 +28,12 @@ fn describe(agreement: &Agreement, language: Language) -> Value {
 }
 
 /// The title as the clients show it: HTML, with a link to the text.
-fn title(agreement: &Agreement) -> String {
-    let text = escaped(&agreement.title);
-    if agreement.url.is_empty() {
+fn title(agreement: &Agreement, language: Language) -> String {
+    let (text, url) = (escaped(agreement.title.in_language(language)), agreement.url.in_language(language));
+    if url.is_empty() {
         return text;
     }
-    format!("<a href=\"{}\" target=\"_blank\" rel=\"noopener\">{text}</a>", escaped(&agreement.url))
+    format!("<a href=\"{}\" target=\"_blank\" rel=\"noopener\">{text}</a>", escaped(url))
 }
 
 fn escaped(text: &str) -> String {
@@ -60,12 +60,12 @@ mod tests {
         let agreement = Agreement {
             id: "terms".to_owned(),
             version: 1,
-            title: "<b>A & B</b>".to_owned(),
-            url: "https://shop.example.com/\"><script>".to_owned(),
+            title: "<b>A & B</b>".into(),
+            url: "https://shop.example.com/\"><script>".into(),
             required: true,
         };
         let expected = "<a href=\"https://shop.example.com/&quot;&gt;&lt;script&gt;\" target=\"_blank\" \
                         rel=\"noopener\">&lt;b&gt;A &amp; B&lt;/b&gt;</a>";
-        assert_eq!(title(&agreement), expected);
+        assert_eq!(title(&agreement, Language::English), expected);
     }
 }

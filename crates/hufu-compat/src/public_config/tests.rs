@@ -28,9 +28,9 @@ fn connection(kind: ConnectionKind) -> Connection {
         login_only: false,
         enabled: true,
         open_platform: OpenPlatform(Identifier::parse("default").unwrap()),
-        association: Association::default(),
-        settings,
-        extras: hufu_types::ConnectionExtras::default(),
+        association: Association::default().into(),
+        settings: settings.into(),
+        extras: hufu_types::ConnectionExtras::default().into(),
     }
 }
 
@@ -46,10 +46,10 @@ fn application() -> Application {
         connections: Vec::new(),
         signing_algorithm: SigningAlgorithm::Es256,
         lifetimes: TokenLifetimes::default(),
-        client: ClientSettings::default(),
+        client: ClientSettings::default().into(),
         secrets: Vec::new(),
-        login: LoginControl::default(),
-        branding: Branding::default(),
+        login: LoginControl::default().into(),
+        branding: Branding::default().into(),
     }
 }
 

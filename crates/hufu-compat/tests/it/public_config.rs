@@ -4,7 +4,7 @@ use hufu_testkit::on_both_engines;
 use serde_json::{Value, json};
 
 use crate::client::Answer;
-use crate::world::{CAFE_APP, FILE, SHOP, SHOP_APP, SHOP_WEB, World};
+use crate::world::{CAFE_APP, FILE, PUBLIC_URL, SHOP, SHOP_APP, SHOP_WEB, World};
 
 fn path(application: &str) -> String {
     format!("/api/v2/applications/{application}/public-config")
@@ -41,6 +41,12 @@ on_both_engines! {
             assert!(data.as_object().unwrap().contains_key(name), "{name}");
         }
         assert_eq!((&data["id"], &data["userPoolId"]), (&json!(SHOP_WEB), &json!(SHOP)));
+        assert_eq!((&data["logo"], &data["userpoolLogo"]), (&json!(""), &json!("")), "nobody shows null as a text");
+        // Guard shows nothing before it has icons from there, whatever site it is on.
+        assert_eq!(data["cdnBase"], PUBLIC_URL);
+        let icons = world.nobody().header("origin", "https://h5.shop.example").get("/svg-string/guard?v=1").await;
+        assert_eq!((icons.status.as_u16(), &icons.headers["access-control-allow-origin"]), (200, &answer.headers["access-control-allow-origin"]));
+        assert!(String::from_utf8_lossy(&icons.bytes).contains("<svg"), "{icons}");
         assert_eq!((&data["userpoolName"], &data["requestHostname"]), (&json!("Shop"), &json!("id.example.com")));
         assert!(data["publicKey"].as_str().unwrap().contains("PUBLIC KEY"));
         let social = data["socialConnections"].as_array().unwrap();

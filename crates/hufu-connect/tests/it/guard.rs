@@ -25,18 +25,18 @@ const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const ELSEWHERE: IpAddr = IpAddr::V4(Ipv4Addr::new(93, 184, 216, 34));
 
 /// Answers each lookup with the next list, repeating the last one; records the lookups.
-struct Names {
+pub(crate) struct Names {
     answers: Mutex<VecDeque<Vec<IpAddr>>>,
     asked: Mutex<Vec<String>>,
 }
 
 impl Names {
-    fn new(answers: &[&[IpAddr]]) -> Arc<Self> {
+    pub(crate) fn new(answers: &[&[IpAddr]]) -> Arc<Self> {
         let answers = answers.iter().map(|addresses| addresses.to_vec()).collect();
         Arc::new(Self { answers: Mutex::new(answers), asked: Mutex::default() })
     }
 
-    fn asked(&self) -> Vec<String> {
+    pub(crate) fn asked(&self) -> Vec<String> {
         self.asked.lock().unwrap().clone()
     }
 }

@@ -4,6 +4,8 @@
 
 mod addresses;
 mod fake_http;
+#[expect(unreachable_pub, reason = "the testkit shows it to other crates")]
+#[path = "../../../hufu-testkit/src/smtp.rs"]
 mod fake_smtp;
 mod guard;
 mod mail;

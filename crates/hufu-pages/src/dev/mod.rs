@@ -5,6 +5,7 @@
 //! - `website`: the website of the demonstration, a relying party that logs people in as any other would.
 //! - `report`: the back end of the demonstration's mini program and phone app, to which they send what Hufu answered.
 //! - `login`: what the application has of a login. `memory`: the last logins; nothing is written to disk.
+//! - `web_view`: the pages in the web-view of the demonstration's mini program.
 //! - `tokens`, `json`, `samples`: how tokens and code are shown.
 
 mod json;
@@ -16,6 +17,7 @@ mod samples;
 mod start;
 mod state;
 mod tokens;
+mod web_view;
 mod website;
 
 use std::future::Future;
@@ -130,6 +132,8 @@ pub struct Demo {
     pub pool: &'static str,
     /// The modes.
     pub modes: Vec<DemoMode>,
+    /// How the website logs in within the web-view of the mini program, if it has one.
+    pub web_view: Option<DemoMode>,
     /// The client secret of the website.
     pub client_secret: SecretString,
     /// What the demonstration's apps show when they report to [`REPORTS`].
@@ -142,6 +146,9 @@ pub struct Demo {
 
 /// Where the website of the demonstration is returned to, below the server's own address.
 pub const CALLBACK: &str = "/dev/callback";
+
+/// Where the login of the website begins in the web-view of the demonstration's mini program.
+pub const IN_WEB_VIEW: &str = "/dev/try/web-view";
 
 /// Where the demonstration's mini program and phone app report what Hufu answered.
 pub const REPORTS: &str = "/dev/received";
@@ -163,14 +170,20 @@ impl Stage {
         self.demo.surroundings.last_wechat_call()
     }
 
-    /// The mode of this name in addresses.
+    /// The mode of this name in addresses: one of those, or what stands beside them.
     fn mode(&self, slug: &str) -> Option<(&'static Mode, &DemoMode)> {
-        self.modes().find(|(mode, _)| mode.slug == slug)
+        let beside = self.demo.web_view.as_ref().map(|demo| (&modes::WEB_VIEW, demo));
+        self.modes().chain(beside).find(|(mode, _)| mode.slug == slug)
     }
 }
 
+/// These pages with the start page at `/` and the demonstration application, which shows some of them in web-views.
+pub fn with_start_page(pages: Routes, demo: Demo) -> Routes {
+    web_view::shows(pages, &demo).merge(routes(demo))
+}
+
 /// The start page at `/`, and the demonstration application.
-pub fn routes(demo: Demo) -> Routes {
+fn routes(demo: Demo) -> Routes {
     let stage = Arc::new(Stage { demo, memory: Memory::default() });
     Routes::new()
         .route("/", get(start::show))
@@ -179,7 +192,7 @@ pub fn routes(demo: Demo) -> Routes {
         .route(CALLBACK, get(website::returned))
         .route(REPORTS, post(report::receive))
         .layer(axum::Extension(stage))
-        .merge(routes_of(&[&STYLES, &SCRIPT]))
+        .merge(routes_of(&[&STYLES, &SCRIPT, &web_view::BRIDGE]))
 }
 
 type Staged = axum::Extension<Arc<Stage>>;

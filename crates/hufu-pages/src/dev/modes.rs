@@ -12,6 +12,8 @@ pub(super) enum Begins {
     AtAButton,
     /// On a page of the website that the phone has open: the same button, in WeChat's browser.
     InWechat,
+    /// On a page of the website in the web-view of a mini program on the phone: the login page offers the way by itself.
+    InWebView,
     /// In a mini program or an app on the phone.
     InAnApp,
 }
@@ -146,6 +148,18 @@ pub(super) static ALL: [Mode; 7] = [
         texts: texts!("app-launch"),
     },
 ];
+
+/// What stands beside [`ALL`]: the first mode's connection, for a page that a mini program shows in its web-view.
+pub(super) static WEB_VIEW: Mode = Mode {
+    slug: "web-view",
+    kind: "wechat:miniprogram:default",
+    begins: Begins::InWebView,
+    screen: "/phone/minis?web-view",
+    calls: &["phone open web-view", "phone leave web-view", "/sns/jscode2session"],
+    before_the_second: 1,
+    samples: samples::WEBSITE,
+    texts: texts!("web-view"),
+};
 
 /// The mode of this kind.
 pub(super) fn of_kind(kind: &str) -> Option<&'static Mode> {

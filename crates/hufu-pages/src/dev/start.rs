@@ -107,8 +107,8 @@ struct Window {
     /// The whole address at which the login begins.
     lead: String,
     is_terminal: bool,
-    /// The login begins in WeChat's browser, and did not yet.
-    waits: bool,
+    /// The login begins on the phone, and did not yet: what is to be done there.
+    waits: Option<&'static str>,
 }
 
 struct Line {
@@ -176,6 +176,8 @@ struct StartPage {
     is_near: bool,
     samples: Vec<Tab>,
     code_hint: String,
+    /// Whether to tell of the web-view, which stands beside the modes.
+    tells_of_web_view: bool,
     next: Option<(&'static str, String)>,
     own: Vec<Tab>,
 }
@@ -291,6 +293,7 @@ impl Stage {
             got: self.memory.latest().filter(|_| is_near).map(|login| got(&view, &login)),
             is_near,
             code_hint: view.t(mode.texts.code),
+            tells_of_web_view: mode.begins == Begins::InWechat && self.demo.web_view.is_some(),
             clicks,
             samples,
             next,
@@ -339,7 +342,8 @@ impl Stage {
         let begins = format!("/dev/try/{}", mode.slug);
         let is_open = progress.rounds <= round;
         let is_terminal = mode.begins == Begins::InAnApp;
-        let is_on_the_phone = is_terminal || mode.begins == Begins::InWechat;
+        let begins_on_a_page = matches!(mode.begins, Begins::InWechat | Begins::InWebView);
+        let is_on_the_phone = is_terminal || begins_on_a_page;
         let frame = (!is_on_the_phone && is_open).then(|| begins.clone());
         let address = if is_terminal { "hufu dev".to_owned() } else { format!("{}{begins}", bare(server)) };
         let facts = [
@@ -364,7 +368,10 @@ impl Stage {
             key: format!("{}-{}-{}", mode.slug, progress.rounds, frame.is_some()),
             lead: format!("{server}{begins}"),
             again: format!("/?mode={}&round={}", mode.slug, progress.rounds),
-            waits: mode.begins == Begins::InWechat && is_open,
+            waits: (begins_on_a_page && is_open).then_some(match mode.begins {
+                Begins::InWebView => "dev-window-in-web-view",
+                _ => "dev-window-in-wechat",
+            }),
             frame,
             is_terminal,
         }
@@ -412,6 +419,8 @@ fn behind(view: &View, mode: &Mode, calls: &[WechatCall], now: Timestamp) -> Vec
             "phone open link" => Some("dev-phone-link"),
             "phone open app" => Some("dev-phone-app"),
             "phone open mini program" => Some("dev-phone-mini"),
+            "phone open web-view" => Some("dev-phone-web-view"),
+            "phone leave web-view" => Some("dev-phone-from-web-view"),
             "push subscribe" => Some("dev-push-subscribe"),
             _ => None,
         };

@@ -22,7 +22,7 @@ use serde_json::{Map, Value};
 use super::login::{Gotten, Login, Refused, Step, tokens_in};
 use super::memory::Attempt;
 use super::modes::{Begins, Mode};
-use super::{CALLBACK, Call, DemoMode, Stage, Staged, TEXTS};
+use super::{CALLBACK, Call, DemoMode, Stage, Staged, TEXTS, web_view};
 
 /// The cookie that binds logins to the browser in which they began.
 const COOKIE: &str = "hufu-dev-website";
@@ -83,9 +83,10 @@ pub(super) async fn begin(
     stage.memory.begin(attempt, stage.last_before(mode));
     let entrance = stage.entrance(mode, demo, &format!("/oidc/auth?{query}")).await;
     let mut response = go(&format!("{public_url}{entrance}"));
+    response.headers_mut().append(header::SET_COOKIE, web_view::cookie(mode.begins == Begins::InWebView));
     let cookie = format!("{COOKIE}={browser}; Path=/dev; SameSite=Lax; HttpOnly");
     if let Ok(cookie) = HeaderValue::from_str(&cookie) {
-        response.headers_mut().insert(header::SET_COOKIE, cookie);
+        response.headers_mut().append(header::SET_COOKIE, cookie);
     }
     Ok(response)
 }
@@ -140,10 +141,18 @@ pub(super) async fn returned(
         let ended = if is_done { "ok" } else { "refused" };
         return Ok(go(&format!("{}/phone/browser?ended={ended}", stage.demo.sandbox)));
     }
+    let view = viewer.at("/").view(&TEXTS);
+    if mode.begins == Begins::InWebView {
+        // A link, since a form on the way may lead to pages of this server alone.
+        let phone = Some(format!("{}/phone/minis?web-view", stage.demo.sandbox));
+        let mut response = respond(&Framed { view, is_done, phone });
+        response.headers_mut().append(header::SET_COOKIE, web_view::cookie(false));
+        return Ok(response);
+    }
     // The page around a frame shows the rest.
     let is_framed = headers.get("sec-fetch-dest").is_some_and(|dest| dest == "iframe");
     if is_framed {
-        return Ok(respond(&Framed { view: viewer.at("/").view(&TEXTS), is_done }));
+        return Ok(respond(&Framed { view, is_done, phone: None }));
     }
     Ok(go(&format!("/?mode={}#got", mode.slug)))
 }
@@ -154,6 +163,8 @@ pub(super) async fn returned(
 struct Framed {
     view: View,
     is_done: bool,
+    /// The phone, if the page is in its web-view.
+    phone: Option<String>,
 }
 
 impl Page for Framed {
@@ -182,6 +193,7 @@ impl Stage {
             Begins::AtAButton | Begins::InWechat => {
                 format!("/connections/social/{}?{query}", demo.connection)
             }
+            Begins::InWebView => format!("/login?{query}"),
             Begins::InAnApp => request.to_owned(),
         }
     }
@@ -261,7 +273,8 @@ impl Stage {
 
     /// The number of WeChat's latest call before this login: opening the page in WeChat is a part of it.
     fn last_before(&self, mode: &Mode) -> u64 {
-        let opened = mode.calls.first().filter(|_| mode.begins == Begins::InWechat);
+        let is_on_the_phone = matches!(mode.begins, Begins::InWechat | Begins::InWebView);
+        let opened = mode.calls.first().filter(|_| is_on_the_phone);
         let calls = self.demo.surroundings.wechat_calls(0);
         let opened = calls.iter().rfind(|call| Some(&call.path) == opened);
         opened.map_or_else(|| self.last_call(), |call| call.number.saturating_sub(1))

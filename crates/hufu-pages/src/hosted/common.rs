@@ -7,12 +7,12 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use hufu_app::authorization::{Browser, Given, OpenRequest};
+use hufu_app::authorization::{Browser, OpenRequest};
 use hufu_app::sources::BrowserKind;
 use hufu_app::{App, LoginAnswer, LoginDone, Origin, Refusal};
 use hufu_types::flow::RequestedTokens;
 use hufu_types::refusal::{Code, Reason};
-use hufu_types::{Agreement, Application, Email, Language, PoolSettings, User};
+use hufu_types::{Agreement, Application, Day, Email, Language, PoolSettings, User, day};
 use hufu_web::oidc::{browser, outcome};
 use hufu_web::page::{FieldErrors, Page, Policy, View, Viewer, pause, respond};
 use hufu_web::request::Head;
@@ -159,11 +159,13 @@ impl Visit {
         Ok(Self::sealed(caller, viewer, open, sealed))
     }
 
-    fn sealed(caller: Caller, viewer: &Viewer, open: OpenRequest, sealed: String) -> Self {
+    /// A visit for a request that is open already, and sealed.
+    pub(super) fn sealed(caller: Caller, viewer: &Viewer, open: OpenRequest, sealed: String) -> Self {
         let Caller { shared, browser, origin, kind, is_paused, is_embedded } = caller;
         let looks = Looks::of(&shared.app, &open.application);
         let viewer = looks.on(viewer.clone(), open.request.ui_locales.as_deref());
-        let origin = Origin { browser: Some(viewer.browser_mark()), ..origin };
+        let is_alone = browser.is_empty();
+        let origin = Origin { browser: Some(viewer.browser_mark()), is_alone, ..origin };
         Self { shared, viewer, open, browser, origin, kind, is_paused, is_embedded, sealed }
     }
 
@@ -253,7 +255,8 @@ impl Visit {
     pub(super) fn agreements(&self) -> Vec<Agreement> {
         let settings = self.settings();
         let shown = &self.application().login.agreements;
-        settings.agreements.iter().filter(|agreement| shown.contains(&agreement.id)).cloned().collect()
+        let shown = settings.agreements.iter().filter(|agreement| shown.contains(&agreement.id));
+        shown.map(|agreement| agreement.in_language(self.language())).collect()
     }
 
     /// Whether people may register through this application.
@@ -284,13 +287,8 @@ impl Visit {
 
     /// Ends a login: the browser is logged in, and the request goes on.
     pub(super) async fn finish_login(&self, done: LoginDone, keeps: bool) -> Result<Response, Refusal> {
-        let Some(login) = done.browser else {
-            return Err(Code::Internal.because("a login on a page began no session of the browser"));
-        };
-        let pool = &self.application().pool;
-        let browser = self.app().enter_browser(&self.browser, pool, &login, keeps, &self.origin).await?;
-        let given = Given { account: Some(login.id), consented: false };
-        let next = self.app().authorize(&self.open, &browser, &given, &self.origin).await?;
+        let (browser, next) =
+            self.app().go_on_after_login(&self.open, &self.browser, done, keeps, &self.origin).await?;
         let mut response = outcome::next(&self.shared, &self.viewer, &self.open, next)?;
         browser::write(&mut response, &self.shared, &browser);
         Ok(response)
@@ -361,7 +359,17 @@ impl Visit {
         let mut names = named.filter(|name| !name.trim().is_empty()).chain(username.clone());
         let names: Vec<_> = names.next().into_iter().chain(phone.clone()).chain(email.clone()).collect();
         let name = names.first().cloned().unwrap_or_else(|| self.text("nameless"));
-        let facts = [username, phone, email].into_iter().flatten().filter(|fact| *fact != name).collect();
+        let mut facts: Vec<_> =
+            [username, phone, email].into_iter().flatten().filter(|fact| *fact != name).collect();
+        if facts.is_empty() {
+            // Accounts of one person in WeChat have the same nickname, and often nothing else.
+            let zone = day::zone(&self.settings().time_zone);
+            facts.extend(zone.map(|zone| {
+                let date = Day::at(user.created_at, &zone).to_string();
+                self.text_with("person-since", "date", date)
+            }));
+            facts.push(self.text_with("person-logins", "count", user.logins_count.to_string()));
+        }
         Person { id: id.to_owned(), initial: initial_of(&name), name, facts }
     }
 }

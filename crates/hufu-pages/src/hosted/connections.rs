@@ -235,10 +235,7 @@ async fn callback(
         Ok(arrived) => arrived,
         Err(refusal) => return refused_page(&refusal, &viewer),
     };
-    let visit = match Visit::of(caller, &viewer, arrived.open) {
-        Ok(visit) => visit,
-        Err(refusal) => return refused_page(&refusal, &viewer),
-    };
+    let visit = Visit::sealed(caller, &viewer, arrived.open, arrived.sealed);
     let answered = match arrived.came {
         Ok(Came::Question(question)) => return link::ask(&visit, question),
         Err(refusal) if visit.open.request.link.is_some() => return refused_page(&refusal, &visit.viewer),

@@ -267,7 +267,10 @@ pub(super) fn label(visit: &Visit, name: &str) -> String {
     if let Some(id) = name.strip_prefix("agreement.") {
         let settings = visit.settings();
         let agreement = settings.agreements.iter().find(|agreement| agreement.id == id);
-        return agreement.map_or_else(|| id.to_owned(), |agreement| agreement.title.clone());
+        return agreement.map_or_else(
+            || id.to_owned(),
+            |agreement| agreement.title.in_language(visit.language()).to_owned(),
+        );
     }
     LABELS
         .iter()

@@ -370,7 +370,10 @@ impl At<'_> {
                 let merge = people.first().map(|person| person.id.clone()).filter(|_| may_merge);
                 Step::Select { people, merge }
             }
-            Stage::Agree => Step::Agree(view.agreements.clone()),
+            Stage::Agree => {
+                let shown = view.agreements.iter();
+                Step::Agree(shown.map(|agreement| agreement.in_language(visit.language())).collect())
+            }
             Stage::NewPassword => Step::Fill { inputs, submit: visit.text("new-password-submit") },
             _ => Step::Fill { inputs, submit: visit.text("complete-submit") },
         };

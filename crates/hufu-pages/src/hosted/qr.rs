@@ -133,7 +133,10 @@ async fn new_code(visit: &Visit, connection: &std::sync::Arc<Connection>) -> Res
     let issued = visit.app().issue_ticket(request).await?;
     let secret = issued.secret.expose();
     let ticket = visit.app().page_ticket(visit.application(), connection, secret, &visit.origin).await?;
-    Ok(page(visit, connection, secret, &ticket, "created", Said::default()))
+    let mut response = page(visit, connection, secret, &ticket, "created", Said::default());
+    // There is no form, and this may be the first page that the browser sees: without its mark the code would be another's.
+    visit.viewer.mark_browser(&mut response);
+    Ok(response)
 }
 
 fn page(

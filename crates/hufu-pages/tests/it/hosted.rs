@@ -1,6 +1,7 @@
 //! The login pages, as a browser uses them: forms are sent as the pages have them.
 
 mod access;
+mod administrators;
 mod attacks;
 mod connections;
 mod consent;

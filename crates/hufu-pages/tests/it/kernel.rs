@@ -18,7 +18,7 @@ use crate::server::{Plan, assets_of};
 
 #[test]
 fn every_language_has_the_same_keys() {
-    for folder in ["texts", "texts/dev", "texts/hosted", "../hufu-web/texts/pages"] {
+    for folder in ["texts", "texts/dev", "texts/hosted", "../hufu-web/texts/pages", "../hufu-admin/texts"] {
         let keys = |language: Language| {
             let path = format!("{}/{folder}/{language}.ftl", env!("CARGO_MANIFEST_DIR"));
             let file = std::fs::read_to_string(path).unwrap();

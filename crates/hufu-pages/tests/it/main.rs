@@ -1,6 +1,7 @@
 //! The pages and the page kernel, tested through the real router.
 #![cfg(test)]
 
+mod administration;
 mod components;
 mod device;
 mod forms;

@@ -101,12 +101,14 @@ impl Stand {
                 mode("wechat:pc", SHOP_WEB, TWO),
                 mode("something:else", SHOP_WEB, TWO),
             ],
+            web_view: Some(mode("wechat:miniprogram:default", SHOP_WEB, MINI)),
             client_secret: CLIENT_SECRET.into(),
             report_secret: REPORT_SECRET.into(),
             outbox: world.outbox().clone(),
             surroundings: around.clone(),
         };
-        let surfaces = [hufu_pages::routes(Some(world.outbox().clone())), hufu_pages::dev::routes(demo)];
+        let pages = hufu_pages::routes(Some(world.outbox().clone()));
+        let surfaces = [hufu_pages::dev::with_start_page(pages, demo)];
         let router = hufu_web::router(world.node.app.clone(), web, surfaces);
         around.router.set(router.clone()).unwrap();
         Self { world, router }
@@ -338,7 +340,7 @@ on_both_engines! {
     }
 
     async fn the_website_logs_people_in_as_any_relying_party(database) {
-        let stand = with_olga(database).await;
+        let stand = Box::pin(with_olga(database)).await;
         let mut browser = Browser { stand: &stand, cookies: BTreeMap::new() };
         let back = browser.log_in().await;
         assert!(back.starts_with(&format!("{ORIGIN}{CALLBACK}?")), "{back}");
@@ -450,6 +452,34 @@ async fn it_answers_to_its_own_name_alone() {
     // Its own pages may show the login page.
     let login = stand.send("GET", "/dev/outbox", &[("host", "localhost")], String::new()).await;
     assert!(login.header("content-security-policy").contains("frame-ancestors 'self'"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_web_view_is_where_its_login_begins_and_nowhere_else() {
+    let stand = Stand::new(TestDatabase::sqlite()).await;
+    let mut browser = Browser { stand: &stand, cookies: BTreeMap::new() };
+    // What WeChat brings into a page in a web-view.
+    let has_bridge = |page: &Answer| {
+        let text = page.text();
+        let own = text.find("<script src=\"/assets/page.").unwrap_or(usize::MAX);
+        let bridge = text.find("<script src=\"/assets/bridge.");
+        assert!(bridge.is_none_or(|bridge| bridge < own), "it is there before the page's own script: {text}");
+        bridge.is_some() && text.contains(&format!("data-program=\"{SANDBOX}/phone/mini/{MINI}/page\""))
+    };
+    let outside = browser.follow("/dev/try/pc-scan").await;
+    assert!(!has_bridge(&outside));
+    let page = browser.follow("/dev/try/web-view").await;
+    assert!(page.status == 200 && has_bridge(&page), "{}", page.text());
+    assert!(page.header("content-security-policy").contains("script-src 'self'"));
+    // The pages of development are the reader's own.
+    assert!(!has_bridge(&browser.send("GET", "/", String::new()).await));
+    let later = browser.follow("/dev/try/pc-scan").await;
+    assert!(!has_bridge(&later), "another login is another browser's");
+    let start = stand.open("/?mode=web-view", "en").await.text();
+    assert!(start.contains(&format!("{SANDBOX}/phone/minis?web-view&amp;lang=en")), "{start}");
+    let (_, modes) = start.split_once("<ol class=\"modes\">").unwrap();
+    assert!(!modes.split("</ol>").next().unwrap().contains("mode=web-view"), "it is none of the modes");
+    well_formed(&start, "web-view");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -42,6 +42,11 @@ dev-line-connection = 接続
 dev-window-in-wechat = このページはスマホの WeChat で開きます。スマホで「Open the page」をタップしてください。
 dev-window-done = ログインしました。アプリが受け取ったものは下にあります。
 dev-window-denied = ログインしませんでした。アプリが受け取ったものは下にあります。
+dev-web-view = ミニプログラムの中のページなら、web-view を試せます
+dev-window-in-web-view = このページはスマホのミニプログラムの中で開きます。スマホの「Qinghe · web page」をタップしてください。
+dev-phone-web-view = スマホがミニプログラムの中のページを開いた
+dev-phone-from-web-view = ページがミニプログラムに戻り、ミニプログラムが wx.login を呼び出した
+dev-framed-phone = スマホに戻る
 dev-again = もう一度
 dev-framed-done = ログインしました
 dev-framed-denied = ログインしませんでした
@@ -154,6 +159,16 @@ mode-app-launch-first-about = アプリがミニプログラムを開き、電�
 mode-app-launch-second = Allow をタップ
 mode-app-launch-second-about = 2 つの code がアプリに戻り、アプリが Hufu に渡します。
 mode-app-launch-code = アプリが送るのはこの 1 リクエスト。バックエンドは公開鍵でトークンを検証します
+
+mode-web-view = ミニプログラムの中のページ
+mode-web-view-hint = web-view
+mode-web-view-app = ミニプログラム
+mode-web-view-about = ページはミニプログラムの web-view にあります。ミニプログラムに戻り、wx.login の code を持って開き直します。同意も公式アカウントも要りません。
+mode-web-view-first = スマホの「Qinghe · web page」をタップ
+mode-web-view-first-about = ミニプログラムが web-view でサイトのログインページを開きます。
+mode-web-view-second = ログインページの「WeChat」をタップ
+mode-web-view-second-about = ミニプログラムのログインページに移り、code を持って戻ります。一瞬です。
+mode-web-view-code = ページのコードはほかと同じです。ミニプログラムのページは docs/clients.md にあります
 
 # クレームの意味
 claim-alg = 署名アルゴリズム

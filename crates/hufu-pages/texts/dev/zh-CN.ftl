@@ -42,6 +42,11 @@ dev-line-connection = 连接
 dev-window-in-wechat = 这个网页开在手机的微信里：点手机上的「打开网页」。
 dev-window-done = 登录完成，应用收到的在下面。
 dev-window-denied = 这次没有登录，应用收到的在下面。
+dev-web-view = 网页开在小程序里？试试 web-view
+dev-window-in-web-view = 这个网页开在手机的小程序里：点手机上的「青禾商城 Qinghe · 网页」。
+dev-phone-web-view = 手机打开了小程序里的网页
+dev-phone-from-web-view = 网页跳回小程序，小程序调用 wx.login
+dev-framed-phone = 回到手机
 dev-again = 再来一次
 dev-framed-done = 登录完成
 dev-framed-denied = 没有登录
@@ -154,6 +159,16 @@ mode-app-launch-first-about = App 打开小程序，小程序请求手机号。
 mode-app-launch-second = 点「允许」
 mode-app-launch-second-about = 两个 code 跟着跳回 App，App 交给虎符。
 mode-app-launch-code = App 发的就是这一个请求；后端用公钥验证令牌
+
+mode-web-view = 小程序里的网页
+mode-web-view-hint = web-view
+mode-web-view-app = 小程序
+mode-web-view-about = 网页开在小程序的 web-view 里：跳回小程序，小程序拿 wx.login 的 code 再打开它。不用授权，也不用公众号。
+mode-web-view-first = 点手机上的「青禾商城 Qinghe · 网页」
+mode-web-view-first-about = 小程序在 web-view 里打开网站的登录页。
+mode-web-view-second = 点登录页上的「WeChat」
+mode-web-view-second-about = 跳到小程序的登录页，再带着 code 回来。只需一瞬间。
+mode-web-view-code = 网页上的代码和别处一样；小程序的登录页见 docs/clients.md
 
 # 声明的意思
 claim-alg = 签名算法

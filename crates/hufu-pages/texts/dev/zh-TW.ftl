@@ -42,6 +42,11 @@ dev-line-connection = 連線
 dev-window-in-wechat = 這個網頁要開在手機的微信裡：在手機上點「打开网页」。
 dev-window-done = 登入完成，應用程式收到的在下面。
 dev-window-denied = 這次沒有登入，應用程式收到的在下面。
+dev-web-view = 網頁開在小程式裡？試試 web-view
+dev-window-in-web-view = 這個網頁開在手機的小程式裡：點手機上的「青禾商城 Qinghe · 网页」。
+dev-phone-web-view = 手機開啟了小程式裡的網頁
+dev-phone-from-web-view = 網頁跳回小程式，小程式呼叫 wx.login
+dev-framed-phone = 回到手機
 dev-again = 再來一次
 dev-framed-done = 登入完成
 dev-framed-denied = 沒有登入
@@ -154,6 +159,16 @@ mode-app-launch-first-about = App 開啟小程式，小程式要求手機號碼�
 mode-app-launch-second = 點「允许」
 mode-app-launch-second-about = 兩個 code 跟著跳回 App，App 交給虎符。
 mode-app-launch-code = App 送的就是這一個請求；後端用公鑰驗證權杖
+
+mode-web-view = 小程式裡的網頁
+mode-web-view-hint = web-view
+mode-web-view-app = 小程式
+mode-web-view-about = 網頁開在小程式的 web-view 裡：跳回小程式，小程式拿 wx.login 的 code 再開啟它。不用授權，也不用公眾號。
+mode-web-view-first = 點手機上的「青禾商城 Qinghe · 网页」
+mode-web-view-first-about = 小程式在 web-view 裡開啟網站的登入頁。
+mode-web-view-second = 點登入頁上的「WeChat」
+mode-web-view-second-about = 跳到小程式的登入頁，再帶著 code 回來。只需一瞬間。
+mode-web-view-code = 網頁上的程式碼和別處一樣；小程式的登入頁見 docs/clients.md
 
 # 聲明的意思
 claim-alg = 簽章演算法

@@ -147,7 +147,7 @@ fn ask(
         r#"<form class="ph-sheet" method="post" action="/open/connect/oauth2/authorize" aria-label="{label}">
 <input type="hidden" name="query" value="{query}"><input type="hidden" name="user" value="{name}">
 <p class="ph-from">{face}<span>{app}</span><span>{asks}</span></p>
-<h3>{heading}</h3>
+<h2>{heading}</h2>
 <ul class="ph-pick"><li><label>{person_face}<span>{nickname}<small>{what}</small></span><input type="radio" name="profile" value="own" checked></label></li></ul>{snapshot}
 <div class="ph-two"><button class="btn" name="consent" value="deny">{deny}</button><button class="btn btn-wechat-solid tap" name="consent" value="allow">{allow}</button></div>
 </form>"#,

@@ -35,7 +35,7 @@ impl Page<'_> {
 <body class="open">
 <main{main}>
 {body}</main>
-<p class="open-foot">{foot}</p>
+<footer class="open-foot">{foot}</footer>
 </body>
 </html>
 "#,
@@ -108,7 +108,7 @@ pub(super) fn failure(code: i32) -> Response {
         _ => ("链接参数错误", "WeChat does not open this link"),
     };
     let body = format!(
-        r#"<div class="open-sheet open-failure"><span class="open-mark" aria-hidden="true">!</span><h1>{chinese}</h1><p lang="en">{english}</p><p class="muted">错误码 / error code <code id="page-error">{code}</code></p></div>
+        r#"<div class="open-sheet open-failure"><span class="open-mark" aria-hidden="true">!</span><h1>{chinese}</h1><p lang="en">{english}</p><p class="muted">错误码 <span lang="en">/ error code</span> <code id="page-error">{code}</code></p></div>
 "#
     );
     Page { language: Language::Chinese, theme: "", title: "微信", head: "", main: "", body: &body }.response()

@@ -179,7 +179,7 @@ fn consent(l: Language, app: &App, person: &Person) -> String {
     format!(
         r#"<form class="ph-sheet" method="post" action="/phone/app/{id}" aria-label="{heading}">
 <p class="ph-from">{face}<span>{name}</span><span>{asks}</span></p>
-<h3>{heading}</h3>
+<h2>{heading}</h2>
 <ul class="ph-pick"><li><label>{person_face}<span>{nickname}<small>{what}</small></span><input type="radio" name="profile" value="own" checked></label></li></ul>
 <div class="ph-two"><button class="btn" name="act" value="deny">{deny}</button><button class="btn btn-wechat-solid tap" name="act" value="allow">{allow}</button></div>
 </form>"#,

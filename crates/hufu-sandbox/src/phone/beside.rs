@@ -124,7 +124,7 @@ impl Look<'_> {
         }
         write!(
             to,
-            r#"<div class="panel calls"><table class="table table-stack"><thead><tr><th scope="col">{time}</th><th scope="col">{call}</th><th scope="col">{of}</th><th scope="col">{outcome}</th></tr></thead><tbody>"#,
+            r#"<div class="panel calls" role="group" aria-labelledby="calls-title" tabindex="0"><table class="table table-stack"><thead><tr><th scope="col">{time}</th><th scope="col">{call}</th><th scope="col">{of}</th><th scope="col">{outcome}</th></tr></thead><tbody>"#,
             time = l.of("时间", "Time"),
             call = l.of("调用", "Call"),
             of = l.of("谁", "Whose"),
@@ -182,6 +182,8 @@ impl Look<'_> {
             "phone unfollow" => l.of("取消关注", "unfollows"),
             "phone message" => l.of("发消息", "writes"),
             "phone open mini program" => l.of("打开小程序", "opens a mini program"),
+            "phone open web-view" => l.of("打开小程序里的网页", "opens a web-view"),
+            "phone leave web-view" => l.of("网页跳回小程序", "the web page leads to the mini program"),
             "phone open link" => l.of("打开网页", "opens a link"),
             "phone open app" => l.of("打开 App", "opens an app"),
             "phone menu" => l.of("点菜单", "taps the menu"),

@@ -33,18 +33,35 @@ pub(super) async fn list(
     let look = Look::new(&state, query.as_deref(), &headers);
     let l = look.language;
     let minis = apps_of(&state, |kind| kind == AppKind::Miniprogram);
+    let in_web_view = query.as_deref().is_some_and(|query| query.split('&').any(|pair| pair == "web-view"));
     let mut body = String::from(r#"<ul class="ph-list">"#);
     for app in &minis {
         let named = Named::of(app);
+        let program = state.programs.of(&app.id);
         let row = Row {
             href: &format!("/phone/mini/{}", app.id),
             face: Face::app(&named),
             title: &named.name,
             about: &named.id,
             end: &Icon("right").to_string(),
-            is_next: state.programs.of(&app.id).is_some(),
+            is_next: program.is_some() && !in_web_view,
         };
         let _ = write!(body, "{row}");
+        if program.is_some_and(|program| program.web_view(&app.id).is_some()) {
+            let title = match l {
+                Language::Chinese => format!("{} · 网页", named.name),
+                Language::English => format!("{} · web page", named.name),
+            };
+            let row = Row {
+                href: &format!("/phone/mini/{}/web", app.id),
+                face: Face::app(&named),
+                title: &title,
+                about: l.of("在小程序的 web-view 里", "In the mini program’s web-view"),
+                end: &Icon("right").to_string(),
+                is_next: in_web_view,
+            };
+            let _ = write!(body, "{row}");
+        }
     }
     body.push_str("</ul>");
     if minis.is_empty() {
@@ -138,11 +155,11 @@ async fn phone_given(
     show_end(look, app, person, &MiniLogin { ok: outcome.ok && !refused, refused, steps: outcome.steps })
 }
 
-fn login_code(state: &State, app: &App, person: &Person) -> Option<String> {
+pub(super) fn login_code(state: &State, app: &App, person: &Person) -> Option<String> {
     state.login_codes(app, Some(person.key), 1).ok().and_then(|mut codes| codes.pop())
 }
 
-fn mini_program(state: &State, app_id: &str) -> Option<Arc<App>> {
+pub(super) fn mini_program(state: &State, app_id: &str) -> Option<Arc<App>> {
     state.apps.get(app_id).filter(|app| app.settings().kind == AppKind::Miniprogram)
 }
 
@@ -207,7 +224,7 @@ fn ask(look: &Look<'_>, app: &App, person: &Person, opened: &Opened, from: Optio
     let sheet = format!(
         r#"<form class="ph-sheet" method="post" action="/phone/mini/{id}" aria-label="{heading}">{fields}
 <p class="ph-from">{face}<span>{name}</span><span>{asks}</span></p>
-<h3>{heading}</h3>
+<h2>{heading}</h2>
 <ul class="ph-pick ph-pick-plain">{pick}</ul>
 <div class="ph-two"><button class="btn" name="answer" value="refuse">{deny}</button><button class="btn btn-wechat-solid tap" name="answer" value="allow">{allow}</button></div>
 </form>"#,

@@ -15,6 +15,7 @@ mod minis;
 mod scan;
 pub(crate) mod shell;
 mod web;
+mod web_view;
 pub(crate) mod widgets;
 
 use std::sync::Arc;
@@ -51,6 +52,8 @@ pub(crate) fn router(state: &Arc<State>) -> Router<Arc<State>> {
         .route("/phone/chat/{app_id}", get(accounts::show).post(accounts::act))
         .route("/phone/minis", get(minis::list))
         .route("/phone/mini/{app_id}", get(minis::show).post(minis::decide))
+        .route("/phone/mini/{app_id}/web", get(web_view::open))
+        .route("/phone/mini/{app_id}/page", get(web_view::page))
         .route("/phone/browser", get(browser::show).post(browser::open))
         .route("/phone/browser/go", get(browser::leave))
         .route("/phone/app/{app_id}", get(apps::show).post(apps::act))

@@ -268,7 +268,7 @@ fn ask_to_follow(look: &Look<'_>, app: &App, person: &Person, ticket: &str) -> R
     let sheet = format!(
         r#"<form class="ph-sheet" method="post" action="/phone/ticket" aria-label="{follow}"><input type="hidden" name="ticket" value="{ticket}">
 <p class="ph-from">{face}<span>{name}</span><span>{kind}</span></p>
-<h3>{heading}</h3>
+<h2>{heading}</h2>
 <div class="ph-two"><button class="btn" name="answer" value="leave">{leave}</button><button class="btn btn-wechat-solid tap" name="answer" value="follow">{follow}</button></div>
 </form>"#,
         face = Face::app(&named).small(),

@@ -99,7 +99,8 @@ impl<'s> Look<'s> {
             live = screen.is_live,
         )?;
         if self.is_framed {
-            to.push_str("<main id=\"main\">\n");
+            let title = l.of("沙箱手机", "The sandbox phone");
+            writeln!(to, "<main id=\"main\">\n<h1 class=\"visually-hidden\">{title}</h1>")?;
             self.write_phone(to, screen, person)?;
             to.push_str("</main>\n</body>\n</html>\n");
             return Ok(());
@@ -118,7 +119,7 @@ impl<'s> Look<'s> {
             to,
             r##"<a class="skip" href="#screen">{skip}</a>
 <header class="top">
-<a class="brand" href="/phone"><svg viewBox="0 0 32 32" aria-hidden="true"><use href="/icons.svg#mark"/></svg><span>{brand} <code>sandbox</code></span></a>
+<a class="brand" href="/phone" aria-label="{brand} sandbox"><svg viewBox="0 0 32 32" aria-hidden="true"><use href="/icons.svg#mark"/></svg><span>{brand} <code>sandbox</code></span></a>
 <nav class="where" aria-label="{where_label}"><a href="/phone" aria-current="page">{phone}</a><a href="/">{bench}</a></nav>
 <a class="btn btn-sm btn-quiet" href="/phone/language?to={other}" hreflang="{other}" lang="{other}">{other_name}</a>
 </header>

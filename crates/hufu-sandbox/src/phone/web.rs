@@ -81,7 +81,7 @@ pub(super) async fn show(
     let sheet = format!(
         r#"<form class="ph-sheet" method="post" action="/phone/web/{uuid}" aria-label="{asks}">
 <p class="ph-from">{face}<span>{app}</span><span>{from}</span></p>
-<h3>{heading}</h3>
+<h2>{heading}</h2>
 <ul class="ph-pick"><li><label>{person_face}<span>{nickname}<small>{what}</small></span><input type="radio" name="profile" value="own" checked></label></li></ul>
 <div class="ph-two"><button class="btn" name="answer" value="deny">{deny}</button><button class="btn btn-wechat-solid tap" name="answer" value="allow">{allow}</button></div>
 </form>"#,

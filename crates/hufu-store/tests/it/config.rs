@@ -1,13 +1,16 @@
 //! Pools, connections and applications.
 
-use hufu_store::config::{self, ReadConfig, Realms, StoredConnection, StoredSettings};
+use hufu_store::config::{
+    self, ReadConfig, ReadPart, Realms, StoredConfig, StoredConnection, StoredSettings,
+};
 use hufu_store::versions;
 use hufu_testkit::on_both_engines;
 use hufu_testkit::raw;
 use hufu_types::{
     Application, ApplicationId, ApplicationKind, Association, AssociationMode, Branding, ClientSecret,
     ClientSettings, ConnectionExtras, ConnectionId, ConnectionKind, Identifier, LoginControl, OpenPlatform,
-    Pool, PoolSettings, SigningAlgorithm, Timestamp, TokenAuth, TokenHash, TokenLifetimes, VerificationFile,
+    Pool, PoolId, PoolSettings, SigningAlgorithm, Timestamp, TokenAuth, TokenHash, TokenLifetimes,
+    VerificationFile,
 };
 
 use crate::support::{NOW, migrated, other_pool, pool, seconds, unit};
@@ -87,10 +90,61 @@ fn application(connections: &[&str]) -> Application {
             token_auth: Some(TokenAuth::Post),
             redirect_uris: vec!["https://shop.example/cb".to_owned()],
             ..ClientSettings::default()
-        },
+        }
+        .into(),
         secrets: vec![ClientSecret { hash: TokenHash([7; 32]), created_at: Timestamp(1) }],
-        login: LoginControl { consent: true, ..LoginControl::default() },
-        branding: Branding { primary_color: Some("#112233".to_owned()), ..Branding::default() },
+        login: LoginControl { consent: true, ..LoginControl::default() }.into(),
+        branding: Branding { primary_color: Some("#112233".to_owned()), ..Branding::default() }.into(),
+    }
+}
+
+on_both_engines! {
+    /// However the parts are cut, each pool is in one of them, with everything in it.
+    async fn parts_are_the_whole(database) {
+        let store = migrated(&database).await;
+        let mut steps = Vec::new();
+        for number in 0..3 {
+            let id = PoolId::parse(&format!("part-{number}")).unwrap();
+            steps.push(Step::MakePool(Pool { id: id.clone(), ..shop() }));
+            for connection in ["a", "b"] {
+                let name = format!("{connection}{number}");
+                let new = StoredConnection { pool: id.clone(), ..mini(&name) };
+                steps.push(Step::MakeConnection(new));
+            }
+            let application = application(&[&format!("b{number}"), &format!("a{number}")]);
+            let name = ApplicationId::parse(&format!("app-{number}")).unwrap();
+            steps.push(Step::MakeApplication(Application { id: name, pool: id, ..application }));
+        }
+        store.write(Steps { steps, now: NOW }).await.unwrap();
+        let whole = store.read(ReadConfig).await.unwrap();
+        assert_eq!((whole.pools.len(), whole.connections.len(), whole.applications.len()), (4, 6, 3));
+        for limit in 1..=5 {
+            let (mut parts, mut after) = (StoredConfig { version: whole.version, ..StoredConfig::default() }, None);
+            loop {
+                let part = store.read(ReadPart { after, limit }).await.unwrap();
+                let is_last = i64::try_from(part.pools.len()).unwrap() < limit;
+                after = part.pools.last().map(|pool| pool.id.clone());
+                let of_part: Vec<_> = part.pools.iter().map(|pool| &pool.id).collect();
+                assert!(part.connections.iter().all(|one| of_part.contains(&&one.pool)));
+                assert!(part.applications.iter().all(|one| of_part.contains(&&one.pool)));
+                parts.pools.extend(part.pools);
+                parts.connections.extend(part.connections);
+                parts.applications.extend(part.applications);
+                if is_last {
+                    break;
+                }
+            }
+            assert_eq!(parts.pools, whole.pools, "{limit}");
+            let in_order = |all: &StoredConfig| {
+                let mut all: Vec<_> = all.connections.iter().map(|one| format!("{one:?}")).collect();
+                all.sort();
+                all
+            };
+            assert_eq!(in_order(&parts), in_order(&whole), "{limit}");
+            let mut applications = parts.applications;
+            applications.sort_by(|a, b| (a.position, a.id.as_str()).cmp(&(b.position, b.id.as_str())));
+            assert_eq!(applications, whole.applications, "{limit}");
+        }
     }
 }
 
@@ -107,7 +161,7 @@ on_both_engines! {
         assert_eq!(store.write(Steps { steps: made, now: NOW }).await.unwrap(), 4);
         let read = store.read(ReadConfig).await.unwrap();
         assert_eq!(read.version, before.version + 1);
-        assert_eq!(read.pools.last(), Some(&shop()));
+        assert!(read.pools.contains(&shop()));
         assert_eq!(read.connections, [mini("a"), mini("b")]);
         assert_eq!(read.applications, [application(&["b", "a"])], "the order of connections is kept");
 
@@ -144,7 +198,7 @@ on_both_engines! {
         ];
         assert_eq!(store.write(Steps { steps, now: NOW.plus(seconds(1)) }).await.unwrap(), 3);
         let read = store.read(ReadConfig).await.unwrap();
-        assert_eq!(read.pools.last(), Some(&renamed));
+        assert!(read.pools.contains(&renamed));
         assert_eq!(read.connections, [moved, mini("b")]);
         assert_eq!(read.applications, [changed]);
         assert_eq!(raw::number(&database, "SELECT MAX(updated_at) - MIN(created_at) FROM applications").await, 1000);

@@ -1,6 +1,7 @@
 //! Units that share a transaction on PostgreSQL. On SQLite the same units run one after another, with the same results.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::time::Duration;
 
 use futures::future::join_all;
 use hufu_store::identities::{self, NewIdentity};
@@ -385,6 +386,33 @@ on_both_engines! {
         closing.await.unwrap();
         assert!(matches!(store.write(log_in("late", "late")).await, Err(StoreError::Stopped)));
     }
+}
+
+/// Of tables that fill up within seconds, PostgreSQL would know nothing for a minute or more.
+#[tokio::test]
+async fn tables_that_grow_are_counted() {
+    let database = TestDatabase::postgres();
+    let store = migrated(&database).await;
+    raw::execute(&database, "ALTER TABLE users SET (autovacuum_enabled = off)").await;
+    let counted =
+        "SELECT CAST(n_distinct AS TEXT) FROM pg_stats WHERE tablename = 'users' AND attname = 'pool_id'";
+    assert!(raw::texts(&database, counted).await.is_empty());
+    let mut batch = 0;
+    // Whoever logs in need not wait for the count, which a later look finds.
+    let grown = async {
+        loop {
+            let units = (0..32).map(|n| log_in(&format!("b{batch}n{n}"), &format!("b{batch}n{n}")));
+            join_all(units.map(|unit| store.write(unit))).await.into_iter().for_each(|id| drop(id.unwrap()));
+            batch += 1;
+            let known = raw::texts(&database, counted).await;
+            if !known.is_empty() {
+                return known;
+            }
+        }
+    };
+    let known = tokio::time::timeout(Duration::from_secs(60), grown).await.unwrap();
+    assert_eq!(known, [["1"]], "one pool");
+    store.close().await;
 }
 
 /// Every statement that may run in groups, and only of a form that can.

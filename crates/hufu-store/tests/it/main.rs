@@ -11,6 +11,7 @@ mod jobs;
 mod keys;
 mod locks;
 mod opening;
+mod plans;
 mod rates;
 mod schema;
 mod statements;

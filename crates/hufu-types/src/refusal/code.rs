@@ -196,6 +196,26 @@ codes! {
     FieldNotServed(field) => 2724, 501, "field-not-served", "invalid";
     /// The pool has no such management key.
     NoSuchManagementKey => 2725, 404, "no-such-management-key", "not-found";
+    /// The pool serves nobody: it is switched off, or was removed.
+    PoolOff => 2740, 403, "pool-off", "pool-off";
+    /// The pool was removed: until its rows go it comes back, and nothing else can be done with it.
+    PoolRemoved => 2741, 409, "pool-removed", "not-found";
+    /// The pool was not removed, or too long ago to come back.
+    PoolNotRemoved => 2742, 409, "pool-not-removed", "not-found";
+    /// The administrator logged in too long ago for what they want to do.
+    RecentLoginNeeded(minutes) => 2743, 403, "recent-login-needed", "login-again";
+    /// The link of an invitation is not good: it was used or withdrawn, has expired, or is not one.
+    InvitationUnknown => 2744, 404, "invitation-unknown", "invitation-unknown";
+    /// The login of an administrator in a browser is not the one that this browser began, or took too long.
+    AdminLoginExpired => 2745, 400, "admin-login-expired", "admin-login-expired";
+    /// The link that logs an administrator in is not good: it was used or replaced, has expired, or is not one.
+    EntryLinkUnknown => 2746, 404, "entry-link-unknown", "entry-link-unknown";
+    /// The application of an authorization request was removed or disabled while somebody was logging in to it.
+    ApplicationGone => 2760, 404, "application-gone", "application-gone";
+    /// The last owner of all pools who can log in would be none any more. Only the command line may do that.
+    LastOwner => 2761, 409, "last-owner", "last-owner";
+    /// There is no such invitation.
+    NoSuchInvitation => 2446, 404, "no-such-invitation", "not-found";
     /// A page further into a list than is passed over for it.
     PageTooFar(rows) => 2726, 400, "page-too-far", "invalid";
     /// Secrets of applications are hashes, so they cannot be shown again.
@@ -228,6 +248,10 @@ codes! {
     NoSuchApplication => 2446, 404, "no-such-application", "not-found";
     /// The application has no such client secret.
     NoSuchSecret => 2446, 404, "no-such-secret", "not-found";
+    /// The pool has no sender for this channel.
+    NoSuchSender => 2446, 404, "no-such-sender", "not-found";
+    /// The pool has no scope, agreement or custom field of this name.
+    NoSuchItem => 2446, 404, "no-such-item", "not-found";
     /// The object of the configuration was changed since the caller read it. Its present state is in the data.
     ObjectChanged => 2444, 409, "object-changed", "changed-meanwhile";
     /// Another object of the configuration has the id or identifier.

@@ -205,3 +205,10 @@ authorize-page = WeChat's own page refuses the authorization: 10003 callback dom
 phone-quota-used-up = The paid quota of phone numbers is used up. Only the mini program is told.
     .breaks = The button "log in with the phone number of WeChat".
     .mend = 微信公众平台 › 小程序 › 付费管理: buy more. Until then, offer codes by SMS.
+
+## What to do about a test message that was not sent
+
+sender-recipient = Check the recipient: it does not exist, or does not take the message.
+sender-too-often = The provider's limit is reached: wait, or raise it in the provider's console.
+sender-settings = Check the settings of the sender and the provider's console: credentials, sender address or signature, template, balance.
+sender-temporary = The provider did not answer in time: try again, and check network and firewall.

@@ -138,7 +138,7 @@ async fn grant(
             // Its clients send the secret or a verifier, and some send neither: the user token is what counts.
             let config = shared.app.config();
             let (application, method) = if let ClientCredentials::Public { id } = &credentials {
-                (config.application(id).ok_or(Code::ClientUnauthorized)?.clone(), None)
+                (config.application_or(id, Code::ClientUnauthorized)?.clone(), None)
             } else {
                 let application = shared.app.authenticate_client(&credentials, &head.origin()).await?;
                 (application, Some(credentials.method()))

@@ -21,7 +21,8 @@
 //!   render it.
 //! - When a browser asks, a refusal, an unknown path or an internal error is a page that says what to do.
 //!
-//! Pages use two kinds of cookies, preferences and the secret of forms. No page has CORS.
+//! Pages use three kinds of cookies: preferences, the secret of forms, and what a page keeps ([`PrivateCookie`]). No page has
+//! CORS.
 
 mod assets;
 pub(crate) mod cookies;
@@ -33,6 +34,7 @@ mod language;
 pub mod pause;
 mod policy;
 mod preferences;
+mod private;
 mod refused;
 mod view;
 
@@ -48,6 +50,7 @@ pub use html::Html;
 pub use policy::Policy;
 pub(crate) use policy::framed_by_own;
 pub use preferences::Theme;
+pub use private::PrivateCookie;
 pub(crate) use refused::as_pages;
 pub use refused::refused_page;
 pub use view::{LanguageLink, ThemeChoice, View, Viewer};

@@ -38,6 +38,7 @@ fn of(refusal: &Refusal, viewer: &Viewer, names_error: bool) -> Response {
         code: code.number(),
         error: names_error.then_some(error),
         detail: names_error.then(|| refusal.for_integrator(viewer.language())),
+        detail_language: viewer.language().for_integrators().tag(),
     };
     surface::waiting((surface::status_of(code), respond(&page)).into_response(), refusal)
 }
@@ -67,6 +68,8 @@ struct RefusedPage {
     /// The OAuth error, and what it means here, for whoever integrates the application.
     error: Option<&'static str>,
     detail: Option<String>,
+    /// The language of that.
+    detail_language: &'static str,
 }
 
 impl Page for RefusedPage {

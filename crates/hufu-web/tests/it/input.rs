@@ -370,6 +370,23 @@ on_both_engines! {
         }
     }
 
+    async fn the_log_calls_refused_what_was_refused(database) {
+        let world = World::new(database).await;
+        for (path, status, said) in [
+            (WELL_KNOWN, 200, "answered"),
+            ("/.well-known/openid-configuration", 302, "answered"),
+            ("/no-such-path", 404, "refused"),
+            ("/oidc/me", 401, "refused"),
+        ] {
+            let answer = world.nobody().get(path).await;
+            assert_eq!(answer.status, status, "{answer}");
+            let said_otherwise = ["answered", "refused"].into_iter().filter(|word| *word != said);
+            let log = answer.log();
+            assert!(log.contains(said), "{path}: {log}");
+            assert!(said_otherwise.into_iter().all(|word| !log.contains(word)), "{path}: {log}");
+        }
+    }
+
     async fn health_and_readiness(database) {
         let world = Plan::new()
             .web(|web| web.warnings = vec!["WeChat is a simulator".to_owned()])

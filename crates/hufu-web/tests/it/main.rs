@@ -8,6 +8,7 @@ mod ended;
 mod input;
 mod pairwise;
 mod registration;
+mod removed;
 mod request_uris;
 mod resources;
 mod scopes;

@@ -20,7 +20,8 @@ async fn pairwise(world: &World, client: &str, hosts: &[&str], sector: Option<&s
             subject_type: SubjectType::Pairwise,
             sector_identifier_uri: sector.map(str::to_owned),
             ..ClientSettings::default()
-        };
+        }
+        .into();
     };
     world.change_application(client, change).await;
 }

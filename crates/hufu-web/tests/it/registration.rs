@@ -575,6 +575,32 @@ on_both_engines! {
         assert_eq!((removed.action.as_str(), removed.actor_id.as_deref()), ("configuration.changed", Some(first.id())));
     }
 
+    async fn a_client_of_a_closed_pool_is_not_answered(database) {
+        let world = World::new(database).await;
+        let owner = hufu_testkit::administration::key(&world, hufu_types::AdminRole::Owner, None).await;
+        let token = token(&world).await;
+        let client = Registered::new(&world, &token, least()).await;
+        let pool = format!("/admin/v1/pools/{SHOP}");
+        let switch = async |method: &str, path: &str, body: Option<Value>| {
+            hufu_testkit::administration::call(&world, Some(&owner), method, path, body).await.is(200)
+        };
+        for (method, path, body, back) in [
+            ("POST", format!("{pool}/switch-off"), None, format!("{pool}/switch-on")),
+            ("DELETE", pool.clone(), Some(json!({ "name": "Shop" })), format!("{pool}/restore")),
+        ] {
+            assert_eq!(client.read(&world).await.status, 200);
+            switch(method, &path, body).await;
+            for answer in [client.read(&world).await, client.change(&world, least()).await, client.remove(&world).await] {
+                assert_eq!(answer.status, 403, "{answer}");
+                answer.oauth_error("temporarily_unavailable");
+            }
+            let wrong = world.nobody().bearer("wrong").get(&client.path()).await;
+            unauthorized(&wrong);
+            switch("POST", &back, None).await;
+        }
+        assert_eq!(client.read(&world).await.status, 200, "it is as it was");
+    }
+
     async fn what_is_no_client_s_own_stays(database) {
         let world = World::new(database).await;
         let (ours, theirs) = (token(&world).await, token_with(&world, CAFE, |_| {}).await.1);

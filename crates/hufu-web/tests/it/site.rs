@@ -135,7 +135,7 @@ impl Site {
         let LoginAnswer::Done(done) = app.log_in(&login).await.unwrap() else { panic!("the login waits") };
         let entered = done.browser.unwrap();
         let browser = Browser::default().with(&PoolId::parse(SHOP).unwrap(), &entered.secret, false);
-        Self { world, browser, session: entered.id }
+        Self { world, browser, session: entered.session.id }
     }
 
     /// Asks as the browser in which bob is logged in.

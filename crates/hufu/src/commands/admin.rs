@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
-use hufu_app::administration::{AccessKeyRequest, AdminCaller, StatusChange};
+use hufu_app::administration::{AccessKey, AccessKeyRequest, AdminCaller, PageRequest, StatusChange};
 use hufu_app::client_registration::RegistrationTokenRequest;
 use hufu_app::configuration::{self, Rejection, RotateError};
 use hufu_app::connect::{GuardedClient, guarded};
@@ -17,8 +17,8 @@ use hufu_app::{App, Parts, Refusal};
 use hufu_store::Store;
 use hufu_types::refusal::Code;
 use hufu_types::{
-    AccessKeyId, AdminRole, ApplicationId, Permission, PoolId, RegistrationTokenId, SigningAlgorithm,
-    Timestamp, UserId,
+    AccessKeyId, AdminRole, ApplicationId, Permission, PoolId, PoolRole, RegistrationTokenId,
+    SigningAlgorithm, Timestamp, UserId,
 };
 use secrecy::ExposeSecret as _;
 
@@ -174,13 +174,21 @@ enum Command {
         #[command(flatten)]
         config: ConfigFlag,
     },
-    /// Create an administrator, and print the password once.
+    /// Create an administrator, and print the password of their first login once.
     CreateAdministrator {
         /// The name to log in with.
         #[arg(long)]
         username: String,
         #[command(flatten)]
         role: RoleArguments,
+    },
+    /// Make a link that logs an administrator in to a browser, once, and print it. It is the way back in for whoever
+    /// cannot log in any more.
+    LoginLink {
+        /// The administrator's username.
+        username: String,
+        #[command(flatten)]
+        config: ConfigFlag,
     },
 }
 
@@ -260,6 +268,7 @@ impl Admin {
             Command::ListKeys { config } => list_keys(&config.read()?).await?,
             Command::RevokeKey { key, config } => revoke_key(&key, &config.read()?).await?,
             Command::CreateAdministrator { username, role } => create_administrator(&username, &role).await?,
+            Command::LoginLink { username, config } => login_link(&username, &config.read()?).await?,
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -322,6 +331,7 @@ async fn start(config: &Config) -> anyhow::Result<(Arc<App>, Store)> {
         outgoing: GuardedClient::new(guarded::Settings::default())?,
         outbox: None,
         default_mini_program: config.default_mini_program.clone(),
+        sign_up: config.sign_up,
     })
     .await?;
     Ok((app, store))
@@ -429,7 +439,7 @@ fn calibrate_password(milliseconds: u64) -> anyhow::Result<()> {
 
 async fn list_keys(config: &Config) -> anyhow::Result<()> {
     let (app, store) = start(config).await?;
-    let keys = app.access_keys(&AdminCaller::command_line()).await;
+    let keys = all_keys(&app).await;
     drop(app);
     store.close().await;
     for key in keys.map_err(|refusal| for_terminal(&refusal))? {
@@ -443,6 +453,18 @@ async fn list_keys(config: &Config) -> anyhow::Result<()> {
         say!("{}  {:8}  {pool}  {end}  {by}  {}", key.id, key.role.as_str(), key.name);
     }
     Ok(())
+}
+
+async fn all_keys(app: &App) -> Result<Vec<AccessKey>, Refusal> {
+    let (mut keys, mut page) = (Vec::new(), PageRequest { cursor: None, limit: Some(100) });
+    loop {
+        let found = app.access_keys(&AdminCaller::command_line(), None, &page).await?;
+        keys.extend(found.rows);
+        match found.next {
+            Some(next) => page.cursor = Some(next),
+            None => return Ok(keys),
+        }
+    }
 }
 
 async fn revoke_key(key: &str, config: &Config) -> anyhow::Result<()> {
@@ -459,11 +481,28 @@ async fn revoke_key(key: &str, config: &Config) -> anyhow::Result<()> {
 async fn create_administrator(username: &str, role: &RoleArguments) -> anyhow::Result<()> {
     let (wanted, pool) = role.read()?;
     let (app, store) = start(&role.config.read()?).await?;
-    let made = app.create_administrator(&AdminCaller::command_line(), username, wanted, pool).await;
+    let roles = vec![PoolRole { pool, role: wanted }];
+    let made = app.create_administrator(&AdminCaller::command_line(), username, roles).await;
     drop(app);
     store.close().await;
     let (_, password) = made.map_err(|refusal| for_terminal(&refusal))?;
     say!("{}", password.expose_secret());
+    Ok(())
+}
+
+async fn login_link(username: &str, config: &Config) -> anyhow::Result<()> {
+    let (app, store) = start(config).await?;
+    let minutes = app.limits().entry_link_life.as_secs() / 60;
+    let made = app.make_entry_link(username).await;
+    drop(app);
+    store.close().await;
+    match made {
+        Ok(link) => say!("{}\nIt works once, within {minutes} minutes.", link.expose_secret()),
+        Err(refusal) if refusal.is(Code::NoSuchAdministrator) => {
+            bail!("there is no administrator {username}")
+        }
+        Err(refusal) => return Err(for_terminal(&refusal)),
+    }
     Ok(())
 }
 

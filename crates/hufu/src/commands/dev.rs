@@ -7,13 +7,17 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use hufu_app::KeySource;
+use hufu_app::administration::AdminCaller;
 use hufu_app::apply::{self, Options};
 use hufu_app::connect::Outbox;
+use hufu_app::{App, KeySource};
 use hufu_sandbox::Sandbox;
 use hufu_store::instance::{Fact, PutFactIfAbsent};
 use hufu_store::{DatabaseUrl, Store};
+use hufu_types::refusal::Code;
+use hufu_types::{AdminRole, PoolRole};
 use hufu_web::WebSettings;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use super::serve::Server;
 use crate::config::{Config, Log};
@@ -80,7 +84,8 @@ impl Dev {
 
         let stopping = listen::watch_for_stop()?;
         let surroundings = Arc::new(Surroundings::new(sandbox.clone(), addresses.server));
-        let apps = Arc::new(DemoApps::new(Arc::clone(&surroundings), report_secret.clone()));
+        let address = format!("http://{}", addresses.server);
+        let apps = Arc::new(DemoApps::new(Arc::clone(&surroundings), address, report_secret.clone()));
         for app_id in demo::PROGRAMS {
             sandbox.install(app_id, Arc::clone(&apps) as Arc<dyn hufu_sandbox::Program>);
         }
@@ -98,13 +103,16 @@ impl Dev {
             user_object: Some(hufu_compat::user_object),
             ..WebSettings::default()
         };
-        self.welcome(&addresses);
+        let app = App::start(super::serve::parts(&config, instance, Some(outbox.clone()))?).await?;
+        let link = entry_link(&app).await?;
+        self.welcome(&addresses, link.as_ref(), app.limits().entry_link_life.as_secs() / 60);
         let compat = hufu_compat::Settings { introspection: true };
         let metrics_listener = Some(metrics_listener);
         let start_page = Some(hufu_pages::dev::Demo {
             sandbox: format!("http://{}", addresses.sandbox),
             pool: demo::POOL,
             modes: demo::MODES.to_vec(),
+            web_view: Some(demo::WEB_VIEW),
             client_secret: demo::WEBSITE_SECRET.into(),
             report_secret,
             outbox: outbox.clone(),
@@ -113,7 +121,7 @@ impl Dev {
         let outbox = Some(outbox);
         let server = Server {
             config,
-            instance,
+            app,
             web,
             compat,
             outbox,
@@ -160,6 +168,7 @@ impl Dev {
             // A developer's webhooks are on this machine.
             outgoing_private: vec!["127.0.0.0/8".parse()?, "::1/128".parse()?],
             tls: None,
+            sign_up: false,
             limits: hufu_app::Limits::default(),
             default_mini_program: None,
             wechat: hufu_wechat::Endpoints {
@@ -171,7 +180,7 @@ impl Dev {
         Ok((instance, config))
     }
 
-    fn welcome(&self, addresses: &Addresses) {
+    fn welcome(&self, addresses: &Addresses, link: Option<&SecretString>, minutes: u64) {
         let Addresses { server, sandbox, metrics } = addresses;
         let program = std::env::args().next().unwrap_or_else(|| "hufu".to_owned());
         let mut command = format!("{program} try");
@@ -181,6 +190,10 @@ impl Dev {
         if sandbox.port() != 3100 {
             command = format!("{command} --sandbox http://{sandbox}");
         }
+        let link = match link {
+            Some(link) => format!("{}   once, within {minutes} minutes", link.expose_secret()),
+            None => "nobody: this administrator was dismissed or switched off".to_owned(),
+        };
         say!(
             "
 Hufu is running. Open this page and walk through every WeChat login, two clicks each:
@@ -188,6 +201,10 @@ Hufu is running. Open this page and walk through every WeChat login, two clicks 
   Start     http://{server}/
 
 Stop it with Ctrl-C; the data is kept for the next run.
+
+Administer it as {ADMINISTRATOR}. This link logs a browser in; each start prints another one:
+
+  Enter     {link}
 
   Server    http://{server}
   Sandbox   http://{sandbox}   a WeChat to play with: people, codes, faults
@@ -201,7 +218,7 @@ Demo pool, for your SDK:
   userPoolId   {pool}
   appId        {application}   (mini program)
   connection   demo-mini
-  WeChat       {app_id} in the sandbox, with alice, bob and carol
+  WeChat       {app_id} in the sandbox, with lin (whose phone it is), alice, bob and carol
 
 Another mini program, which asks new people whether they already have an account:
 
@@ -221,6 +238,25 @@ A complete mini program login, step by step, in another terminal:
             ask_application = demo::ASK_APPLICATION,
             ask_app_id = demo::ASK_APP_ID,
         );
+    }
+}
+
+/// The administrator of development.
+const ADMINISTRATOR: &str = "admin";
+
+/// Makes the administrator of development, unless an earlier run did, and a link that logs them in.
+async fn entry_link(app: &App) -> anyhow::Result<Option<SecretString>> {
+    let owner = vec![PoolRole { pool: None, role: AdminRole::Owner }];
+    match app.create_administrator(&AdminCaller::command_line(), ADMINISTRATOR, owner).await {
+        // Nobody knows the password.
+        Ok(_) => {}
+        Err(refusal) if refusal.is(Code::NameTaken) => {}
+        Err(refusal) => return Err(anyhow::Error::new(refusal).context("cannot make an administrator")),
+    }
+    match app.make_entry_link(ADMINISTRATOR).await {
+        Ok(link) => Ok(Some(link)),
+        Err(refusal) if refusal.is(Code::NoSuchAdministrator) || refusal.is(Code::Disabled) => Ok(None),
+        Err(refusal) => Err(anyhow::Error::new(refusal).context("cannot make a link for the administrator")),
     }
 }
 

@@ -7,12 +7,13 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use clap::{Args, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 use hufu_app::transfer::{
     self, Format, ImportError, ImportOptions, OnExisting, Progress, RefusedRow, Summary, Transfer,
 };
 
 use super::ConfigFlag;
+use super::import_authing::Authing;
 use crate::instance::Instance;
 use crate::output::{print_error, say};
 
@@ -26,12 +27,32 @@ const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
 /// resumes it. It can run while the server is running. Exit code 0: all rows were imported; 2: some were
 /// refused; 1: the import did not finish.
 #[derive(Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct Import {
+    #[command(subcommand)]
+    from: Option<From>,
+    #[command(flatten)]
+    users: Users,
+}
+
+/// Other systems.
+#[derive(Subcommand)]
+enum From {
+    /// Move in from Authing or GenAuth: users with their identities, applications, connections and custom fields, from
+    /// the management API or from files with its answers. If it is interrupted, the same command goes on where it was.
+    /// Exit code 0: everything came; 2: the report names what did not; 1: it did not finish.
+    Authing(Authing),
+}
+
+/// A file of users.
+#[derive(Args)]
+struct Users {
     /// The file to import, in UTF-8.
-    file: PathBuf,
+    #[arg(required = true)]
+    file: Option<PathBuf>,
     /// The user pool's id.
-    #[arg(long)]
-    pool: String,
+    #[arg(long, required = true)]
+    pool: Option<String>,
     /// The format. Default: by the file's extension.
     #[arg(long, value_enum)]
     format: Option<FileFormat>,
@@ -95,11 +116,23 @@ impl FileFormat {
 
 impl Import {
     pub(crate) async fn run(self) -> anyhow::Result<ExitCode> {
-        let format = FileFormat::of(self.format, Some(&self.file))?;
-        let name = self.file.display().to_string();
-        let file = File::open(&self.file).with_context(|| format!("{name} cannot be read"))?;
-        let path = self.file.canonicalize().with_context(|| format!("{name} cannot be read"))?;
-        let (transfer, instance) = open(&self.config, &self.pool).await?;
+        match self.from {
+            Some(From::Authing(command)) => command.run().await,
+            None => self.users.run().await,
+        }
+    }
+}
+
+impl Users {
+    async fn run(self) -> anyhow::Result<ExitCode> {
+        let (Some(source), Some(pool)) = (&self.file, &self.pool) else {
+            bail!("a file and --pool are needed")
+        };
+        let format = FileFormat::of(self.format, Some(source))?;
+        let name = source.display().to_string();
+        let file = File::open(source).with_context(|| format!("{name} cannot be read"))?;
+        let path = source.canonicalize().with_context(|| format!("{name} cannot be read"))?;
+        let (transfer, instance) = open(&self.config, pool).await?;
         let options = ImportOptions {
             format,
             file_name: path.display().to_string(),
@@ -212,18 +245,18 @@ pub(super) async fn open(config: &ConfigFlag, pool: &str) -> anyhow::Result<(Tra
 }
 
 /// Progress on standard error: one line that is overwritten on a terminal, otherwise one line per second.
-struct Meter {
+pub(super) struct Meter {
     begun: Instant,
     last: Option<Instant>,
     hashed: i64,
 }
 
 impl Meter {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { begun: Instant::now(), last: None, hashed: 0 }
     }
 
-    fn show(&mut self, progress: &Progress) {
+    pub(super) fn show(&mut self, progress: &Progress) {
         self.hashed = progress.hashed;
         let last = *self.last.get_or_insert(self.begun);
         if last.elapsed() < PROGRESS_INTERVAL {

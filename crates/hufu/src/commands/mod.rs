@@ -6,6 +6,7 @@ mod dev;
 mod doctor;
 mod export;
 mod import;
+mod import_authing;
 mod keys;
 mod migrate;
 mod sandbox;
@@ -42,7 +43,7 @@ enum Command {
     Apply(apply::Apply),
     /// Upgrade the database's schema to this version.
     Migrate(migrate::Migrate),
-    /// Import users from a file: JSON, JSON Lines or CSV.
+    /// Import users from a file, or a whole pool from Authing or GenAuth.
     Import(import::Import),
     /// Export the users of a pool to a file.
     Export(export::Export),
@@ -75,11 +76,11 @@ impl ConfigFlag {
 impl Cli {
     pub(crate) async fn run(self) -> anyhow::Result<ExitCode> {
         match self.command {
-            Command::Dev(command) => command.run().await,
+            Command::Dev(command) => Box::pin(command.run()).await,
             Command::Serve(command) => Box::pin(command.run()).await,
             Command::Apply(command) => command.run().await,
             Command::Migrate(command) => command.run().await,
-            Command::Import(command) => command.run().await,
+            Command::Import(command) => Box::pin(command.run()).await,
             Command::Export(command) => command.run().await,
             Command::Doctor(command) => command.run().await,
             Command::Sandbox(command) => command.run().await,

@@ -66,9 +66,10 @@ impl Serve {
         };
         let stopping = listen::watch_for_stop()?;
         let compat = hufu_compat::Settings::default();
+        let app = App::start(parts(&config, instance, None)?).await?;
         let server = Server {
             config,
-            instance,
+            app,
             web,
             compat,
             outbox: None,
@@ -113,6 +114,7 @@ pub(crate) fn parts(config: &Config, instance: Instance, outbox: Option<Outbox>)
             .context("cannot create the client for outgoing calls")?,
         outbox,
         default_mini_program: config.default_mini_program.clone(),
+        sign_up: config.sign_up,
     })
 }
 
@@ -124,7 +126,7 @@ fn outgoing(config: &Config) -> guarded::Settings {
 /// A server, bound and ready to run.
 pub(crate) struct Server {
     pub(crate) config: Config,
-    pub(crate) instance: Instance,
+    pub(crate) app: Arc<App>,
     pub(crate) web: WebSettings,
     pub(crate) compat: hufu_compat::Settings,
     /// The development outbox, for messages without a sender and for its page.
@@ -144,7 +146,7 @@ impl Server {
     pub(crate) async fn run(self, stopping: watch::Receiver<bool>) -> anyhow::Result<()> {
         let Self {
             config,
-            instance,
+            app,
             web,
             compat,
             outbox,
@@ -155,9 +157,8 @@ impl Server {
             metrics_listener,
         } = self;
         let certificates = web.certificates.clone();
-        let store = instance.store.clone();
+        let store = app.store().clone();
         let outgoing = outgoing(&config);
-        let app = App::start(parts(&config, instance, outbox.clone())?).await?;
 
         let mut background = tokio::task::JoinSet::new();
         background.spawn(Arc::clone(&app).watch_config());
@@ -197,8 +198,12 @@ impl Server {
         let speaks = if certificates.is_some() { "https" } else { "http" };
         let (address, engine) = (listener.local_addr()?, store.engine());
         tracing::info!(%address, speaks, public_url = config.public_url, engine, "serving");
-        let surfaces = [hufu_compat::routes(&compat), hufu_admin::routes(), hufu_pages::routes(outbox)];
-        let surfaces = surfaces.into_iter().chain(start_page.map(hufu_pages::dev::routes));
+        let pages = hufu_pages::routes(outbox);
+        let pages = match start_page {
+            Some(demo) => hufu_pages::dev::with_start_page(pages, demo),
+            None => pages,
+        };
+        let surfaces = [hufu_compat::routes(&compat), hufu_admin::routes(), pages];
         let listener = Listener::new(listener, config.limits)
             .behind(web.trusted_proxies.clone())
             .encrypted(certificates);

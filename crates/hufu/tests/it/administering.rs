@@ -172,9 +172,18 @@ on_both_engines! {
         assert!(instance.run(&past).await.failed().contains("expiresAt is in the past"));
 
         let made = instance.run(&["admin", "create-administrator", "--username", "mei", "--role", "owner"]).await;
-        let login = json!({ "username": "mei", "password": made.succeeded().trim() });
+        let login = json!({ "username": "mei", "password": made.succeeded().trim(), "newPassword": "correct horse battery" });
         let session = server.client.post("/admin/v1/sessions", &login).await.json();
         assert_eq!(status(session["key"].as_str().unwrap(), "/admin/v1/keys").await, 200);
+
+        let made = instance.run(&["admin", "login-link", "mei"]).await;
+        let (link, rest) = made.succeeded().split_once('\n').unwrap();
+        assert_eq!(rest, "It works once, within 15 minutes.\n");
+        let (_, path) = link.split_once("/administration/").unwrap();
+        let page = server.client.get(&format!("/administration/{path}")).await;
+        assert!(page.status == 200 && page.text.contains("mei"), "{page:?}");
+        let unknown = instance.run(&["admin", "login-link", "nobody"]).await;
+        assert_eq!(unknown.failed(), "there is no administrator nobody");
     }
 
     async fn clients_register_with_a_token_that_is_printed_once(database) {

@@ -20,7 +20,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("hufu-app", &["hufu-types", "hufu-protocol", "hufu-store", "hufu-wechat", "hufu-connect"]),
     ("hufu-web", &["hufu-types", "hufu-html", "hufu-protocol", "hufu-app"]),
     ("hufu-compat", &["hufu-types", "hufu-protocol", "hufu-app", "hufu-web"]),
-    ("hufu-admin", &["hufu-types", "hufu-protocol", "hufu-app", "hufu-web"]),
+    ("hufu-admin", &["hufu-html", "hufu-types", "hufu-protocol", "hufu-app", "hufu-web"]),
     ("hufu-pages", &["hufu-types", "hufu-html", "hufu-protocol", "hufu-app", "hufu-web"]),
     ("hufu-sandbox", &["hufu-html", "hufu-wechat"]),
     (
@@ -55,7 +55,7 @@ const PLACES: &[(&str, &[&str])] = &[
     ("rcgen", &["hufu-web"]),
     ("async-graphql", &["hufu-compat"]),
     ("utoipa", &["hufu-admin"]),
-    ("askama", &["hufu-web", "hufu-pages"]),
+    ("askama", &["hufu-web", "hufu-admin", "hufu-pages"]),
     ("fluent-bundle", &["hufu-types"]),
     ("reqwest", &["hufu-wechat", "hufu-connect", "hufu-sandbox"]),
     ("clap", &["hufu"]),

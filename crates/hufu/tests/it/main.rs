@@ -12,6 +12,7 @@ mod documents;
 mod durability;
 mod importing;
 mod logs;
+mod moving;
 mod operations;
 mod output;
 mod passwords;

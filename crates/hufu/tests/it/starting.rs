@@ -46,7 +46,8 @@ on_both_engines! {
                        0017_access, 0018_redirect_logins, 0019_qr_tickets, 0020_app_tokens, \
                        0021_wechat_messages, 0022_wechat_signatures, 0023_qr_pictures, \
                        0024_user_info_in_idp, 0025_granted_requests, 0026_management_keys, 0027_statistics, \
-                       0028_sealing_nodes, 0029_key_permissions
+                       0028_sealing_nodes, 0029_key_permissions, 0030_tenancy, 0031_invitations, \
+                       0032_import_notes, 0033_browser_logins, 0034_entry_links
 ";
         assert_eq!(instance.run(&["migrate"]).await.succeeded(), applied);
         assert_eq!(instance.run(&["migrate"]).await.succeeded(), "The schema is up to date.\n");

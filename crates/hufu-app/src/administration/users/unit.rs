@@ -23,6 +23,8 @@ pub(in crate::administration) enum Rejection {
     Merged(UserId),
     ChangedMeanwhile,
     Status(Code),
+    /// Nobody would be an owner of all pools any more.
+    LastOwner,
 }
 
 impl From<Rejection> for Refusal {
@@ -32,6 +34,7 @@ impl From<Rejection> for Refusal {
             Rejection::Merged(into) => Code::MergedInto.with("user", into.to_string()),
             Rejection::ChangedMeanwhile => Code::ChangedMeanwhile.into(),
             Rejection::Status(code) => code.into(),
+            Rejection::LastOwner => Code::LastOwner.into(),
         }
     }
 }
@@ -320,6 +323,9 @@ impl Write for ChangeStatus {
             (StatusChange::Disable, Archived) => return Ok(Err(Rejection::Status(Code::AccountArchived))),
             (_, Deactivated) => return Ok(Err(Rejection::Status(Code::DeletionRequested))),
         };
+        if wanted != Activated && unit::takes_last_owner(tx, &self.trace, &self.pool, &user.id).await? {
+            return Ok(Err(Rejection::LastOwner));
+        }
         if self.change == StatusChange::CancelDeletion {
             users::cancel_deletion(tx, &self.pool, &user.id, self.trace.at).await?;
             let event = Event::of(Action::UserDeletionCancelled, &user.id);
@@ -348,6 +354,9 @@ impl Write for DeleteUser {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Out, StoreError> {
         if let Err(rejection) = locked(tx, &self.pool, &self.user).await? {
             return Ok(Err(rejection));
+        }
+        if unit::takes_last_owner(tx, &self.trace, &self.pool, &self.user).await? {
+            return Ok(Err(Rejection::LastOwner));
         }
         let mut events = self.trace.recorder();
         unit::delete_user(tx, &mut events, &self.pool, &self.user, self.trace.at).await?;

@@ -81,8 +81,8 @@ pub fn show(application: &Application, connections: &[Revised<StoredConnection>]
         connections: application.connections.iter().filter_map(identifier).collect(),
         signing_algorithm: application.signing_algorithm,
         tokens: application.lifetimes,
-        login: application.login.clone(),
-        branding: application.branding.clone(),
+        login: application.login.clone().into_inner(),
+        branding: application.branding.clone().into_inner(),
     };
     let mut document = object_of(&own);
     document.extend(object_of(&application.client));
@@ -106,6 +106,30 @@ pub struct EditApplication {
     pub candidate: ClientSecret,
 }
 
+/// The same for somebody who may make no secrets if they logged in too long ago.
+pub struct EditAfterLogin {
+    /// What to write.
+    pub edit: EditApplication,
+    /// The minutes within which the caller has to have logged in, if they did not.
+    pub within: Option<u64>,
+}
+
+impl Operation for EditAfterLogin {
+    type Object = Application;
+
+    fn pool(&self) -> &PoolId {
+        self.edit.pool()
+    }
+
+    fn object(&self) -> (&'static str, String) {
+        self.edit.object()
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>, now: Timestamp) -> Result<Outcome<Application>, StoreError> {
+        self.edit.run_within(tx, now, self.within).await
+    }
+}
+
 impl Operation for EditApplication {
     type Object = Application;
 
@@ -118,14 +142,27 @@ impl Operation for EditApplication {
     }
 
     async fn run(&self, tx: &mut Tx<'_>, now: Timestamp) -> Result<Outcome<Application>, StoreError> {
+        self.run_within(tx, now, None).await
+    }
+}
+
+impl EditApplication {
+    async fn run_within(
+        &self,
+        tx: &mut Tx<'_>,
+        now: Timestamp,
+        within: Option<u64>,
+    ) -> Result<Outcome<Application>, StoreError> {
         let present = config::application(tx, &self.pool, &self.id).await?;
         let expected = match (&self.edit, &present) {
             (Edit::New(_), Some(_)) => {
                 return Ok(Outcome::Rejected(Rejection::ApplicationIdTaken(self.pool.clone())));
             }
             (Edit::New(_), None) => 0,
-            (Edit::Patch(_), None) => return Ok(Outcome::Rejected(Rejection::NoApplication)),
-            (Edit::Patch(_), Some(present)) => present.revision,
+            (Edit::Patch(_) | Edit::Element(_), None) => {
+                return Ok(Outcome::Rejected(Rejection::NoApplication));
+            }
+            (Edit::Patch(_) | Edit::Element(_), Some(present)) => present.revision,
         };
         if let (Some(caller), Some(_)) = (self.expected, &present)
             && !is_expected(Some(caller), present.as_ref())
@@ -145,11 +182,16 @@ impl Operation for EditApplication {
         if !reading.is_sound() {
             return Ok(Outcome::Rejected(Rejection::Settings(reading.into_problems())));
         }
+        let had = present.as_ref().map(|present| present.secrets.as_slice()).unwrap_or_default();
+        let is_new = |secret: &ClientSecret| had.iter().all(|present| present.hash != secret.hash);
+        if let Some(minutes) = within
+            && wanted.secrets.iter().any(is_new)
+        {
+            return Ok(Outcome::Rejected(Rejection::LoginTooOld(minutes)));
+        }
         PutApplication { application: wanted, expected: Some(expected) }.run(tx, now).await
     }
-}
 
-impl EditApplication {
     /// The wanted application. What cannot be read of it is reported, and takes its default.
     fn read(
         &self,
@@ -198,10 +240,10 @@ impl EditApplication {
             connections: references(reading, &own.connections, own.kind, connections),
             signing_algorithm: own.signing_algorithm,
             lifetimes: own.tokens,
-            client,
+            client: client.into(),
             secrets: present.map(|present| present.secrets.clone()).unwrap_or_default(),
-            login: own.login,
-            branding: own.branding,
+            login: own.login.into(),
+            branding: own.branding.into(),
         };
         settle_secrets(&mut application, given, || self.candidate.clone());
         application

@@ -1,4 +1,4 @@
-//! Objects of the configuration as JSON documents: applications, connections, pools. Their members are the keys of the
+//! Objects of the configuration as JSON documents: applications, connections, pools, senders. Their members are the keys of the
 //! file of `hufu apply`.
 //!
 //! A document is shown ([`application::show`] and its like), changed by a JSON Merge Patch (RFC 7396), and read again as a
@@ -8,7 +8,10 @@
 pub mod application;
 pub mod connection;
 pub mod pool;
+pub mod sender;
 mod shape;
+
+use std::sync::LazyLock;
 
 use hufu_types::{ApplicationKind, SettingProblem};
 use serde::Serialize;
@@ -30,6 +33,8 @@ const CONFIRM: &str = "confirm";
 /// The most characters of a member's name that are repeated in a problem.
 const LONGEST_NAME: usize = 64;
 
+static NOTHING: LazyLock<Document> = LazyLock::new(Map::new);
+
 /// A new object, or a change of one.
 #[derive(Clone)]
 pub enum Edit {
@@ -37,6 +42,53 @@ pub enum Edit {
     New(Document),
     /// A JSON Merge Patch for the object as it is shown.
     Patch(Document),
+    /// One element of a list of the object's settings.
+    Element(Element),
+}
+
+/// An element of a list in the settings of a pool.
+#[derive(Clone)]
+pub struct Element {
+    /// The list: a member of the settings.
+    pub list: &'static str,
+    /// The member by which elements are told apart.
+    pub key: &'static str,
+    /// What the element has there.
+    pub name: String,
+    /// What the element becomes, in its place or at the end. `None` takes it out.
+    pub value: Option<Document>,
+}
+
+impl Element {
+    /// The elements of a document.
+    pub fn all<'a>(&self, document: &'a Document) -> &'a [Json] {
+        let list = document.get("settings").and_then(|settings| settings.get(self.list));
+        list.and_then(Json::as_array).map_or(&[], Vec::as_slice)
+    }
+
+    /// The place of the element.
+    pub fn place(&self, document: &Document) -> Option<usize> {
+        let is_it = |element: &Json| element.get(self.key).and_then(Json::as_str) == Some(&self.name);
+        self.all(document).iter().position(is_it)
+    }
+
+    fn put(&self, document: &mut Document) {
+        let place = self.place(document);
+        let settings = document.entry("settings").or_insert_with(|| Json::Object(Map::new()));
+        let Some(Json::Array(list)) = settings.get_mut(self.list) else { return };
+        let Some(value) = &self.value else {
+            if let Some(place) = place {
+                list.remove(place);
+            }
+            return;
+        };
+        let mut value = value.clone();
+        value.entry(self.key).or_insert_with(|| self.name.as_str().into());
+        match place.and_then(|place| list.get_mut(place)) {
+            Some(present) => *present = Json::Object(value),
+            None => list.push(Json::Object(value)),
+        }
+    }
 }
 
 impl Edit {
@@ -44,16 +96,16 @@ impl Edit {
     pub(super) fn asked(&self) -> &Document {
         match self {
             Self::New(document) | Self::Patch(document) => document,
+            Self::Element(_) => &NOTHING,
         }
     }
 
     /// Takes out of it whether the caller confirms what was refused before. It is no member of an object.
     pub(crate) fn take_confirmation(&mut self) -> bool {
-        let (Self::New(document) | Self::Patch(document)) = self;
-        let is_confirmed = document.get(CONFIRM) == Some(&Json::Bool(true));
-        if is_confirmed {
-            document.remove(CONFIRM);
-        }
+        let (Self::New(document) | Self::Patch(document)) = self else { return false };
+        let Some(Json::Bool(is_confirmed)) = document.get(CONFIRM) else { return false };
+        let is_confirmed = *is_confirmed;
+        document.remove(CONFIRM);
         is_confirmed
     }
 
@@ -64,6 +116,11 @@ impl Edit {
             Self::Patch(patch) => {
                 let mut document = present;
                 merge(&mut document, patch);
+                document
+            }
+            Self::Element(element) => {
+                let mut document = present;
+                element.put(&mut document);
                 document
             }
         }
@@ -141,7 +198,7 @@ impl Reading {
             (Shape::Any, _)
             | (Shape::Flag, Json::Bool(_))
             | (Shape::Number, Json::Number(_))
-            | (Shape::Text, Json::String(_)) => return true,
+            | (Shape::Text | Shape::Localized, Json::String(_)) => return true,
             (Shape::Choice(names), Json::String(text)) => {
                 let is_one = names.contains(&text.as_str());
                 if !is_one {
@@ -164,9 +221,16 @@ impl Reading {
                 self.prune_members(shape, object, path);
                 return true;
             }
+            (Shape::Localized, Json::Object(texts)) => {
+                texts.retain(|tag, text| {
+                    !text.is_null() && self.prune(&Shape::Text, text, &joined(path, tag))
+                });
+                return true;
+            }
             (Shape::Flag, _) => "write true or false",
             (Shape::Number, _) => "write a number",
             (Shape::Text | Shape::Choice(_), _) => "write a string",
+            (Shape::Localized, _) => "write a string, or strings by language",
             (Shape::List(_), _) => "write a list",
             (Shape::Map(_) | Shape::Object(_), _) => "write an object",
         };

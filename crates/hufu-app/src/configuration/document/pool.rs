@@ -60,8 +60,8 @@ impl Operation for EditPool {
         let present = config::pool(tx, &self.id).await?;
         match (&self.edit, &present) {
             (Edit::New(_), Some(_)) => return Ok(Outcome::Rejected(Rejection::PoolIdTaken)),
-            (Edit::Patch(_), None) => return Ok(Outcome::Rejected(Rejection::NoPool)),
-            (Edit::New(_), None) | (Edit::Patch(_), Some(_)) => {}
+            (Edit::Patch(_) | Edit::Element(_), None) => return Ok(Outcome::Rejected(Rejection::NoPool)),
+            (Edit::New(_), None) | (Edit::Patch(_) | Edit::Element(_), Some(_)) => {}
         }
         if let (Some(expected), Some(_)) = (self.expected, &present)
             && !is_expected(Some(expected), present.as_ref())

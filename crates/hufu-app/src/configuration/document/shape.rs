@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use hufu_types::Localized;
 use serde::Deserializer;
 use serde::de::value::{Error, StrDeserializer};
 use serde::de::{DeserializeOwned, DeserializeSeed, IntoDeserializer as _, MapAccess, SeqAccess, Visitor};
@@ -19,6 +20,8 @@ pub enum Shape {
     Number,
     /// A string.
     Text,
+    /// A string, or strings by language: [`Localized`].
+    Localized,
     /// One of these strings.
     Choice(&'static [&'static str]),
     /// A list.
@@ -54,7 +57,7 @@ impl Shape {
     /// Adds the names of all members to `names`, and the strings that values are chosen from to `choices`.
     pub fn words(&self, names: &mut BTreeSet<&'static str>, choices: &mut BTreeSet<&'static str>) {
         match self {
-            Self::Any | Self::Flag | Self::Number | Self::Text => {}
+            Self::Any | Self::Flag | Self::Number | Self::Text | Self::Localized => {}
             Self::Choice(values) => choices.extend(*values),
             Self::List(inner) | Self::Map(inner) => inner.words(names, choices),
             Self::Object(members) => {
@@ -118,9 +121,13 @@ impl<'de> Deserializer<'de> for Probe<'_> {
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
         self,
-        _: &'static str,
+        name: &'static str,
         visitor: V,
     ) -> Result<V::Value, Error> {
+        if name == Localized::NAME {
+            *self.0 = Shape::Localized;
+            return visitor.visit_str(SOME_TEXT);
+        }
         visitor.visit_newtype_struct(self)
     }
 
@@ -246,7 +253,7 @@ mod tests {
                     open(shape, &format!("{at}.{name}"), found);
                 }
             }
-            Shape::Flag | Shape::Number | Shape::Text | Shape::Choice(_) => {}
+            Shape::Flag | Shape::Number | Shape::Text | Shape::Localized | Shape::Choice(_) => {}
         }
     }
 

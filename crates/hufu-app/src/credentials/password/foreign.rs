@@ -22,6 +22,7 @@ use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 use super::error::HashingError;
+use super::memory::Memory;
 use super::phc::{self, Phc};
 
 /// Maximum length of a hash as text.
@@ -183,13 +184,12 @@ impl StoredPassword {
     }
 
     /// Whether the password matches. This is slow: do not call it on an asynchronous thread.
-    pub(super) fn verify(&self, password: &[u8]) -> Result<bool, HashingError> {
+    pub(super) fn verify(&self, password: &[u8], memory: &mut Memory) -> Result<bool, HashingError> {
         Ok(match &self.0 {
             Scheme::Argon2 { algorithm, version, parameters, salt, hash } => {
                 let mut output = Zeroizing::new(vec![0; hash.len()]);
-                Argon2::new(*algorithm, *version, parameters.clone())
-                    .hash_password_into(password, salt, &mut output)
-                    .map_err(HashingError::failed)?;
+                let argon2 = Argon2::new(*algorithm, *version, parameters.clone());
+                memory.hash(&argon2, password, salt, &mut output)?;
                 output.ct_eq(hash).into()
             }
             Scheme::Bcrypt { cost, salt, hash, .. } => {

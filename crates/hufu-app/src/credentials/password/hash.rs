@@ -20,6 +20,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::error::HashingError;
 use super::foreign::StoredPassword;
+use super::memory::{Memory, Spares};
 
 const LANES: u32 = 1;
 /// The weakest permitted costs: memory in KiB and passes. OWASP lists them as roughly equivalent.
@@ -106,7 +107,25 @@ pub struct Verdict {
 #[derive(Clone, Debug)]
 pub struct Turn {
     place: Place,
-    _worker: Arc<[OwnedSemaphorePermit; 2]>,
+    _worker: Arc<Worker>,
+}
+
+/// A worker at a task. The last that goes while nobody waits frees the memory that was kept for those who do.
+#[derive(Debug)]
+struct Worker {
+    _permits: [OwnedSemaphorePermit; 2],
+    places: Arc<Semaphore>,
+    queue: usize,
+    spares: Arc<Spares>,
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        // Whoever holds a place beyond those that run waits.
+        if self.places.available_permits() >= self.queue {
+            self.spares.clear();
+        }
+    }
 }
 
 impl Turn {
@@ -137,6 +156,10 @@ pub struct Hasher {
     /// One permit for each task that is running or waiting.
     places: Arc<Semaphore>,
     running: Arc<Semaphore>,
+    /// How many tasks may wait.
+    queue: usize,
+    /// The memory of tasks that are through, for those that wait.
+    spares: Arc<Spares>,
     /// The shares of networks, by name.
     shares: Cache<String, Share>,
     /// How many tasks of one network may run, and how many may run or wait.
@@ -164,6 +187,8 @@ impl Hasher {
             cost: Cost::default(),
             places: Arc::new(Semaphore::new(concurrency + queue)),
             running: Arc::new(Semaphore::new(concurrency)),
+            queue,
+            spares: Arc::default(),
             shares: Cache::builder().max_capacity(NETWORKS).time_to_idle(REMEMBERED).build(),
             share: [run, run + queue / SHARE_OF_QUEUE],
             work: Arc::default(),
@@ -201,7 +226,9 @@ impl Hasher {
         }
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| HashingError::Overloaded)?;
         let running = Arc::clone(&self.running).acquire_owned().await.map_err(HashingError::failed)?;
-        Ok(Turn { place: Place { _held: held }, _worker: Arc::new([place, running]) })
+        let (places, queue, spares) = (Arc::clone(&self.places), self.queue, Arc::clone(&self.spares));
+        let worker = Worker { _permits: [place, running], places, queue, spares };
+        Ok(Turn { place: Place { _held: held }, _worker: Arc::new(worker) })
     }
 
     /// Hashes a password with a fresh salt.
@@ -213,7 +240,7 @@ impl Hasher {
         random: &dyn Random,
     ) -> Result<String, HashingError> {
         let (salt, cost) = (salt(random), self.cost);
-        self.run(turn, move || hash_now(&password, salt, cost)).await
+        self.run(turn, move |memory| hash_now(&password, salt, cost, memory)).await
     }
 
     /// Verifies a password against the user's hash. Pass `None` if there is no such user, or the user has no
@@ -231,20 +258,25 @@ impl Hasher {
         schemes: Vec<String>,
     ) -> Result<Verdict, HashingError> {
         let cost = self.cost;
-        self.run(turn, move || verify_now(&password, stored.as_ref(), &schemes, cost)).await
+        self.run(turn, move |memory| verify_now(&password, stored.as_ref(), &schemes, cost, memory)).await
     }
 
     async fn run<T: Send + 'static>(
         &self,
         turn: &Turn,
-        work: impl FnOnce() -> Result<T, HashingError> + Send + 'static,
+        work: impl FnOnce(&mut Memory) -> Result<T, HashingError> + Send + 'static,
     ) -> Result<T, HashingError> {
         self.work.fetch_add(1, Ordering::Relaxed);
-        let turn = turn.clone();
+        let most = self.cost.parameters()?.block_count();
+        let (turn, spares) = (turn.clone(), Arc::clone(&self.spares));
         let work = move || {
             // Held until the work ends, even if the caller is gone.
             let _held = turn;
-            work()
+            let mut memory = spares.take();
+            let result = work(&mut memory);
+            // Before the turn ends: whoever ends it last frees what nobody waits for.
+            spares.give_back(memory, most);
+            result
         };
         tokio::task::spawn_blocking(work).await.map_err(HashingError::failed)?
     }
@@ -253,7 +285,7 @@ impl Hasher {
 /// Hashes a password with a fresh salt and without a concurrency limit, for commands that limit themselves.
 pub(crate) async fn hash(password: SecretString, random: &dyn Random) -> Result<String, HashingError> {
     let salt = salt(random);
-    let work = move || hash_now(&password, salt, Cost::default());
+    let work = move || hash_now(&password, salt, Cost::default(), &mut Memory::default());
     tokio::task::spawn_blocking(work).await.map_err(HashingError::failed)?
 }
 
@@ -296,7 +328,7 @@ fn measure(cost: Cost) -> Result<Duration, HashingError> {
     let mut times = [Duration::ZERO; SAMPLES];
     for time in &mut times {
         let start = Instant::now();
-        verify_now(&SecretString::from("calibration"), None, &[], cost)?;
+        verify_now(&SecretString::from("calibration"), None, &[], cost, &mut Memory::default())?;
         *time = start.elapsed();
     }
     times.sort_unstable();
@@ -310,12 +342,16 @@ fn salt(random: &dyn Random) -> [u8; SALT_BYTES] {
     salt
 }
 
-fn hash_now(password: &SecretString, salt: [u8; SALT_BYTES], cost: Cost) -> Result<String, HashingError> {
+fn hash_now(
+    password: &SecretString,
+    salt: [u8; SALT_BYTES],
+    cost: Cost,
+    memory: &mut Memory,
+) -> Result<String, HashingError> {
     let parameters = cost.parameters()?;
     let mut hash = vec![0; HASH_BYTES];
-    Argon2::new(Algorithm::Argon2id, Version::V0x13, parameters.clone())
-        .hash_password_into(password.expose_secret().as_bytes(), &salt, &mut hash)
-        .map_err(HashingError::failed)?;
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, parameters.clone());
+    memory.hash(&argon2, password.expose_secret().as_bytes(), &salt, &mut hash)?;
     Ok(StoredPassword::argon2id(parameters, salt.to_vec(), hash).to_string())
 }
 
@@ -324,13 +360,14 @@ fn verify_now(
     stored: Option<&StoredPassword>,
     schemes: &[String],
     cost: Cost,
+    memory: &mut Memory,
 ) -> Result<Verdict, HashingError> {
     let ours = cost.parameters()?;
     let password = password.expose_secret().as_bytes();
     let mut work = BTreeSet::new();
     if let Some(stored) = stored {
         work.insert(stored.scheme());
-        if stored.verify(password)? {
+        if stored.verify(password, memory)? {
             let work = work.into_iter().collect();
             return Ok(Verdict { matches: true, rehash: !stored.is_as_strong_as(&ours), work });
         }
@@ -339,7 +376,7 @@ fn verify_now(
     for decoy in schemes.iter().filter_map(|scheme| StoredPassword::decoy(scheme)).chain([own]) {
         if work.insert(decoy.scheme()) {
             // The result is discarded, so not even a password that matched a decoy would be accepted.
-            std::hint::black_box(decoy.verify(password)?);
+            std::hint::black_box(decoy.verify(password, memory)?);
         }
     }
     Ok(Verdict { matches: false, rehash: false, work: work.into_iter().collect() })
@@ -458,7 +495,7 @@ mod tests {
         let first = near().await.unwrap();
         let mut waiting = vec![near(), near()];
         {
-            let working = hasher.run(&first, move || wait.recv().map_err(HashingError::failed));
+            let working = hasher.run(&first, move |_| wait.recv().map_err(HashingError::failed));
             let mut working = std::pin::pin!(working);
             assert!(futures::poll!(working.as_mut()).is_pending());
             // One is at work, two wait, and the others are refused.
@@ -495,11 +532,35 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn memory_goes_on_to_who_waits_and_is_freed_when_nobody_does() {
+        let hasher = Hasher::new(1, 1);
+        let at_work = hasher.turn(None).await.unwrap();
+        let mut waiting = std::pin::pin!(hasher.turn(None));
+        assert!(futures::poll!(waiting.as_mut()).is_pending());
+        hasher.verify(&at_work, "x".into(), None, Vec::new()).await.unwrap();
+        assert_eq!(hasher.spares.blocks(), 19 * 1024);
+        drop(at_work);
+        let last = waiting.await.unwrap();
+        assert_eq!(hasher.spares.blocks(), 19 * 1024);
+        hasher.verify(&last, "x".into(), None, Vec::new()).await.unwrap();
+        drop(last);
+        assert_eq!(hasher.spares.blocks(), 0);
+        // Somebody who waited, and then has nothing to hash.
+        let at_work = hasher.turn(None).await.unwrap();
+        let mut waiting = Box::pin(hasher.turn(None));
+        assert!(futures::poll!(waiting.as_mut()).is_pending());
+        hasher.verify(&at_work, "x".into(), None, Vec::new()).await.unwrap();
+        drop(at_work);
+        drop(waiting.await.unwrap());
+        assert_eq!(hasher.spares.blocks(), 0);
+    }
+
+    #[tokio::test]
     async fn work_whose_caller_is_gone_keeps_its_place_until_it_ends() {
         let hasher = Hasher::new(1, 0);
         let (go, wait) = std::sync::mpsc::channel::<()>();
         let turn = hasher.turn(None).await.unwrap();
-        let abandoned = hasher.run(&turn, move || wait.recv().map_err(HashingError::failed));
+        let abandoned = hasher.run(&turn, move |_| wait.recv().map_err(HashingError::failed));
         // Poll once to start the work, then drop it.
         assert!(futures::FutureExt::now_or_never(abandoned).is_none());
         drop(turn);

@@ -10,6 +10,7 @@ mod error;
 pub mod foreign;
 pub mod hash;
 pub(crate) mod key_pairs;
+mod memory;
 mod phc;
 pub mod policy;
 mod rsa_key;

@@ -175,6 +175,7 @@ mod tests {
             outgoing: hufu_connect::GuardedClient::new(hufu_connect::guarded::Settings::default()).unwrap(),
             outbox: None,
             default_mini_program: None,
+            sign_up: false,
         })
         .await
         .unwrap()

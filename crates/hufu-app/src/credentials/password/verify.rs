@@ -43,6 +43,7 @@ impl App {
             AccountName::ExternalId(_) => Vec::new(),
             account => account.names(),
         };
+        let canonical = names.first().map(|name| name.as_str().to_owned());
         let find = FindAccount {
             pool: pool.clone(),
             names,
@@ -50,7 +51,14 @@ impl App {
             lock: self.lock_rule(),
             network: self.network("wrong_password", pool, origin),
         };
-        let found = self.read(find).await?;
+        let mut found = self.read(find).await?;
+        if *pool == PoolId::system() {
+            // Administrators have stricter limits, which count the tries by the API as well.
+            let username = found.user.as_ref().and_then(|user| user.username.as_ref());
+            let name = username.map(|name| name.as_str().to_owned()).or(canonical);
+            let name = name.unwrap_or_else(|| account.typed().1.to_owned());
+            found.lock = self.administrator_locks(&name, origin);
+        }
         self.verify_password(found, password, WrongPassword { pool, action: Action::Login, by, trace }).await
     }
 
@@ -88,8 +96,10 @@ impl App {
                 Ok(ProvedByPassword { user, verified, rehash, counted })
             }
             _ => {
+                // An administrator's tries are counted by network first, and how many are left there is not told.
+                let is_administrator = *wrong.pool == PoolId::system();
                 self.record_wrong(wrong, user_id, Code::WrongPassword, locks).await?;
-                Err(wrong_password(left))
+                Err(if is_administrator { Code::WrongPassword.into() } else { wrong_password(left) })
             }
         }
     }

@@ -2,8 +2,8 @@
 
 use hufu_store::passcodes::Target;
 use hufu_store::rates::Limit;
-use hufu_store::{StoreError, Tx, Write, users};
-use hufu_types::{Email, PhoneProof, User};
+use hufu_store::{StoreError, Tx, Write, sign_ups, users};
+use hufu_types::{Email, PhoneProof, PoolId, User};
 use serde_json::json;
 
 use crate::credentials::guess::{CodeCheck, Guess};
@@ -146,6 +146,9 @@ impl Write for Register {
             ..NewAccount::of(&user)
         };
         accounts::create(tx, &mut events, new, json!({ "by": "register" })).await?;
+        if *pool == PoolId::system() {
+            sign_ups::insert(tx, &user.id, now).await?;
+        }
         let Some(plan) = &self.plan else { return Ok(Registered::Done(Box::new(user), None)) };
         let progress = LoginProgress { newly_created: true, ..LoginProgress::default() };
         let outcome = finish::finish(tx, plan, &mut events, user.clone(), progress).await?;

@@ -11,6 +11,7 @@ use hufu_types::refusal::Code;
 use hufu_types::{Action, IdentityKey, PasscodeChannel, PoolId, Timestamp, User, UserId, UserStatus};
 use serde_json::json;
 
+use crate::administration::takes_last_owner;
 use crate::credentials::guess::{CodeCheck, Guess};
 use crate::credentials::locks::{Counted, unlock};
 use crate::events::{Event, Recorder, Trace};
@@ -173,14 +174,19 @@ pub struct ScheduleDeletion {
 }
 
 impl Write for ScheduleDeletion {
-    /// The sessions that ended; none if the token is not valid.
-    type Out = Option<Vec<EndedSession>>;
+    /// The sessions that ended; or why not.
+    type Out = Result<Vec<EndedSession>, Code>;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Out, StoreError> {
         let (pool, user, now) = (&self.token.pool, &self.token.user, self.trace.at);
-        let Some(user) = locked_and_active(tx, pool, user).await? else { return Ok(None) };
+        let Some(user) = locked_and_active(tx, pool, user).await? else {
+            return Ok(Err(Code::StepTokenInvalid));
+        };
+        if takes_last_owner(tx, &self.trace, pool, &user.id).await? {
+            return Ok(Err(Code::LastOwner));
+        }
         if !step_tokens::take(tx, &self.token).await? {
-            return Ok(None);
+            return Ok(Err(Code::StepTokenInvalid));
         }
         users::schedule_deletion(tx, pool, &user.id, self.delete_after, now).await?;
         let ended = endings::of_account(tx, pool, &user.id, None, now).await?;
@@ -192,7 +198,7 @@ impl Write for ScheduleDeletion {
         let event = Event::of(Action::UserDeletionRequested, &user.id).with(details);
         self.trace.recorder().record(tx, pool, event).await?;
         versions::sessions_changed(tx).await?;
-        Ok(Some(ended))
+        Ok(Ok(ended))
     }
 }
 

@@ -8,12 +8,13 @@
 
 use hufu_connect::templates::AddedWay;
 use hufu_store::merges::{self, NewMerge};
-use hufu_store::{StoreError, Tx, Write, choices, passwords, users, versions};
+use hufu_store::{StoreError, Tx, Write, administration, choices, passwords, users, versions};
 use hufu_types::merge::Changes;
 use hufu_types::refusal::Code;
-use hufu_types::{Action, MergeId, PoolId, Timestamp, User, UserId};
+use hufu_types::{Action, MergeId, PoolId, Reach, Timestamp, User, UserId};
 use serde_json::json;
 
+use crate::administration::{end_keys, takes_last_owner};
 use crate::events::{Event, Recorder, Trace};
 use crate::people::notices::way_in_added;
 
@@ -28,6 +29,8 @@ pub enum Merged {
     Unusable,
     /// The pool has no such account.
     Gone,
+    /// It is the last owner of all pools who would be merged into another account.
+    LastOwner,
 }
 
 impl Merged {
@@ -38,6 +41,7 @@ impl Merged {
             Self::SameAccount => Some(Code::SameAccount.number()),
             Self::Unusable => Some(Code::MergeImpossible.number()),
             Self::Gone => Some(Code::UserUnknown.number()),
+            Self::LastOwner => Some(Code::LastOwner.number()),
         }
     }
 }
@@ -114,7 +118,20 @@ impl Write for Merge {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Merged, StoreError> {
         let mut events = self.trace.recorder();
-        let merged = merge(tx, &mut events, &self.pool, &self.new, self.trace.at).await?;
+        let (pool, new) = (&self.pool, &self.new);
+        if *pool == PoolId::system() {
+            lock_both(tx, pool, &new.survivor, &new.merged).await?;
+        }
+        let merged = if takes_last_owner(tx, &self.trace, pool, &new.merged).await? {
+            Merged::LastOwner
+        } else {
+            merge(tx, &mut events, pool, new, self.trace.at).await?
+        };
+        // Nobody can see or end what an account may that is another's now.
+        if *pool == PoolId::system() && matches!(merged, Merged::Done(_)) {
+            end_keys(tx, &mut events, &new.merged, &[], &Reach::All).await?;
+            administration::delete_administrator(tx, &new.merged).await?;
+        }
         if let Some(code) = merged.code() {
             let user = users::get(tx, &self.pool, &self.new.survivor).await?.map(|user| user.id);
             let details = json!({ "merged": self.new.merged.as_str() });

@@ -3,12 +3,12 @@
 use std::fmt;
 
 use hufu_types::refusal::Code;
-use hufu_types::{Connection, ConnectionKind, ConnectionSettings, IdentityKind, OpenPlatform, realm};
+use hufu_types::{Connection, ConnectionKind, IdentityKind, OpenPlatform, realm};
 use hufu_wechat::AppCredentials;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{APP_ID, credentials};
-use crate::sources::{Evidence, Form};
+use crate::sources::{Evidence, Form, TextOf};
 use crate::{App, Refusal};
 
 /// The instance's own mini program. Connections that may have a mini program of their own use this one if they have not.
@@ -59,13 +59,9 @@ impl fmt::Debug for DefaultMiniProgram {
 
 /// The realms of the connection's own mini program, otherwise those of the instance's: it belongs to another Open Platform
 /// account than the pool's apps, so that its UnionIDs are those of other people there.
-pub(super) fn realm_of(
-    settings: &ConnectionSettings,
-    platform: &OpenPlatform,
-    of: IdentityKind,
-) -> Option<String> {
-    if settings.text(APP_ID).is_some() {
-        return super::realm(settings, platform, of);
+pub(super) fn realm_of(text_of: TextOf<'_>, platform: &OpenPlatform, of: IdentityKind) -> Option<String> {
+    if text_of(APP_ID).is_some() {
+        return super::realm(text_of, platform, of);
     }
     Some(match of {
         IdentityKind::Openid => realm::WECHAT_DEFAULT_MINI_PROGRAM.to_owned(),

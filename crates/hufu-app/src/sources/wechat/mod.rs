@@ -20,13 +20,12 @@ pub(crate) mod webpage;
 
 use hufu_types::refusal::Code;
 use hufu_types::{
-    Application, Connection, ConnectionSettings, IdentityKind, IdpUserInfo, OpaqueToken, OpenPlatform,
-    Profile, Proof, realm,
+    Application, Connection, IdentityKind, IdpUserInfo, OpaqueToken, OpenPlatform, Profile, Proof, realm,
 };
 use hufu_wechat::AppCredentials;
 use serde_json::Value;
 
-use super::{Field, Form, Text};
+use super::{Field, Form, Text, TextOf};
 use crate::Refusal;
 
 /// The name of the AppID field.
@@ -54,9 +53,9 @@ fn state(state: &OpaqueToken) -> Result<hufu_wechat::State, Refusal> {
 }
 
 /// OpenIDs are unique within an app, UnionIDs within an Open Platform account.
-fn realm(settings: &ConnectionSettings, platform: &OpenPlatform, of: IdentityKind) -> Option<String> {
+fn realm(text_of: TextOf<'_>, platform: &OpenPlatform, of: IdentityKind) -> Option<String> {
     match of {
-        IdentityKind::Openid => settings.text(APP_ID).map(realm::wechat_app),
+        IdentityKind::Openid => text_of(APP_ID).map(realm::wechat_app),
         IdentityKind::Unionid => Some(realm::wechat_open_platform(platform)),
     }
 }

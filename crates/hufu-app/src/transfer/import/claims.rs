@@ -13,6 +13,20 @@ const ID_ELSEWHERE: &str = "id: taken in another user pool";
 const NO_SURVIVOR: &str =
     "mergedInto: the pool has no such user, or it was merged itself; its row must come first";
 
+/// The name of a reason for which a row is refused, which never changes.
+pub(super) fn name_of_reason(reason: &str) -> &'static str {
+    match reason.split_once(": taken ") {
+        _ if reason == ID_ELSEWHERE => "id_taken_elsewhere",
+        Some(("id", _)) => "id_taken",
+        Some(("username", _)) => "username_taken",
+        Some(("email", _)) => "email_taken",
+        Some(("phone", _)) => "phone_taken",
+        Some(("externalId", _)) => "external_id_taken",
+        Some(("identities", _)) => "identity_taken",
+        _ => "not_valid",
+    }
+}
+
 /// The unique values of a row, for the database to look up.
 pub(super) fn sought(new: &NewUser) -> Sought<'_> {
     let user = &new.user;

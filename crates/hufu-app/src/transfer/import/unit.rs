@@ -4,12 +4,14 @@
 use std::sync::Arc;
 
 use hufu_store::identities::NewIdentity;
+use hufu_store::import_notes::{self, Note};
 use hufu_store::imports::{self, Counts, Known, RefusedRow, Sought, StoredImport};
 use hufu_store::{Read, StoreError, Tx, Write, versions};
 use hufu_types::{Action, ImportId, PoolId, Timestamp, User};
 use serde_json::json;
 
-use super::claims::{Claims, sought};
+use super::super::moving::{Fate, Remark};
+use super::claims::{self, Claims, sought};
 use crate::events::{Event, Trace};
 use crate::people::accounts::{self, NewAccount};
 
@@ -43,6 +45,17 @@ pub(crate) struct ImportRow {
     pub number: i64,
     /// The user, or the reason that the row was refused earlier.
     pub content: Result<Box<NewUser>, String>,
+    /// For a row of another system.
+    pub foreign: Option<Box<Foreign>>,
+}
+
+/// What there is to tell of a row of another system.
+#[derive(Clone, Debug)]
+pub(crate) struct Foreign {
+    /// Its id there.
+    pub item: String,
+    /// What of it could not be taken.
+    pub remarks: Vec<Remark>,
 }
 
 /// What to do with rows whose user already exists.
@@ -148,7 +161,12 @@ impl Write for ImportBatch {
             Counts { rows: i64::try_from(self.rows.len()).unwrap_or(i64::MAX), ..Counts::default() };
         let mut refused = Vec::new();
         let mut created = Vec::new();
+        let mut notes = Vec::new();
         for (row, outcome) in self.rows.iter().zip(outcomes) {
+            notes.extend(row.notes(match &outcome {
+                RowOutcome::Refused(reason) => Some(reason),
+                RowOutcome::Created | RowOutcome::Skipped => None,
+            }));
             match outcome {
                 RowOutcome::Created => created.extend(row.content.as_ref().map(|new| new.account())),
                 RowOutcome::Skipped => counts.skipped += 1,
@@ -159,6 +177,10 @@ impl Write for ImportBatch {
         counts.refused = i64::try_from(refused.len()).unwrap_or(i64::MAX);
         accounts::insert_all(tx, &self.pool, &created).await?;
         imports::insert_refusals(tx, &self.pool, &self.import, &refused).await?;
+        import_notes::insert_notes(tx, &self.pool, &self.import, &notes).await?;
+        if let Some(foreign) = self.rows.last().and_then(|row| row.foreign.as_ref()) {
+            import_notes::set_last_item(tx, &self.pool, &self.import, &foreign.item).await?;
+        }
         let finished_at = self.last.then_some(self.trace.at);
         imports::advance(tx, &self.pool, &self.import, counts, finished_at).await?;
         if counts.created > 0 {
@@ -195,6 +217,24 @@ impl ImportRow {
     /// The unique values to look up: none if the row was refused earlier.
     fn sought(&self) -> Sought<'_> {
         self.content.as_ref().map(|new| sought(new)).unwrap_or_default()
+    }
+
+    /// What there is to tell of a row of another system that was refused for this reason, or was not.
+    pub(crate) fn notes(&self, refused: Option<&str>) -> Vec<Note> {
+        let Some(foreign) = &self.foreign else { return Vec::new() };
+        let note = |nth: usize, outcome: Fate, reason: &str, detail: &str| Note {
+            row_number: self.number,
+            nth: i64::try_from(nth).unwrap_or(i64::MAX),
+            item: foreign.item.clone(),
+            outcome: outcome.as_str().to_owned(),
+            reason: reason.to_owned(),
+            detail: detail.to_owned(),
+        };
+        if let Some(reason) = refused {
+            return vec![note(0, Fate::Refused, claims::name_of_reason(reason), reason)];
+        }
+        let remarks = foreign.remarks.iter().enumerate();
+        remarks.map(|(nth, it)| note(nth, Fate::Differs, it.reason, &it.detail)).collect()
     }
 
     /// Decides about the row.

@@ -9,7 +9,7 @@ use hufu_testkit::on_both_engines;
 use hufu_types::{
     Application, ApplicationId, Branding, ClientSecret, ClientSettings, Grant, Identifier, LoginControl,
     LoginMethod, LoginTab, OpaqueToken, PageTheme, PoolId, RegistrationMethod, SettingProblem,
-    SigningAlgorithm, SubjectType, Timestamp, TokenAuth, TokenHash,
+    SigningAlgorithm, SubjectType, Timestamp, TokenAuth, TokenHash, Usually,
 };
 use serde_json::{Value, json};
 
@@ -132,7 +132,7 @@ on_both_engines! {
             userinfo_signed_response_alg: Some(SigningAlgorithm::Rs256),
             ..ClientSettings::default()
         };
-        assert_eq!(web.client, client);
+        assert_eq!(web.client, client.into());
         assert_eq!(web.secrets, [ClientSecret { hash: hash(FIRST), created_at: world.clock.now() }]);
         let login = LoginControl {
             methods: vec![LoginMethod::Password.into()],
@@ -144,7 +144,7 @@ on_both_engines! {
             agreements: vec!["terms".to_owned()],
             ..LoginControl::default()
         };
-        assert_eq!(web.login, login);
+        assert_eq!(web.login, login.into());
         let branding = Branding {
             title: [("en".to_owned(), "Shop".to_owned())].into(),
             logo: None,
@@ -152,7 +152,7 @@ on_both_engines! {
             theme: Some(PageTheme::Light),
             language: some("zh-CN"),
         };
-        assert_eq!(web.branding, branding);
+        assert_eq!(web.branding, branding.into());
         assert!(world.apply(&whole()).await.is_empty());
 
         // What a file leaves out stays; a table that is there takes defaults for what it leaves out.
@@ -161,7 +161,7 @@ on_both_engines! {
         let plan = world.apply(&website("[user_pool.application.login]\nmerged = true")).await;
         assert!(plan.to_string().contains("~ application web App web: login changed\n"), "{plan}");
         let changed = world.web().await;
-        assert_eq!(changed.login, LoginControl { merged: true, ..LoginControl::default() });
+        assert_eq!(changed.login, LoginControl { merged: true, ..LoginControl::default() }.into());
         assert_eq!(Application { login: web.login.clone(), ..changed }, web);
         let registration = RegistrationMethod::ALL;
         assert_eq!(world.web().await.login.registration, registration);
@@ -210,7 +210,7 @@ on_both_engines! {
             grants: Some(vec![Grant::ClientCredentials]),
             ..ClientSettings::default()
         };
-        assert_eq!((web.client, web.login, web.branding), (emptied, LoginControl::default(), Branding::default()));
+        assert_eq!((web.client, web.login, web.branding), (emptied.into(), Usually::default(), Usually::default()));
     }
 
     async fn the_newest_two_secrets_are_valid(database) {

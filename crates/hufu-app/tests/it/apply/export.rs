@@ -56,7 +56,7 @@ fn settings() -> impl Strategy<Value = String> {
         ],
         0..=3,
     );
-    let agreement = label().prop_map(|title| {
+    let agreement = prop_oneof![label(), titles()].prop_map(|title| {
         format!("  agreements = [{{ id = \"terms\", version = 3, title = {title}, required = false }}]\n")
     });
     let numbers = (1..3650_u32, 0..3650_u32, 1..30_u32, 1..30_u32);
@@ -109,7 +109,9 @@ fn senders() -> impl Strategy<Value = String> {
 }
 
 fn templates() -> impl Strategy<Value = String> {
-    maybe(label().prop_map(|subject| {
+    // A word in braces would be a placeholder.
+    let subject = label().prop_map(|subject| subject.replace(['{', '}'], "-"));
+    maybe(subject.prop_map(|subject| {
         format!("  [user_pool.templates.login.zh-CN]\n  subject = {subject}\n  text = \"{{code}}\\n{{minutes}}\"\n")
     }))
 }

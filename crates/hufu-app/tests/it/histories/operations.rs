@@ -202,6 +202,7 @@ pub(super) async fn perform(store: &Store, pool: &PoolId, operation: Operation) 
                 Merged::SameAccount => "same account",
                 Merged::Unusable => "unusable",
                 Merged::Gone => "gone",
+                Merged::LastOwner => "the last owner",
             })
         }
         Operation::Undo { id } => {

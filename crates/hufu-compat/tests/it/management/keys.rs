@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hufu_app::administration::AdminCaller;
+use hufu_app::administration::{AdminCaller, PageRequest};
 use hufu_testkit::administration::{call, key};
 use hufu_testkit::on_both_engines;
 use hufu_types::{AdminRole, PoolId};
@@ -86,7 +86,7 @@ on_both_engines! {
         let holds = |part: &str| stored[0].secret.windows(part.len()).any(|bytes| bytes == part.as_bytes());
         assert!(!holds(&secret) && !holds(&secret[4..20]));
         let (by, pool) = (AdminCaller::command_line(), PoolId::parse(SHOP).unwrap());
-        let keys = world.node.app.management_keys(&by, &pool).await.unwrap();
+        let keys = world.node.app.management_keys(&by, &pool, &PageRequest::default()).await.unwrap().rows;
         assert!(!format!("{keys:?}").contains(&secret));
     }
 }

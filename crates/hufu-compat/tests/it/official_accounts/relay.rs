@@ -129,6 +129,25 @@ on_both_engines! {
         call(&world, None, "GET", &path, None).await.is(401);
     }
 
+    async fn messages_of_a_closed_pool_wait(database) {
+        let server = Owner::default();
+        let url = server.start().await;
+        let relay = format!(", relay = {{ url = \"{url}\", token = \"{RELAY_TOKEN}\" }}");
+        let world = world_with(database, &relay).await;
+        let owner = access_key(&world, AdminRole::Owner, None).await;
+        let switch = async |to: &str| {
+            call(&world, Some(&owner), "POST", &format!("/admin/v1/pools/{SHOP}/switch-{to}"), None).await.is(200);
+        };
+        acknowledged(&Push::text("one", 1).send(&world.nobody()).await);
+        switch("off").await;
+        world.node.app.run_due_jobs().await;
+        assert!(server.read(ACCOUNT, None).is_empty(), "it is switched off");
+        switch("on").await;
+        world.advance(Duration::from_secs(61));
+        world.node.app.run_due_jobs().await;
+        assert_eq!(server.read(ACCOUNT, None), ["one"]);
+    }
+
     async fn a_burst_of_one_follower_is_passed_on_at_once_in_wechats_order(database) {
         let owner = Owner::default();
         let url = owner.start().await;

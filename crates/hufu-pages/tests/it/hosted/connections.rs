@@ -253,7 +253,9 @@ on_both_engines! {
         let code = site.world.code(WEBSITE, "mei");
         let callback = back("shop-pc", &format!("code={code}&state={state}"));
         let mut victim = site.browser();
-        let refused = victim.open(&callback).await;
+        // Whatever code another browser brings, the login does not take it for its own.
+        let foreign = back("shop-pc", &format!("code={}&state={state}", site.world.code(WEBSITE, "mei")));
+        let refused = victim.open(&foreign).await;
         is_refused(&victim, &refused, "2551");
         victim.begin().await;
         let refused = victim.open(&callback).await;

@@ -129,4 +129,18 @@ on_both_engines! {
         assert!(page.contains("href=\"https://shop.example.com/terms\""), "{page}");
         assert!(page.contains("value=\"bob@example.com\""), "{page}");
     }
+
+    async fn agreements_are_shown_in_the_readers_language(database) {
+        let site = Site::new(database).await;
+        site.world.reconfigure_with(
+            "name = \"Shop\"\n",
+            "name = \"Shop\"\n  [user_pool.settings]\n  agreements = [{ id = \"terms\", version = 1, title = { zh-CN = \"服务条款\", en = \"Terms\" }, url = { zh-CN = \"https://shop.example.com/zh\", en = \"https://shop.example.com/en\" } }]\n",
+        ).await;
+        site.change(|application| application.login.agreements = vec!["terms".to_owned()]).await;
+        for (tag, title, url) in [("zh-CN", "服务条款", "zh"), ("zh-TW", "服务条款", "zh"), ("en", "Terms", "en"), ("ja", "Terms", "en")] {
+            let page = site.browser().follow(&authorization(&format!("&ui_locales={tag}"))).await.text();
+            assert!(page.contains(&format!("href=\"https://shop.example.com/{url}\"")), "{tag}: {page}");
+            assert!(page.contains(&format!(">{title}</a>")), "{tag}: {page}");
+        }
+    }
 }

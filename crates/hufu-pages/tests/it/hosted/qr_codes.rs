@@ -206,10 +206,16 @@ on_both_engines! {
         let site = site(database, "\"shop-scan\"", "").await;
         let mut browser = site.browser();
         let page = browser.begin().await;
-        shown(&page);
+        // It is the first page that this browser sees, and has no form.
+        let code = shown(&page);
+        let granted = grant(&site.world, &code.scene).await.data();
+        assert_eq!(attribute(&browser.open(&code.next).await, "data-state"), "scanned");
+        confirm(&site.world, &code.scene, &granted).await.data_or_nothing();
+        has_code(&browser.follow(&code.next).await);
         // A connection that has gone since leaves the page without it.
         let without = FILE.replacen("connections = [\"shop-two\", \"shop-mini\"]", &format!("connections = [\"shop-two\"]\n  redirect_uris = [\"{BACK}\"]"), 1);
         site.world.reconfigure(&without).await;
+        let mut browser = site.browser();
         let page = browser.follow(&authorization("")).await;
         assert!(!page.text().contains("shop-scan"), "{}", page.text());
     }

@@ -1,12 +1,13 @@
 //! Logins that wait for a step.
 
 use hufu_app::{Evidence, LoginAnswer, Origin, PhoneUse, SourceLogin};
-use hufu_testkit::world::{FILE, MINI, Plan, SHOP, TWO, World};
+use hufu_testkit::administration::{call, key};
+use hufu_testkit::world::{FILE, MINI, Plan, SHOP, SHOP_WEB, TWO, World};
 use hufu_testkit::{on_both_engines, raw};
-use hufu_types::ConnectionId;
 use hufu_types::flow::RequestedTokens;
+use hufu_types::{AdminRole, ConnectionId};
 
-use super::{BACK, Browser, PASSWORD, Site, has, has_code, has_not};
+use super::{BACK, Browser, PASSWORD, Site, authorization, has, has_code, has_not};
 use crate::samples::well_formed;
 use crate::server::Answer;
 
@@ -47,6 +48,36 @@ on_both_engines! {
         assert!(late.status == 400 && late.text().contains("This login has expired"), "{}", late.text());
         has(&late, "link-login");
         has_code(&browser.begin().await);
+    }
+
+    /// Whoever was logging in to an application that is removed reads that it is gone, on whatever page they are.
+    async fn an_application_is_removed_while_a_login_waits(database) {
+        let site = demanding(database).await;
+        let owner = key(&site.world, AdminRole::Owner, None).await;
+        let mut waiting = site.browser();
+        let answer = waiting.log_in("bob").await;
+        let address = answer.header("location").to_owned();
+        let page = waiting.go(answer).await;
+        has(&page, "nickname");
+        let mut fresh = site.browser();
+        let login = fresh.begin().await;
+        let path = format!("/admin/v1/pools/{SHOP}/applications/{SHOP_WEB}");
+        call(&site.world, Some(&owner), "DELETE", &path, None).await.is(204);
+
+        let gone = |page: &Answer| {
+            assert_eq!(page.status, 404, "{}", page.text());
+            assert!(page.text().contains("t available any more."), "{}", page.text());
+            well_formed(&page.text(), "gone");
+        };
+        let fields = [("nickname", "Bob"), ("custom.size", "41"), ("email", "bob@example.com"), ("code", "000000"), ("submit", "1")];
+        gone(&waiting.submit(&page, &fields).await);
+        gone(&waiting.open(&address).await);
+        gone(&fresh.submit(&login, &[("account", "bob"), ("password", PASSWORD), ("submit", "1")]).await);
+        // A new request is about an application that there is not.
+        let page = fresh.begin().await;
+        assert!(page.status.is_client_error() && page.header("location").is_empty(), "{}", page.text());
+        let flows = "SELECT COUNT(*) FROM sessions";
+        assert_eq!(raw::number(site.world.database(), flows).await, 0, "nobody was logged in");
     }
 
     async fn a_waiting_login_goes_on_in_its_browser_alone(database) {
@@ -107,6 +138,25 @@ on_both_engines! {
         let weak = browser.submit(&page, &[("new-password", "short"), ("submit", "1")]).await;
         assert!(weak.status == 400 && weak.text().contains("id=\"new-password-error\""), "{}", weak.text());
         has_code(&browser.submit(&weak, &[("new-password", "another horse battery"), ("submit", "1")]).await);
+        // The login itself has granted the request.
+        let granted = "SELECT granted FROM browser_sessions";
+        assert_eq!(raw::number(site.world.database(), granted).await, 1);
+    }
+
+    /// A login that waited may go on in the page of another request, which is then the one that is answered.
+    async fn a_login_that_waited_answers_no_request_but_its_own(database) {
+        let site = Site::new(database).await;
+        site.person("bob").await;
+        let sql = "UPDATE users SET must_reset = (1 = 1) WHERE username = 'bob'";
+        raw::execute(site.world.database(), sql).await;
+        let mut browser = site.browser();
+        let waiting = browser.log_in("bob").await.header("location").to_owned();
+        let flow = waiting.split("flow=").nth(1).unwrap().to_owned();
+        let login = browser.follow(&authorization("&prompt=consent")).await.text();
+        let request = login.split("name=\"request\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+        let page = browser.open(&format!("/login/continue?request={request}&flow={flow}")).await;
+        let done = browser.submit(&page, &[("new-password", "another horse battery"), ("submit", "1")]).await;
+        assert!(done.header("location").starts_with("/consent?"), "{}", done.header("location"));
     }
 }
 

@@ -115,7 +115,7 @@
       box.checked = left.has(box);
       const note = box.closest("li").querySelector(".left");
       note.hidden = !(left.get(box) < 100000);
-      note.textContent = words.faultsLeft.replace("{}", left.get(box));
+      note.textContent = left.has(box) ? words.faultsLeft.replace("{}", left.get(box)) : "";
     }
     $("fault-list").replaceChildren(
       ...others.map(({ count, path, app_id, ...effects }) => {

@@ -1,7 +1,7 @@
 //! The management key of a pool.
 
 use anyhow::{Context as _, bail};
-use hufu_app::administration::{AdminCaller, ManagementKeyRequest};
+use hufu_app::administration::{AdminCaller, ManagementKeyRequest, PageRequest};
 use hufu_types::refusal::Code;
 use hufu_types::{AccessKeyId, PoolId};
 use secrecy::ExposeSecret as _;
@@ -32,10 +32,11 @@ pub(super) async fn create(
 pub(super) async fn list(pool: &str, config: &Config) -> anyhow::Result<()> {
     let pool = PoolId::parse(pool).context("--pool")?;
     let (app, store) = start(config).await?;
-    let keys = app.management_keys(&AdminCaller::command_line(), &pool).await;
+    // There are two at most.
+    let keys = app.management_keys(&AdminCaller::command_line(), &pool, &PageRequest::default()).await;
     drop(app);
     store.close().await;
-    for key in keys.map_err(|refusal| of_pool(&refusal, &pool))? {
+    for key in keys.map_err(|refusal| of_pool(&refusal, &pool))?.rows {
         let by = key.created_by.map_or_else(|| "the command line".to_owned(), String::from);
         say!("{}  {:8}  expires {}  made by {by}", key.id, key.role.as_str(), key.expires_at.to_iso());
     }

@@ -155,3 +155,39 @@ async fn walk(database: &str) {
     ticked(7, "app-launch").await;
     dev.stop().await;
 }
+
+/// Each start prints a link that logs the administrator in, once. A later start makes no second administrator.
+#[tokio::test]
+async fn the_printed_link_logs_the_administrator_in_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut earlier = None;
+    for _ in 0..2 {
+        let dev = Dev::start(&folder).await;
+        let told = dev.process.out.line_with("  Enter ").await;
+        let link = told.split_whitespace().nth(1).unwrap().to_owned();
+        assert!(told.ends_with("   once, within 15 minutes"), "{told}");
+        assert!(link.starts_with(&format!("{}/administration/enter?token=hfe_", dev.server)), "{link}");
+        let browser = Browser::new();
+        let (_, page) = browser.send(&link, None).await;
+        assert!(page.contains("Log in as admin"), "{page}");
+        let form = |page: &str| {
+            encoded(&[("form_token", &hidden(page, "form_token")), ("token", &hidden(page, "token"))])
+        };
+        let enter = format!("{}/administration/enter", dev.server);
+        let (end, home) = browser.send(&enter, Some(form(&page))).await;
+        assert!(end.ends_with("/administration") && home.contains("logged in as admin."), "{end} {home}");
+        let key = browser.cookies.borrow()["hufu-administration"].clone();
+        let listed = reqwest::Client::builder().no_proxy().tls_certs_only([]).build().unwrap();
+        let listed = listed.get(format!("{}/admin/v1/administrators", dev.server)).bearer_auth(&key);
+        let listed: serde_json::Value =
+            serde_json::from_str(&listed.send().await.unwrap().text().await.unwrap()).unwrap();
+        let all = listed["administrators"].as_array().unwrap();
+        assert!(all.len() == 1 && all[0]["username"] == "admin", "{listed}");
+        for over in [Some(link.clone()), earlier.replace(link)].into_iter().flatten() {
+            let token = over.split_once("token=").unwrap().1;
+            let (_, page) = browser.send(&format!("{enter}?token={token}"), None).await;
+            assert!(page.contains("is not valid any more") && page.contains("hufu dev"), "{page}");
+        }
+        dev.stop().await;
+    }
+}

@@ -8,14 +8,14 @@ use hufu_types::{
     PageTheme, RegistrationMethod, SettingProblem, SigningAlgorithm, SubjectType, TokenAuth,
 };
 use secrecy::SecretString;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::error::Position;
 use super::table::{Item, ONLY, Table};
 use crate::configuration::applications::key_problem;
 
 /// The keys of an application that describe it as a client.
-pub(in crate::configuration::apply) const CLIENT_KEYS: [&str; 22] = [
+pub(in crate::configuration::apply) const CLIENT_KEYS: [&str; 34] = [
     "secret",
     "token_auth",
     "jwks_uri",
@@ -36,8 +36,36 @@ pub(in crate::configuration::apply) const CLIENT_KEYS: [&str; 22] = [
     "userinfo_signed_response_alg",
     "dpop_bound_access_tokens",
     "dpop_nonce_required",
+    "client_uri",
+    "policy_uri",
+    "tos_uri",
+    "contacts",
+    "response_types",
+    "scopes",
+    "default_max_age",
+    "default_acr_values",
+    "request_object_signing_alg",
+    "token_auth_signing_alg",
+    "software_id",
+    "software_version",
     "login",
     "branding",
+];
+
+/// The keys that are as clients write them when they register, and how to write them. `""` and `[]` stand for none.
+const REGISTERED_KEYS: [(&str, &str); 12] = [
+    ("client_uri", "write an address in quotes"),
+    ("policy_uri", "write an address in quotes"),
+    ("tos_uri", "write an address in quotes"),
+    ("contacts", "write a list of texts, such as [\"it@shop.example.com\"]"),
+    ("response_types", "write a list of response types, such as [\"code\", \"id_token token\"]"),
+    ("scopes", "write a list of texts, such as [\"openid\", \"profile\"]"),
+    ("default_max_age", "write a number of seconds, such as 3600"),
+    ("default_acr_values", "write a list of texts"),
+    ("request_object_signing_alg", "write RS256, PS256, ES256 or EdDSA in quotes"),
+    ("token_auth_signing_alg", "write RS256, PS256, ES256 or EdDSA in quotes"),
+    ("software_id", "write a text in quotes"),
+    ("software_version", "write a text in quotes"),
 ];
 
 /// The keys of `[user_pool.application.login]`.
@@ -98,6 +126,8 @@ pub struct DesiredClient {
     pub dpop_bound_access_tokens: Option<bool>,
     /// See [`ClientSettings::dpop_nonce_required`].
     pub dpop_nonce_required: Option<bool>,
+    /// The values of [`REGISTERED_KEYS`], each of the right type; null for none.
+    registered: Map<String, Value>,
     /// What its login page offers, `[user_pool.application.login]`.
     pub login: Option<LoginControl>,
     /// How its login page looks, `[user_pool.application.branding]`.
@@ -125,7 +155,7 @@ impl DesiredClient {
             None if self.jwks.is_some() && jwks.is_some() => None,
             wanted => address(wanted, present.jwks_uri),
         };
-        ClientSettings {
+        let settings = ClientSettings {
             token_auth: self.token_auth.or(present.token_auth),
             jwks_uri,
             jwks,
@@ -152,9 +182,9 @@ impl DesiredClient {
             dpop_nonce_required: self.dpop_nonce_required.unwrap_or(present.dpop_nonce_required),
             // A client that restricted itself when it registered is the file's now.
             response_types: present.response_types.filter(|_| self.grants.is_none()),
-            // What only a registered client says of itself.
             ..present
-        }
+        };
+        with_registered(settings, &self.registered)
     }
 
     /// Where a key is in the file, if it is there.
@@ -216,6 +246,7 @@ pub(super) fn read_client(table: Table<'_>) -> DesiredClient {
         userinfo_signed_response_alg: table.optional("userinfo_signed_response_alg").and_then(read_algorithm),
         dpop_bound_access_tokens: flag("dpop_bound_access_tokens"),
         dpop_nonce_required: flag("dpop_nonce_required"),
+        registered: read_registered(table),
         login: table.optional("login").and_then(|item| read_login(item, &connections)),
         branding: table.optional("branding").and_then(|item| read_branding(item, Branded::Application)),
         places: BTreeMap::new(),
@@ -242,6 +273,41 @@ pub(super) fn read_client(table: Table<'_>) -> DesiredClient {
         }
     }
     client
+}
+
+/// Reads the values of [`REGISTERED_KEYS`].
+fn read_registered(table: Table<'_>) -> Map<String, Value> {
+    let mut read = Map::new();
+    for (key, rule) in REGISTERED_KEYS {
+        let Some(item) = table.optional(key) else { continue };
+        let Some(value) = item.json() else { continue };
+        let is_none = value.as_str() == Some("") || value.as_array().is_some_and(Vec::is_empty);
+        let settings = Map::from_iter([(key.to_owned(), value.clone())]);
+        if is_none {
+            read.insert(key.to_owned(), Value::Null);
+        } else if serde_json::from_value::<ClientSettings>(settings.into()).is_ok() {
+            read.insert(key.to_owned(), value);
+        } else {
+            item.refuse(rule);
+        }
+    }
+    read
+}
+
+/// The settings with these values of [`REGISTERED_KEYS`], which have the right types.
+fn with_registered(settings: ClientSettings, values: &Map<String, Value>) -> ClientSettings {
+    if values.is_empty() {
+        return settings;
+    }
+    let Ok(Value::Object(mut members)) = serde_json::to_value(&settings) else { return settings };
+    for (key, value) in values {
+        if value.is_null() {
+            members.remove(key);
+        } else {
+            members.insert(key.clone(), value.clone());
+        }
+    }
+    serde_json::from_value(members.into()).unwrap_or(settings)
 }
 
 /// Reads the name of an algorithm, or nothing for none.

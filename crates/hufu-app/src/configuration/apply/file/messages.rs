@@ -2,16 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
 
 use hufu_connect::mail::Encryption;
 use hufu_connect::sms::Parameter;
 use hufu_connect::templates::Override;
-use hufu_connect::{
-    BuildError, GuardedClient, MailSettings, Outbox, SenderContext, SmsSettings, TemplateKind, Templates,
-    guarded,
-};
-use hufu_types::{Language, SystemClock, SystemRandom};
+use hufu_connect::{MailSettings, SmsSettings, TemplateKind, Templates};
+use hufu_store::senders::SenderKind;
+use hufu_types::Language;
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -19,6 +16,7 @@ use serde_json::Value as Json;
 
 use super::Position;
 use super::table::{Item, quoted};
+use crate::configuration::sender_keys::{self, KeyKind, Provider, Settings};
 
 /// The settings of one sender, including secrets. `Debug` shows only their position.
 #[derive(Clone)]
@@ -35,96 +33,49 @@ impl<T> fmt::Debug for DesiredSender<T> {
     }
 }
 
-/// A key of a provider: its name, whether it is required, and how its value is converted to JSON.
-type Key = (&'static str, bool, fn(Item<'_>) -> Option<Json>);
-
-const SMTP: &[Key] = &[
-    ("host", true, text),
-    ("port", false, |item| item.integer(1..=65535, "a port is 1 to 65535").map(Json::from)),
-    ("encryption", false, typed::<Encryption>),
-    ("username", false, text),
-    ("password", false, secret),
-    ("from", true, text),
-    ("timeout_seconds", false, |item| item.integer(1..=300, "write 1 to 300 seconds").map(Json::from)),
-];
-const ALIYUN: &[Key] = &[
-    ("access_key_id", true, text),
-    ("access_key_secret", true, secret),
-    ("sign_name", true, text),
-    ("template_code", true, text),
-    ("template_codes", false, typed::<BTreeMap<TemplateKind, String>>),
-    ("international_template_code", false, text),
-    ("code_parameter", false, text),
-    ("minutes_parameter", false, text),
-    ("endpoint", false, text),
-];
-const TENCENT: &[Key] = &[
-    ("secret_id", true, text),
-    ("secret_key", true, secret),
-    ("sdk_app_id", true, text),
-    ("sign_name", false, text),
-    ("template_id", true, text),
-    ("template_ids", false, typed::<BTreeMap<TemplateKind, String>>),
-    ("international_template_id", false, text),
-    ("parameters", false, typed::<Vec<Parameter>>),
-    ("region", false, text),
-    ("endpoint", false, text),
-];
-const HTTP: &[Key] = &[
-    ("url", true, secret),
-    ("headers", false, secrets),
-    ("body", true, |item| item.json()),
-    ("accepted", false, accepted),
-];
-
 /// The keys whose values are secrets.
 pub(in crate::configuration::apply) const SECRETS: [&str; 4] =
     ["password", "access_key_secret", "secret_key", "url"];
 
 /// Reads `[user_pool.email]`.
 pub(super) fn read_email(item: Item<'_>) -> Option<DesiredSender<MailSettings>> {
-    let providers = [("smtp", SMTP), ("outbox", &[])];
-    read_sender(
-        item,
-        "write [user_pool.email]",
-        "the e-mail settings",
-        &providers,
-        |settings, sender_context| MailSettings::build(settings, sender_context).map(drop),
-    )
+    read_sender(item, SenderKind::Email, "write [user_pool.email]", "the e-mail settings", |settings| {
+        sender_keys::problem_of(&Settings::Mail(settings))
+    })
 }
 
 /// Reads `[user_pool.sms]`.
 pub(super) fn read_sms(item: Item<'_>) -> Option<DesiredSender<SmsSettings>> {
-    let providers = [("aliyun", ALIYUN), ("tencent", TENCENT), ("http", HTTP), ("outbox", &[])];
-    read_sender(item, "write [user_pool.sms]", "the SMS settings", &providers, |settings, sender_context| {
-        SmsSettings::build(settings, sender_context).map(drop)
+    read_sender(item, SenderKind::Sms, "write [user_pool.sms]", "the SMS settings", |settings| {
+        sender_keys::problem_of(&Settings::Sms(settings))
     })
 }
 
 /// Reads the table of a provider key by key, and then validates the whole with the provider's own rules.
 fn read_sender<T: DeserializeOwned>(
     item: Item<'_>,
+    kind: SenderKind,
     advice: &str,
     what: &'static str,
-    providers: &[(&'static str, &[Key])],
-    build: fn(&T, &SenderContext) -> Result<(), BuildError>,
+    problem: fn(&T) -> Option<(&'static str, String)>,
 ) -> Option<DesiredSender<T>> {
     let table = item.open_table(advice, what)?;
     let named = table.required("provider")?;
     let text = named.text()?;
-    let Some((provider, keys)) = providers.iter().find(|(provider, _)| *provider == text) else {
-        let known: Vec<_> = providers.iter().map(|(provider, _)| *provider).collect();
+    let providers = sender_keys::providers(kind);
+    let Some(Provider { name, keys }) = providers.iter().find(|provider| provider.name == text) else {
+        let known: Vec<_> = providers.iter().map(|provider| provider.name).collect();
         named.refuse(format!("unknown provider {} — write one of {}", quoted(text), known.join(", ")));
         return None;
     };
-    let known: Vec<_> = std::iter::once("provider").chain(keys.iter().map(|(key, ..)| *key)).collect();
+    let known: Vec<_> = std::iter::once("provider").chain(keys.iter().map(|key| key.name)).collect();
     let mut is_sound = table.refuse_unknown(&known);
-    let mut read = serde_json::Map::from_iter([("provider".to_owned(), Json::from(*provider))]);
-    for (key, is_required, reader) in *keys {
-        let value = if *is_required { table.required(key) } else { table.optional(key) };
-        match value.map(*reader) {
-            Some(Some(value)) => drop(read.insert((*key).to_owned(), value)),
-            None if !is_required => {}
+    let mut read = serde_json::Map::from_iter([("provider".to_owned(), Json::from(*name))]);
+    for key in *keys {
+        let value = if key.is_required { table.required(key.name) } else { table.optional(key.name) };
+        match value.map(|item| value_of(key.kind, item)) {
+            Some(Some(value)) => drop(read.insert(key.name.to_owned(), value)),
+            None if !key.is_required => {}
             None | Some(None) => is_sound = false,
         }
     }
@@ -134,8 +85,27 @@ fn read_sender<T: DeserializeOwned>(
     // serde's message is dropped here, because it might quote a secret.
     let refused = |_| item.refuse(format!("{what} cannot be read — compare them with the documentation"));
     let settings: T = serde_json::from_value(Json::Object(read)).map_err(refused).ok()?;
-    checked(item, |sender_context| build(&settings, sender_context))?;
+    if let Some((setting, reason)) = problem(&settings) {
+        item.refuse_within(setting, &reason);
+        return None;
+    }
     Some(DesiredSender { at: item.at, settings })
+}
+
+fn value_of(kind: KeyKind, item: Item<'_>) -> Option<Json> {
+    if let Some((min, max, rule)) = kind.range() {
+        return item.integer(min..=max, rule).map(Json::from);
+    }
+    match kind {
+        KeyKind::Secret => secret(item),
+        KeyKind::Encryption => typed::<Encryption>(item),
+        KeyKind::Purposes => typed::<BTreeMap<TemplateKind, String>>(item),
+        KeyKind::Parameters => typed::<Vec<Parameter>>(item),
+        KeyKind::Headers => secrets(item),
+        KeyKind::Body => item.json(),
+        KeyKind::Accepted => accepted(item),
+        KeyKind::Text | KeyKind::Port | KeyKind::Seconds => text(item),
+    }
 }
 
 /// Reads `[user_pool.templates.KIND.LANGUAGE]`.
@@ -181,43 +151,12 @@ fn name_of<T: DeserializeOwned>(item: Item<'_>, what: &str) -> Option<T> {
     .ok()
 }
 
-/// Builds the sender to validate it by its own rules. Nothing is sent, and no connection is made.
-fn checked(item: Item<'_>, build: impl FnOnce(&SenderContext) -> Result<(), BuildError>) -> Option<()> {
-    let clock = Arc::new(SystemClock);
-    // A problem of the machine, such as missing root certificates, is not an error in the file.
-    let Ok(http) = GuardedClient::new(guarded::Settings::default()) else { return Some(()) };
-    let sender_context = SenderContext {
-        http,
-        outbox: Some(Outbox::new(clock.clone())),
-        clock,
-        random: Arc::new(SystemRandom),
-    };
-    let Err(BuildError::Setting { setting, reason, .. }) = build(&sender_context) else { return Some(()) };
-    // The `http` provider calls its endpoint `url`.
-    let has_url =
-        setting == "endpoint" && item.open_table("", "").is_some_and(|table| table.optional("url").is_some());
-    item.refuse_within(if has_url { "url" } else { setting }, &reason);
-    None
-}
-
 fn text(item: Item<'_>) -> Option<Json> {
-    let not_empty = |text: &str| {
-        let fits = !text.trim().is_empty() && !text.chars().any(char::is_control);
-        if fits {
-            Ok(Json::from(text))
-        } else {
-            Err("write at least one character, and no control characters")
-        }
-    };
-    item.parse(not_empty)
+    item.parse(|text| sender_keys::check_text(text).map(|()| Json::from(text)))
 }
 
 fn secret(item: Item<'_>) -> Option<Json> {
-    let rule = |text: &str| {
-        let fits = (1..=4096).contains(&text.len()) && !text.chars().any(char::is_control);
-        if fits { Ok(()) } else { Err("write 1 to 4096 characters, and no control characters") }
-    };
-    item.secret(rule).map(|secret| Json::from(secret.expose_secret()))
+    item.secret(sender_keys::check_secret).map(|secret| Json::from(secret.expose_secret()))
 }
 
 /// Headers, whose values may be secrets.

@@ -90,16 +90,21 @@ impl PoolPlanner<'_> {
                     .or(holder.map(|present| present.signing_algorithm))
                     .unwrap_or(SigningAlgorithm::Es256),
                 lifetimes: self.lifetimes(desired, holder),
-                client: desired.client.over(holder.map(|present| present.client.clone()).unwrap_or_default()),
+                client: desired
+                    .client
+                    .over(holder.map(|present| present.client.clone().into_inner()).unwrap_or_default())
+                    .into(),
                 secrets: holder.map(|present| present.secrets.clone()).unwrap_or_default(),
                 login: (desired.client.login.as_ref())
-                    .or(holder.map(|present| &present.login))
+                    .or(holder.map(|present| &*present.login))
                     .cloned()
-                    .unwrap_or_default(),
+                    .unwrap_or_default()
+                    .into(),
                 branding: (desired.client.branding.as_ref())
-                    .or(holder.map(|present| &present.branding))
+                    .or(holder.map(|present| &*present.branding))
                     .cloned()
-                    .unwrap_or_default(),
+                    .unwrap_or_default()
+                    .into(),
             };
             let makes_secret = self.secrets(desired, &mut wanted);
             self.check_client(desired, &wanted);

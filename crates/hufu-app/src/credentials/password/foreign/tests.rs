@@ -4,8 +4,8 @@ fn verifies(text: &str, password: impl AsRef<[u8]>) -> bool {
     let stored = StoredPassword::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
     let again = StoredPassword::parse(&stored.to_string()).expect("what is written can be read");
     assert_eq!(stored.to_string(), again.to_string());
-    assert!(!again.verify(b"another password").unwrap(), "{text}");
-    again.verify(password.as_ref()).unwrap()
+    assert!(!again.verify(b"another password", &mut Memory::default()).unwrap(), "{text}");
+    again.verify(password.as_ref(), &mut Memory::default()).unwrap()
 }
 
 fn phc(id: &str, parameters: &[(&str, u32)], salt: &str, hash: &str) -> String {

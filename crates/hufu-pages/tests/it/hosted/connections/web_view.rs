@@ -11,7 +11,8 @@ const IN_WEB_VIEW: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X
 
 /// The shop's website with a mini program that has a page for web-views.
 async fn with_page(database: TestDatabase, page: &str) -> Site {
-    let site = site(database).await;
+    // It is large, and so would the futures of these tests be.
+    let site = Box::pin(site(database)).await;
     let fields = format!("fields = {{ app_id = \"{MINI}\", app_secret = \"secret-of-{MINI}\"");
     let file = file("");
     assert!(file.contains(&fields), "{file}");

@@ -1,8 +1,8 @@
 //! Applications as OAuth clients, their login pages and their branding.
 
 use hufu_types::{
-    Access, Branding, ClientSettings, Grant, LoginControl, LoginMethod, PageTheme, RegistrationMethod,
-    SigningAlgorithm, SubjectType, TokenAuth,
+    Access, Branding, ClientAlgorithm, ClientSettings, Grant, LoginControl, LoginMethod, PageTheme,
+    RegistrationMethod, ResponseType, SigningAlgorithm, SubjectType, TokenAuth,
 };
 
 use super::super::client::{BRANDING_KEYS, CLIENT_KEYS, LOGIN_KEYS};
@@ -38,6 +38,18 @@ name = "Shop"
   userinfo_signed_response_alg = "EdDSA"
   dpop_bound_access_tokens = true
   dpop_nonce_required = true
+  client_uri = "https://shop.example.com/"
+  policy_uri = "https://shop.example.com/privacy"
+  tos_uri = "https://shop.example.com/terms"
+  contacts = ["it@shop.example.com"]
+  response_types = ["code", "id_token token"]
+  scopes = ["openid", "profile"]
+  default_max_age = 3600
+  default_acr_values = ["1"]
+  request_object_signing_alg = "PS256"
+  token_auth_signing_alg = "ES256"
+  software_id = "shop"
+  software_version = "4.2"
     [user_pool.application.login]
     methods = ["phone-code", "password"]
     default_method = "password"
@@ -94,7 +106,21 @@ fn every_key_is_read_and_documented() {
         userinfo_signed_response_alg: Some(SigningAlgorithm::EdDsa),
         dpop_bound_access_tokens: true,
         dpop_nonce_required: true,
-        ..ClientSettings::default()
+        client_uri: some("https://shop.example.com/"),
+        policy_uri: some("https://shop.example.com/privacy"),
+        tos_uri: some("https://shop.example.com/terms"),
+        contacts: list(&["it@shop.example.com"]),
+        response_types: Some(vec![
+            ResponseType::CODE,
+            ResponseType { code: false, id_token: true, token: true },
+        ]),
+        scopes: list(&["openid", "profile"]),
+        default_max_age: Some(3600),
+        default_acr_values: list(&["1"]),
+        request_object_signing_alg: Some(ClientAlgorithm::Ps256),
+        token_auth_signing_alg: Some(ClientAlgorithm::Es256),
+        software_id: some("shop"),
+        software_version: some("4.2"),
     };
     assert_eq!(client.over(ClientSettings::default()), settings);
     let login = LoginControl {
@@ -413,22 +439,48 @@ fn client_secrets_are_never_shown() {
     }
 }
 
-/// What only a registered client says of itself, and what a file says of every application.
-const NOT_IN_FILES: [&str; 13] = [
-    "enabled",
-    "client_uri",
-    "policy_uri",
-    "tos_uri",
-    "contacts",
-    "response_types",
-    "scopes",
-    "default_max_age",
-    "default_acr_values",
-    "request_object_signing_alg",
-    "token_auth_signing_alg",
-    "software_id",
-    "software_version",
-];
+/// What a file says of every application by naming it.
+const NOT_IN_FILES: [&str; 1] = ["enabled"];
+
+#[test]
+fn what_clients_say_when_they_register_is_read_as_they_write_it() {
+    let emptied = "contacts = []\nresponse_types = []\nscopes = []\ndefault_max_age = \"\"\ndefault_acr_values = []\n\
+                   client_uri = \"\"\npolicy_uri = \"\"\ntos_uri = \"\"\nrequest_object_signing_alg = \"\"\n\
+                   token_auth_signing_alg = \"\"\nsoftware_id = \"\"\nsoftware_version = \"\"";
+    let all = client_of(ALL).over(ClientSettings::default());
+    let left = client_of(&with_application(&format!("id = \"a\"\n{emptied}"))).over(all.clone());
+    let (kept, none) = (all.clone(), ClientSettings::default());
+    let expected = ClientSettings {
+        client_uri: none.client_uri,
+        policy_uri: none.policy_uri,
+        tos_uri: none.tos_uri,
+        contacts: none.contacts,
+        response_types: none.response_types,
+        scopes: none.scopes,
+        default_max_age: none.default_max_age,
+        default_acr_values: none.default_acr_values,
+        request_object_signing_alg: none.request_object_signing_alg,
+        token_auth_signing_alg: none.token_auth_signing_alg,
+        software_id: none.software_id,
+        software_version: none.software_version,
+        ..kept
+    };
+    assert_eq!(left, expected);
+    assert_eq!(client_of(&with_application("id = \"a\"")).over(all.clone()), all, "what is left out stays");
+    for (line, said) in [
+        ("default_max_age = \"soon\"", "seconds"),
+        ("default_max_age = -1", "seconds"),
+        ("contacts = \"it@shop.example.com\"", "list"),
+        ("response_types = [\"codes\"]", "response types"),
+        ("token_auth_signing_alg = \"HS256\"", "ES256"),
+        ("policy_uri = 1", "address"),
+        ("software_id = true", "text"),
+    ] {
+        let text = with_application(&format!("id = \"a\"\n{line}"));
+        let errors = refused(&text);
+        assert!(errors.contains(said), "{line}: {errors}");
+    }
+}
 
 /// `/admin/v1` takes its members from the types themselves. A key of a file is one of them, and the other way round.
 #[test]

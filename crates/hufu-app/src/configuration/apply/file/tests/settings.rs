@@ -60,6 +60,10 @@ fn every_setting_is_read() {
     assert_eq!((since.kind, since.visible, since.editable), (CustomFieldType::Datetime, true, true));
     assert_eq!((settings.agreements[0].version, settings.agreements[0].required), (2, false));
 
+    let languages =
+        settings_of(&ALL.replacen("title = \"Terms\"", "title = { zh-CN = \"条款\", en = \"Terms\" }", 1));
+    assert_eq!(languages.agreements[0].title.in_language(hufu_types::Language::SimplifiedChinese), "条款");
+
     // Every setting must be covered: a new one needs a line in the example above and a mention in the
     // documentation.
     let object =
@@ -153,6 +157,10 @@ fn settings_that_cannot_be() {
         (
             "agreements = [{ id = \"t\", version = -1, title = \"T\" }]",
             "5:37: `agreements` is not valid — invalid value: integer `-1`, expected u32",
+        ),
+        (
+            "agreements = [{ id = \"t\", version = 1, title = { en = \"T\", fr = \"C\" } }]",
+            "5:65: `fr`: there are no texts in `fr` — write zh-CN, zh-TW, en, ja",
         ),
         ("audit_days = 0", "5:14: `audit_days`: out of range — write 1 to 3650"),
         (

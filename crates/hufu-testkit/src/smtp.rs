@@ -1,5 +1,8 @@
 //! A server that plays a mail server (RFC 5321) well enough for one message per connection.
+//!
+//! The tests of `hufu-connect` include this file, since this crate is built upon that one.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -13,23 +16,26 @@ use tokio::{
 };
 
 /// How the server behaves.
-#[derive(Clone)]
-pub(crate) struct Behaviour {
+#[derive(Clone, Debug)]
+pub struct Behaviour {
+    /// Its first line.
+    pub greeting: &'static str,
     /// The `AUTH` mechanisms it offers; empty for none.
-    pub(crate) mechanisms: &'static str,
+    pub mechanisms: &'static str,
     /// Its reply to `RCPT TO`.
-    pub(crate) recipient: &'static str,
+    pub recipient: &'static str,
     /// Its reply to the right password.
-    pub(crate) welcome: &'static str,
+    pub welcome: &'static str,
     /// Its reply at the end of a message.
-    pub(crate) taken: &'static str,
+    pub taken: &'static str,
     /// Whether it never replies.
-    pub(crate) silent: bool,
+    pub silent: bool,
 }
 
 impl Default for Behaviour {
     fn default() -> Self {
         Self {
+            greeting: "220 mail.test ESMTP",
             mechanisms: "",
             recipient: "250 2.1.5 ok",
             welcome: "235 2.7.0 welcome",
@@ -41,39 +47,55 @@ impl Default for Behaviour {
 
 /// What arrived.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Seen {
+pub struct Seen {
     /// The commands, in upper case up to the first space.
-    pub(crate) commands: Vec<String>,
+    pub commands: Vec<String>,
     /// The username and password that the client sent.
-    pub(crate) credentials: Option<(String, String)>,
+    pub credentials: Option<(String, String)>,
     /// The messages, with line endings as received.
-    pub(crate) messages: Vec<String>,
+    pub messages: Vec<String>,
 }
 
-pub(crate) struct Server {
-    pub(crate) port: u16,
+/// The server, on this machine, until it is dropped.
+#[derive(Debug)]
+pub struct Server {
+    /// Its port.
+    pub port: u16,
     seen: Arc<Mutex<Seen>>,
+    connections: Arc<AtomicUsize>,
     task: JoinHandle<()>,
 }
 
 impl Server {
-    pub(crate) async fn start(behaviour: Behaviour) -> Self {
+    /// Starts one.
+    pub async fn start(behaviour: Behaviour) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let seen = Arc::new(Mutex::new(Seen::default()));
         let log = Arc::clone(&seen);
+        let connections = Arc::<AtomicUsize>::default();
+        let count = Arc::clone(&connections);
         let task = tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
+                count.fetch_add(1, Ordering::SeqCst);
                 let talk = Conversation::new(stream, behaviour.clone(), Arc::clone(&log));
                 tokio::spawn(talk.hold());
             }
         });
-        Self { port, seen, task }
+        Self { port, seen, connections, task }
     }
 
-    pub(crate) fn seen(&self) -> Seen {
+    /// What arrived until now.
+    pub fn seen(&self) -> Seen {
         self.seen.lock().unwrap().clone()
+    }
+}
+
+impl Server {
+    /// How many connections were made to it.
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
     }
 }
 
@@ -110,7 +132,7 @@ impl Conversation {
             while self.hear().await.is_some() {}
             return;
         }
-        self.say("220 mail.test ESMTP").await;
+        self.say(self.behaviour.greeting).await;
         while let Some(line) = self.hear().await {
             let (command, rest) = line.split_once(' ').unwrap_or((&line, ""));
             let command = command.to_uppercase();
