@@ -121,7 +121,8 @@ on_both_engines! {
             count
         };
         let ((), resealed) = tokio::join!(logins, reseals);
-        assert!(resealed >= u64::try_from(before).unwrap(), "{resealed} of {before}");
+        // But for the connection's secret, which a node may have replaced with the new key before its turn came.
+        assert!(resealed + 1 >= u64::try_from(before).unwrap(), "{resealed} of {before}");
         refresh(&other, &[OLD, NEW]).await;
         let sealing = load(&world, &[OLD, NEW]).await.unwrap();
         reseal(store, &sealing, &SystemRandom, &mut |_| {}).await.unwrap();
