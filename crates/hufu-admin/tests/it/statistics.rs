@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hufu_app::events::{Event, Trace};
 use hufu_store::StoreError;
-use hufu_testkit::administration::{call, key};
+use hufu_testkit::administration::{call, create, key};
 use hufu_testkit::store::Held;
 use hufu_testkit::{TestDatabase, on_both_engines, raw, unit};
 use hufu_types::{Action, AdminRole, PoolId, SystemRandom, Timestamp, UserId};
@@ -14,6 +14,10 @@ use serde_json::{Value, json};
 use crate::client::Mode;
 use crate::world::{FILE, MEMBERS, MINI, NOW, SHOP, SHOP_APP, SHOP_WEB, TWO, World};
 
+/// The username belongs to another account.
+const USERNAME_TAKEN: u64 = 2034;
+/// The application does not list the account.
+const NOT_LISTED: u64 = 2540;
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -260,6 +264,76 @@ on_both_engines! {
             json!({ "waited": ["associate"], "reason": "expired" }),
             json!({ "waited": ["associate", "complete"], "reason": "cancelled" }),
         ]);
+    }
+
+    /// A login that waited ends for five reasons beside that it is passed. Steps that failed are counted by themselves.
+    async fn the_other_ends_of_logins_that_waited_are_counted(database) {
+        let world = World::new(database).await;
+        let file = FILE
+            .replacen("identifier = \"shop-mini\"", "identifier = \"shop-mini\"\n  association = { mode = \"ask\" }", 1)
+            .replacen("name = \"Shop\"", "name = \"Shop\"\n  [user_pool.settings]\n  required_fields = [\"username\"]", 1);
+        world.reconfigure(&file).await;
+        let owner = key(&world, AdminRole::Owner, None).await;
+        let password = "a good long password";
+        create(&world, &owner, json!({ "username": "anna", "password": password })).await;
+        create(&world, &owner, json!({ "username": "newcomer", "password": password, "mustReset": true })).await;
+        let client = world.client();
+        let step = async |data: &Value, body: Value| {
+            let mut body = body;
+            body["key"] = data["key"].clone();
+            client.post(&format!("/api/v3/login-flows/{}", data["flowId"].as_str().unwrap()), body).await
+        };
+        let stage = |name: &str, reached: i64, more: Value| {
+            let mut stage = json!({
+                "stage": name, "reached": reached, "passed": 0, "cancelled": 0, "outOfTries": 0, "refused": 0, "expired": 0,
+                "restarted": 0,
+            });
+            stage.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            stage
+        };
+
+        // Bob wants a name that is taken, until he may try no more.
+        world.person("bob");
+        let asked = client.try_log_in(Mode::V2Code, MINI, "bob").await;
+        let mut data = step(&asked.json()["data"], json!({ "action": "create" })).await.json()["data"].clone();
+        let tries = hufu_app::Limits::default().flow_tries;
+        for _ in 0..tries {
+            let refused = step(&data, json!({ "action": "fill_in", "username": "anna" })).await;
+            refused.refused(USERNAME_TAKEN);
+            data = refused.json()["data"].clone();
+        }
+        let waiting = get(&world, "/waiting").await;
+        assert_eq!(waiting["stages"], json!([
+            stage("associate", 1, json!({ "passed": 1 })), stage("complete", 1, json!({ "outOfTries": 1 })),
+        ]));
+        assert_eq!(waiting["failedSteps"], json!([{ "step": "fill_in", "code": USERNAME_TAKEN, "count": tries }]));
+
+        // Carol proves an account that may not use the application any more.
+        world.person("carol");
+        let asked = client.try_log_in(Mode::V2Code, MINI, "carol").await.json()["data"].clone();
+        let access = async |who: &str| {
+            let path = format!("/admin/v1/pools/{SHOP}/applications/{SHOP_APP}");
+            call(&world, Some(&owner), "PATCH", &path, Some(json!({ "login": { "access": who } }))).await.is(200);
+        };
+        access("listed").await;
+        let bind = json!({ "action": "bind", "method": "username-password", "account": "anna", "password": password });
+        step(&asked, bind).await.refused(NOT_LISTED);
+        access("everybody").await;
+        let waiting = get(&world, "/waiting").await;
+        assert_eq!(waiting["stages"][0], stage("associate", 2, json!({ "passed": 1, "refused": 1 })));
+
+        // A client of the older kind sets the new password, and logs in again from the start.
+        let login = "mutation ($i: LoginByUsernameInput!) { loginByUsername(input: $i) { id token } }";
+        let by = json!({ "i": { "username": "newcomer", "password": password } });
+        let asked = client.graphql(login, by).await.json()["errors"][0]["message"]["data"].clone();
+        let set = "mutation ($token: String!, $password: String!) {
+            resetPasswordByFirstLoginToken(token: $token, password: $password) { code } }";
+        let again = json!({ "token": asked["token"], "password": "walnut harbour 12" });
+        client.graphql(set, again).await.data();
+        let waiting = get(&world, "/waiting").await;
+        let stages = waiting["stages"].as_array().unwrap();
+        assert!(stages.contains(&stage("new_password", 1, json!({ "restarted": 1 }))), "{waiting}");
+        assert_eq!(waiting["failedSteps"].as_array().unwrap().len(), 1, "{waiting}");
     }
 }
 
