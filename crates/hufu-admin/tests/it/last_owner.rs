@@ -165,7 +165,6 @@ on_both_engines! {
         assert_eq!(owners(&world, &root).await, Vec::<String>::new());
     }
 
-    /// What somebody does who is disabled while the call is under way is refused.
     /// An account that is another's now has no roles, and nothing that it made or logged in with.
     async fn who_is_merged_away_is_dismissed(database) {
         let world = World::new(database).await;
@@ -187,6 +186,7 @@ on_both_engines! {
         call(&world, None, "POST", "/admin/v1/sessions", Some(login)).await.is(401);
     }
 
+    /// What somebody does who is disabled while the call is under way is refused.
     async fn a_disabled_owner_makes_nobody_an_owner(database) {
         let world = World::new(database).await;
         let root = key(&world, AdminRole::Owner, None).await;
