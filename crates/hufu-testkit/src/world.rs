@@ -171,6 +171,7 @@ pub struct Plan {
     sign_up: bool,
     reaches_private: bool,
     has_outbox: bool,
+    public_url: String,
 }
 
 impl Plan {
@@ -194,7 +195,13 @@ impl Plan {
             sign_up: false,
             reaches_private: true,
             has_outbox: true,
+            public_url: PUBLIC_URL.to_owned(),
         }
+    }
+
+    /// Says that the instance is reached at another address, such as one of this machine.
+    pub fn public_url(self, public_url: &str) -> Self {
+        Self { public_url: public_url.to_owned(), ..self }
     }
 
     /// Applies another file than the standard one: pools, once made, stay.
@@ -294,6 +301,7 @@ impl Plan {
             reaches_private: self.reaches_private,
             default_mini_program,
             sign_up: self.sign_up,
+            public_url: self.public_url,
         };
         let node = Node::start(base.store.clone(), &base, &setup).await;
         let secrets = [MINI, TWO, MEMBERS, SPARE, CAFE_MINI].map(secret_of).to_vec();
@@ -321,6 +329,7 @@ struct Setup {
     reaches_private: bool,
     default_mini_program: Option<DefaultMiniProgram>,
     sign_up: bool,
+    public_url: String,
 }
 
 /// A server process.
@@ -341,6 +350,7 @@ impl Node {
             outbox: setup.has_outbox.then(|| setup.outbox.clone()),
             default_mini_program: setup.default_mini_program.clone(),
             sign_up: setup.sign_up,
+            public_url: setup.public_url.clone(),
             ..base.parts()
         };
         let app = App::start(parts).await.unwrap();

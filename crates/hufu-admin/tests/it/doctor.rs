@@ -1,12 +1,14 @@
 //! Checks of connections: what each answer of WeChat is said to mean.
 
 use hufu_sandbox::{AppKind, AppPatch, AppState, Fault, NewApp};
-use hufu_testkit::administration::{call, key};
+use hufu_testkit::administration::{call, call_with, key};
 use hufu_testkit::{TestDatabase, on_both_engines};
 use hufu_types::AdminRole;
 use serde_json::{Value, json};
 
 use crate::world::{MINI, Plan, SHOP, TWO, World};
+
+mod addresses;
 
 const FETCH: &str = "/cgi-bin/stable_token";
 const CODE: &str = "/sns/jscode2session";
@@ -17,9 +19,26 @@ const NUMBER: &str = "/wxa/business/getuserphonenumber";
 
 /// Checks a connection of the shop.
 async fn check(world: &World, connection: &str) -> Value {
+    check_in("zh-CN", world, connection).await
+}
+
+/// The same, for somebody who reads this language. Whatever is found says all that it has to say, in that language.
+async fn check_in(language: &str, world: &World, connection: &str) -> Value {
     let owner = key(world, AdminRole::Owner, None).await;
     let path = format!("/admin/v1/pools/{SHOP}/connections/{connection}/check");
-    call(world, Some(&owner), "POST", &path, None).await.is(200)
+    let headers = [("x-authing-lang", language)];
+    let checked = call_with(world, Some(&owner), "POST", &path, None, &headers).await.is(200);
+    for finding in checked["findings"].as_array().unwrap() {
+        let [message, breaks, mend] = ["message", "breaks", "mend"].map(|part| finding[part].as_str());
+        let is_chinese = message.unwrap().contains(['，', '。', '：']);
+        assert_eq!(is_chinese, language == "zh-CN", "{finding}");
+        let severity = finding["severity"].as_str().unwrap();
+        assert_eq!(mend.is_some(), severity != "ok" || finding["finding"] == "phone-fine", "{finding}");
+        assert!(breaks.is_some() || matches!(severity, "ok" | "note"), "{finding}");
+        // A placeholder that nothing took the place of.
+        assert!(![message, breaks, mend].iter().flatten().any(|said| said.contains('{')), "{finding}");
+    }
+    checked
 }
 
 /// The finding of this name.
@@ -57,7 +76,9 @@ on_both_engines! {
         find(&fresh, "unionid-unknown");
         world.client().log_in(MINI, "bob").await;
         let checked = check(&world, "shop-mini").await;
-        for name in ["credentials-fine", "app-token-fine", "connection-used", "kind-of-app-fine", "unionid-fine", "phone-fine"] {
+        for name in [
+            "credentials-fine", "app-token-fine", "connection-used", "kind-of-app-fine", "published-fine", "unionid-fine", "phone-fine",
+        ] {
             assert_eq!(find(&checked, name)["severity"], "ok");
         }
         let domain = find(&checked, "server-domain-set");
@@ -121,6 +142,63 @@ on_both_engines! {
         assert_eq!(find(&checked, "connection-unused")["severity"], "warning");
         let checked = check(&world, "shop-mini").await;
         assert!(find(&checked, "connection-used")["message"].as_str().unwrap().contains("Shop mini program"));
+        assert!(!names(&checked).contains(&"connection-off"), "{checked}");
+        let identifier = "identifier = \"shop-mini\"\n";
+        world.reconfigure_with(identifier, &format!("{identifier}  enabled = false\n")).await;
+        let checked = check(&world, "shop-mini").await;
+        let finding = find(&checked, "connection-off");
+        assert_eq!((&finding["check"], &finding["severity"]), (&json!("connection"), &json!("warning")));
+        check_in("en-US", &world, "shop-mini").await;
+    }
+
+    /// The address is the one that WeChat saw, wherever this machine believes to be.
+    async fn an_address_that_is_not_on_the_allow_list_is_named(database) {
+        let world = World::new(database).await;
+        let allow = |address: &str| {
+            let patch = AppPatch { ip_allow: Some(vec![address.parse().unwrap()]), ..AppPatch::default() };
+            world.sandbox.change_app(MINI, patch).unwrap();
+        };
+        allow("203.0.113.9");
+        for language in ["zh-CN", "en-US"] {
+            let checked = check_in(language, &world, "shop-mini").await;
+            let finding = find(&checked, "ip-not-listed");
+            assert_eq!((&finding["check"], &finding["severity"]), (&json!("credentials"), &json!("error")));
+            assert_eq!(finding["errcode"], 40164);
+            for part in ["message", "mend"] {
+                let said = finding[part].as_str().unwrap();
+                assert!(said.contains("127.0.0.1") && !said.contains("203.0.113.9"), "{said}");
+            }
+            let mend = finding["mend"].as_str().unwrap();
+            assert!(mend.contains("IP 白名单") && mend.contains("微信公众平台 › 小程序 › 开发管理 › 开发设置"), "{mend}");
+        }
+        allow("127.0.0.1");
+        assert_ne!(check(&world, "shop-mini").await["severity"], "error");
+    }
+
+    async fn a_page_that_the_published_mini_program_does_not_have(database) {
+        let world = Plan::new().default_mini_program(TWO).build(database).await;
+        let scan = "  [[user_pool.connection]]\n  identifier = \"shop-scan\"\n  type = \"wechat:miniprogram:qrconnect\"\n  fields = { page = \"pages/scan/index\" }\n";
+        let place = "  [[user_pool.application]]";
+        world.reconfigure(&crate::world::FILE.replacen(place, &format!("{scan}{place}"), 1)).await;
+        let publish = |pages: &[&str]| {
+            let pages = Some(pages.iter().map(|page| (*page).to_owned()).collect());
+            world.sandbox.change_app(TWO, AppPatch { pages, ..AppPatch::default() }).unwrap();
+        };
+        publish(&["pages/index/index"]);
+        for language in ["zh-CN", "en-US"] {
+            let checked = check_in(language, &world, "shop-scan").await;
+            let finding = find(&checked, "page-unpublished");
+            assert_eq!((&finding["check"], &finding["severity"]), (&json!("published"), &json!("warning")));
+            assert_eq!(finding["errcode"], 41030);
+            assert!(finding["mend"].as_str().unwrap().contains("版本管理"), "{finding}");
+        }
+        publish(&["pages/index/index", "pages/scan/index"]);
+        let checked = check(&world, "shop-scan").await;
+        assert_eq!(find(&checked, "published-fine")["severity"], "ok");
+        assert!(!names(&checked).contains(&"page-unpublished"), "{checked}");
+        set_state(&world, AppState::Unreleased);
+        let checked = check(&world, "shop-mini").await;
+        assert_eq!(find(&checked, "published-not")["severity"], "warning");
     }
 
     /// Each connection has a limit of its own, but the mini program that they share belongs to the server.
@@ -169,8 +247,8 @@ const OTHERS: &str = r#"
   fields = { app_id = "wx00000000000000c2", app_secret = "secret-of-wx00000000000000c2", original_id = "gh_0123456789ab", token = "shoptoken", encryption = "plain" }
 "#;
 
-async fn with_others() -> World {
-    let world = World::new(TestDatabase::sqlite()).await;
+async fn with_others(plan: Plan, database: TestDatabase) -> World {
+    let world = plan.build(database).await;
     for (app_id, kind) in
         [("wx00000000000000c1", AppKind::Website), ("wx00000000000000c2", AppKind::ServiceAccount)]
     {
@@ -192,7 +270,7 @@ async fn with_others() -> World {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn websites_pages_and_qr_codes() {
-    let world = with_others().await;
+    let world = with_others(Plan::new(), TestDatabase::sqlite()).await;
     let pc = check(&world, "shop-pc").await;
     assert_eq!(find(&pc, "kind-of-app-fine")["severity"], "ok");
     let domain = find(&pc, "website-domain-set")["mend"].as_str().unwrap();
@@ -220,7 +298,7 @@ async fn websites_pages_and_qr_codes() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_wrong_with_websites_pages_and_qr_codes() {
-    let world = with_others().await;
+    let world = with_others(Plan::new(), TestDatabase::sqlite()).await;
     for (connection, path, errcode, name) in [
         ("shop-pc", SNS, 40125, "secret-wrong"),
         ("shop-pc", SNS, 40013, "kind-of-app-wrong"),
@@ -238,6 +316,10 @@ async fn what_is_wrong_with_websites_pages_and_qr_codes() {
             (&json!(errcode), &json!("error")),
             "{connection}"
         );
+        // It is mended where an app of this kind is set up.
+        let menu = if connection == "shop-pc" { "网站应用" } else { "设置与开发" };
+        let mend = finding["mend"].as_str().unwrap();
+        assert!(name == "kind-of-app-wrong" || mend.contains(menu), "{connection}: {mend}");
     }
     let owner = key(&world, AdminRole::Owner, None).await;
     world.sandbox.clear_faults();

@@ -1,10 +1,13 @@
 //! What a check finds.
 
 use hufu_types::Language;
-use hufu_types::doctor::{Explanation, explain, meaning_of, meaning_when_fetching_tokens};
+use hufu_types::doctor::{
+    Explanation, FindingKey, explain, findings, meaning_of, meaning_when_fetching_tokens,
+};
 use hufu_types::refusal::Argument;
 use hufu_wechat::{Class, Endpoint, Error, ErrorKind};
 
+use super::checks::Menus;
 use crate::App;
 
 /// How much a finding matters.
@@ -94,11 +97,15 @@ pub struct Finding {
 }
 
 impl Finding {
-    pub(crate) fn new(check: Check, severity: Severity, key: &'static str) -> Self {
+    pub(crate) fn new(check: Check, severity: Severity, key: FindingKey) -> Self {
+        Self::named(check, severity, key.name)
+    }
+
+    fn named(check: Check, severity: Severity, key: &'static str) -> Self {
         Self { check, severity, key, arguments: Vec::new(), named: Vec::new(), errcode: None, rid: None }
     }
 
-    pub(crate) fn ok(check: Check, key: &'static str) -> Self {
+    pub(crate) fn ok(check: Check, key: FindingKey) -> Self {
         Self::new(check, Severity::Ok, key)
     }
 
@@ -114,6 +121,12 @@ impl Finding {
     pub(crate) fn naming(mut self, name: &'static str, key: &'static str) -> Self {
         self.named.push((name, key));
         self
+    }
+
+    /// It is mended in these menus.
+    #[must_use]
+    pub(crate) fn mended_in(self, menus: Menus) -> Self {
+        self.with("app", menus.as_str())
     }
 
     /// Adds the answer of WeChat that it comes from.
@@ -149,8 +162,8 @@ impl Finding {
             Class::Retry | Class::Limit => Severity::Warning,
             _ => Severity::Error,
         };
-        let ip = error.unlisted_ip().map_or_else(|| "?".to_owned(), |ip| ip.to_string());
-        Self::new(check, severity, meaning.unwrap_or("unknown-error"))
+        let ip = error.unlisted_ip().map_or_else(|| "unknown".to_owned(), |ip| ip.to_string());
+        Self::named(check, severity, meaning.unwrap_or(findings::UNKNOWN_ERROR.name))
             .with("ip", ip)
             .with("errcode", errcode)
             .answered(error)
@@ -165,8 +178,8 @@ impl Finding {
             | ErrorKind::MissingField { .. }
             | ErrorKind::TooLarge { .. }
             | ErrorKind::Status { .. }
-            | ErrorKind::Watermark => "nonsense",
-            _ => "unreachable",
+            | ErrorKind::Watermark => findings::NONSENSE,
+            _ => findings::UNREACHABLE,
         };
         Self::new(check, Severity::Error, key)
             .with("reason", hufu_types::chain(error.kind()))

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use async_recursion::async_recursion as boxed;
 use hufu_store::rates::{self, Hit};
+use hufu_types::doctor::findings;
 use hufu_types::refusal::Code;
 use hufu_types::{Connection, Permission, PoolId};
 
@@ -28,6 +29,12 @@ pub struct CheckedConnection {
 }
 
 impl CheckedConnection {
+    fn new(connection: &Arc<Connection>, found: Vec<Finding>) -> Self {
+        let menus = sources::kind(connection.kind).menus;
+        let findings = found.into_iter().map(|finding| finding.mended_in(menus)).collect();
+        Self { connection: Arc::clone(connection), findings }
+    }
+
     /// The worst finding.
     pub fn severity(&self) -> Severity {
         self.findings.iter().map(|finding| finding.severity).max().unwrap_or(Severity::Ok)
@@ -46,16 +53,20 @@ impl App {
     /// Those of the database. What is wrong with the connection is a finding.
     #[boxed]
     pub async fn check_connection(&self, connection: &Arc<Connection>) -> Result<CheckedConnection, Refusal> {
-        let mut findings = Vec::new();
+        let mut found = Vec::new();
         if self.mini_program_of(connection).is_err() {
-            findings.push(Finding::new(Check::Credentials, Severity::Error, "login-mini-program-missing"));
-            findings.extend(checks::connection(self, connection).await?);
-            return Ok(CheckedConnection { connection: Arc::clone(connection), findings });
+            found.push(Finding::new(
+                Check::Credentials,
+                Severity::Error,
+                findings::LOGIN_MINI_PROGRAM_MISSING,
+            ));
+            found.extend(checks::connection(self, connection).await?);
+            return Ok(CheckedConnection::new(connection, found));
         }
         for check in sources::kind(connection.kind).checks {
-            findings.extend(check(self, connection).await?);
+            found.extend(check(self, connection).await?);
         }
-        Ok(CheckedConnection { connection: Arc::clone(connection), findings })
+        Ok(CheckedConnection::new(connection, found))
     }
 
     /// Checks a connection for an administrator, by its identifier or id.

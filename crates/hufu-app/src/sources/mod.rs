@@ -20,7 +20,7 @@ use hufu_wechat::Budget;
 use serde_json::{Value, json};
 
 use self::wechat::exchange::SpentCode;
-use crate::doctor::checks::{ConnectionCheck, Probe};
+use crate::doctor::checks::{ConnectionCheck, Menus, Probe};
 use crate::failures::LoginFailure;
 use crate::{App, Refusal};
 
@@ -42,6 +42,8 @@ pub(crate) struct Kind {
     pub(crate) prove: for<'a> fn(&'a App, Attempt<'a>) -> BoxFuture<'a, Result<Proved<'a>, LoginFailure>>,
     /// How the source is asked whether it serves the app at all.
     pub(crate) probe: Probe,
+    /// Where its apps are set up.
+    pub(crate) menus: Menus,
     /// Whether its apps have app tokens.
     pub(crate) has_app_tokens: bool,
     /// What can be checked about a connection, in the order in which it is read.

@@ -1,5 +1,6 @@
 //! The sentences of checks of connections (`hufu doctor`), and what WeChat's error codes mean.
 
+pub mod findings;
 mod wechat_errors;
 
 use std::sync::LazyLock;
@@ -7,6 +8,7 @@ use std::sync::LazyLock;
 use crate::Language;
 use crate::texts::{Argument, Texts};
 
+pub use findings::{FindingKey, Says};
 pub use wechat_errors::{WECHAT_ERRORS, meaning_of, meaning_when_fetching_tokens};
 
 /// The Fluent files, by language.

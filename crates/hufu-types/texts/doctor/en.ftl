@@ -17,14 +17,28 @@ nonsense = { $host } does not answer as WeChat does: { $reason }
 unknown-error = WeChat answers with an error that Hufu does not know: { $errcode }.
     .breaks = Whatever needs this call.
     .mend = Look the request id up within seven days: 微信公众平台 › 开发者工具 › rid 查询.
-kind-of-app-fine = The AppID is that of a { $kind }.
-kind-of-app-wrong = The AppID is not that of a { $kind }: it is that of another kind of app.
+kind-of-app-fine = The AppID is that of { $kind }.
+kind-of-app-wrong = The AppID is not that of { $kind }: it is that of another kind of app.
     .breaks = Every login through this connection.
-    .mend = Enter the AppID of the { $kind }, or make a connection of the right type for this AppID.
-kind-mini-program = mini program
-kind-mobile = mobile app
-kind-website = website
-kind-official-account = official account
+    .mend = Enter the AppID of { $kind }, or make a connection of the right type for this AppID.
+kind-mini-program = a mini program
+kind-mobile = a mobile app
+kind-website = a website
+kind-official-account = an official account
+menu-of-app = { $app ->
+    [mini-program] 微信公众平台 › 小程序 › 开发管理 › 开发设置
+    [official-account] 微信公众平台 › 设置与开发 › 开发接口管理 › 基本配置
+    [website] 微信开放平台 › 管理中心 › 网站应用 › 查看
+    [mobile] 微信开放平台 › 管理中心 › 移动应用 › 查看
+   *[any] 微信公众平台 › 小程序 › 开发管理 › 开发设置; of an official account 微信公众平台 › 设置与开发 › 开发接口管理 › 基本配置; of a website or mobile app 微信开放平台 › 管理中心
+    }
+menu-notices = { $app ->
+    [website] 微信开放平台 › 管理中心
+    [mobile] 微信开放平台 › 管理中心
+   *[any] 微信公众平台 › 通知中心
+    }
+menu-business-domain = 微信公众平台 › 小程序 › 开发管理 › 开发设置 › 业务域名
+menu-webpage-domain = 微信公众平台 › 设置与开发 › 账号设置 › 功能设置 › 网页授权域名
 followers-not-permitted = The account may not ask about its followers: it is not verified, or no service account.
     .breaks = QR codes that log in, and UnionIDs of followers.
     .mend = 微信公众平台 › 设置与开发 › 账号设置 › 微信认证: verify the account; or set account = "subscription" for the connection.
@@ -37,42 +51,46 @@ connection-unused = No enabled application uses the connection.
 connection-used = Used by { $applications }.
 out-of-service = Since { $since } WeChat has been refusing this app, so its logins are refused at once.
     .breaks = Every login through this connection; other ways to log in go on.
-    .mend = Read the notice in 微信公众平台 › 通知中心. Hufu notices by itself when WeChat serves the app again.
-server-domain-set = Set at WeChat, it cannot be queried: request and uploadFile domain { $origin }
+    .mend = Read the notice in { menu-notices }. Hufu notices by itself when WeChat serves the app again.
+server-domain-set = Compare with WeChat's settings, which cannot be queried: request and uploadFile domain { $origin }
     .mend = 微信公众平台 › 小程序 › 开发管理 › 开发设置 › 服务器域名 › request 合法域名 and uploadFile 合法域名: { $origin }
-website-domain-set = Set at WeChat, it cannot be queried: callback domain { $host }
+business-domain-set = Compare with WeChat's settings, which cannot be queried: business domain of web-views { $host }
+    .mend = { menu-business-domain }: { $host } (not for personal accounts)
+business-domain-optional = If the mini program shows login pages in a web-view, { $host } has to be a business domain of it, which cannot be queried.
+    .mend = Only then: { menu-business-domain }: { $host }, with WeChat's file as verification_file of the connection.
+website-domain-set = Compare with WeChat's settings, which cannot be queried: callback domain { $host }
     .mend = 微信开放平台 › 管理中心 › 网站应用 › 查看 › 授权回调域: { $host }
-webpage-domain-set = Set at WeChat, it cannot be queried: domain of web pages { $host }
-    .mend = 微信公众平台 › 设置与开发 › 账号设置 › 功能设置 › 网页授权域名: { $host }
+webpage-domain-set = Compare with WeChat's settings, which cannot be queried: domain of web authorizations { $host }
+    .mend = { menu-webpage-domain }: { $host }
 domain-in-plain-text = public_url is { $url }: codes and tokens travel in plain text.
     .breaks = Whoever is on the way can log in as somebody else.
     .mend = Serve Hufu over https and set public_url to it.
 domain-not-https = public_url is { $url }, and WeChat accepts only https.
     .breaks = Mini programs on phones cannot reach Hufu. The developer tools can, with 不校验合法域名.
     .mend = Serve Hufu over https and set public_url to it.
-domain-with-port = public_url has the port { $port }. WeChat's domains for logins in browsers have none.
-    .breaks = A mini program works only if exactly { $origin } is set as its domain; logins in browsers do not.
+domain-with-port = public_url has the port { $port }. WeChat's domains for logins in browsers and for web-views have none.
+    .breaks = A mini program works only if exactly { $origin } is set as its request domain; logins in browsers and in web-views do not.
     .mend = Serve Hufu on port 443.
 domain-is-address = The host of public_url, { $host }, is not a domain name.
-    .breaks = WeChat accepts no addresses, so mini programs on phones cannot reach Hufu.
+    .breaks = WeChat accepts no addresses: logins in browsers do not come back, and mini programs on phones cannot reach Hufu.
     .mend = Use a domain name with an ICP filing (备案).
 domain-is-local = public_url is { $url }, which only this machine can reach.
-    .breaks = Phones cannot reach Hufu. The developer tools can, with 不校验合法域名.
+    .breaks = WeChat does not accept it as a domain, and phones cannot reach Hufu. Mini programs in the developer tools can, with 不校验合法域名.
     .mend = For anything but development, set public_url to an https address with a domain name.
 verification-file-fine = { $url } is served, by which WeChat recognizes the owner of the domain.
-verification-file-none = The connection has no verification file. WeChat asks for one when the domain is set.
-    .mend = Download it there, and enter its name and content as verification_file of the connection.
-verification-file-other = { $url } has another content than the connection, or is not there.
-    .breaks = WeChat does not accept the domain when it is set.
-    .mend = Look for a proxy that answers { $url } itself.
+verification-file-none = The connection has no verification file. WeChat asks for one when { $host } is set as a domain.
+    .mend = Download it at { $menu }, and enter its name and content as verification_file of the connection.
+verification-file-other = { $url } answers with status { $status }, and not with the content in verification_file of the connection.
+    .breaks = WeChat does not accept { $host } as a domain.
+    .mend = Look for a proxy that answers { $url } itself, or redirects it: WeChat follows no redirect. Then set { $host }: { $menu }
 address-unreachable = { $url } cannot be reached from here: { $reason }
     .breaks = If WeChat cannot reach it either, it does not accept the address.
-    .mend = Open the address from outside. If the server cannot reach its own public_url, this says nothing.
+    .mend = Open the address from outside. If it opens there, all is well, and only this machine cannot reach its own public_url; a private address has to be in outgoing_private for this check.
 message-url-fine = { $url } answers as WeChat demands.
 message-url-other = { $url } does not answer as WeChat demands: status { $status }.
     .breaks = Messages of the account do not arrive: nobody can log in by following it or scanning its code.
     .mend = Look for a proxy that answers { $url } itself or drops its query; and check that the server runs with this configuration.
-message-url-set = Set at WeChat, it cannot be queried: { $mode }, URL { $url }
+message-url-set = Compare with WeChat's settings, which cannot be queried: { $mode }, URL { $url }
     .mend = 微信公众平台 › 设置与开发 › 开发接口管理 › 基本配置 › 服务器配置: { $url }, Token and EncodingAESKey of the connection, { $mode }; then 启用.
 mode-plain = 明文模式
 mode-compatible = 兼容模式
@@ -92,7 +110,6 @@ phone-fine = The mini program may ask for phone numbers. How much of the paid qu
 phone-not-permitted = The mini program may not ask for phone numbers.
     .breaks = The button "log in with the phone number of WeChat".
     .mend = Phone numbers need a verified account that is not a personal one: 微信公众平台 › 设置 › 基本设置 › 微信认证.
-check-skipped = Not checked, because the app token is missing.
 
 ## WeChat's error codes
 
@@ -105,13 +122,13 @@ token-refused = WeChat does not accept the app token, or no longer.
     .mend = If it happens often, another service fetches tokens for this app by /cgi-bin/token; let it ask Hufu, or use stable_token.
 secret-wrong = The AppSecret is wrong, or was reset.
     .breaks = Every login through this connection.
-    .mend = 微信公众平台 › 开发管理 › 开发设置 › AppSecret (apps: 微信开放平台 › 管理中心): reset it, and enter it in the connection.
+    .mend = Reset AppSecret and enter it in the connection: { menu-of-app }
 openid-wrong = WeChat does not know the OpenID: it is of another app, or the person is gone.
     .breaks = This person's call.
     .mend = Let the person log in again.
 app-unknown = WeChat does not know the AppID, for this kind of call: it is mistyped, deleted, or of another kind of app.
     .breaks = Every login through this connection.
-    .mend = Compare the AppID: 微信公众平台 › 开发管理 › 开发设置 (apps: 微信开放平台 › 管理中心).
+    .mend = Compare the AppID: { menu-of-app }
 code-wrong = The code is unknown, has expired, or was issued to another app.
     .breaks = This one login.
     .mend = Start again. If it happens to everybody, the AppID in the client and the one in the connection differ.
@@ -133,21 +150,27 @@ page-unpublished = The published version of the mini program has no such page.
 app-unpublished = The mini program has no published version.
     .breaks = Every login by people who are not its developers.
     .mend = 微信公众平台 › 小程序 › 版本管理: submit a version for review and publish it.
-ip-not-listed = The address { $ip } from which this machine calls WeChat is not on the app's allow-list.
+ip-not-listed = { $ip ->
+    [unknown] The address from which this machine calls WeChat is not on the app's allow-list.
+   *[known] The address { $ip } from which this machine calls WeChat is not on the app's allow-list.
+    }
     .breaks = The app token, and so phone numbers, codes and messages.
-    .mend = 微信公众平台 › 开发管理 › 开发设置 › IP 白名单: add { $ip }, and that of every other node.
+    .mend = { $ip ->
+        [unknown] Add this machine's public address, and that of every other node, to IP 白名单: { menu-of-app }
+       *[known] Add { $ip }, and the address of every other node, to IP 白名单: { menu-of-app }
+        }
 ip-to-confirm = The administrator of the account has to confirm the address of this machine; WeChat has sent them a message.
     .breaks = The app token, and so phone numbers, codes and messages.
-    .mend = Confirm it in the message from 公众平台安全助手, or add the address to 微信公众平台 › 开发管理 › 开发设置 › IP 白名单.
+    .mend = Confirm it in the message from 公众平台安全助手, or add the address to IP 白名单: { menu-of-app }
 ip-rejected = The administrator of the account has refused the address of this machine; WeChat blocks it for an hour or a day.
     .breaks = The app token, and so phone numbers, codes and messages.
-    .mend = Wait, then confirm it; or add the address to 微信公众平台 › 开发管理 › 开发设置 › IP 白名单.
+    .mend = Wait, then confirm it; or add the address to IP 白名单: { menu-of-app }
 person-blocked = WeChat takes this person for a high risk and does not let them log in.
     .breaks = This person's login.
     .mend = Nothing to do here; other people are not affected.
 secret-frozen = The administrator of the account has frozen the AppSecret.
     .breaks = Every login through this connection.
-    .mend = 微信公众平台 › 开发管理 › 开发设置 › AppSecret: unfreeze it.
+    .mend = Unfreeze AppSecret: { menu-of-app }
 not-a-follower = The person does not follow the account, or is on its blacklist.
     .breaks = This person's call.
     .mend = Let the person follow the account; see 微信公众平台 › 用户管理 for the blacklist.
@@ -174,19 +197,19 @@ not-authorized-by-user = The person has not allowed this.
     .mend = Let the person log in again and agree.
 app-banned = WeChat has taken this call, or the whole app, away for a violation of its rules.
     .breaks = Every login through this connection; other ways to log in go on.
-    .mend = Read the notice in 微信公众平台 › 通知中心 and appeal there. Hufu notices by itself when it is over.
+    .mend = Read the notice in { menu-notices } and appeal there. Hufu notices by itself when it is over.
 app-frozen = The account of the app is frozen, cancelled or moved. Of a single person's call: the person is limited.
     .breaks = Every login through this connection; other ways to log in go on.
-    .mend = Read the notice in 微信公众平台 › 通知中心. Hufu notices by itself when it is over.
+    .mend = Read the notice in { menu-notices }. Hufu notices by itself when it is over.
 app-suspended = A supervising authority or WeChat has suspended the app for some time.
     .breaks = Every login through this connection; other ways to log in go on.
-    .mend = Read the notice in 微信公众平台 › 通知中心.
+    .mend = Read the notice in { menu-notices }.
 third-party-authorization = The authorization between the account and a third-party platform is missing or has ended.
     .breaks = Whatever the platform does for the account.
     .mend = Let the owner of the account authorize the platform again.
 third-party-platform = The AppID is looked after by a third-party platform, which fetches its tokens differently.
     .breaks = The app token of this connection.
-    .mend = Enter AppID and AppSecret of the account itself: 微信公众平台 › 开发管理 › 开发设置.
+    .mend = Enter AppID and AppSecret of the account itself: { menu-of-app }
 quota-query = An answer about request ids or quotas: what was asked for is not there.
     .breaks = Nothing.
     .mend = A request id can be looked up for seven days.

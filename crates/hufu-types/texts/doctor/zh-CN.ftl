@@ -24,6 +24,20 @@ kind-mini-program = 小程序
 kind-mobile = 移动应用
 kind-website = 网站应用
 kind-official-account = 公众号
+menu-of-app = { $app ->
+    [mini-program] 微信公众平台 › 小程序 › 开发管理 › 开发设置
+    [official-account] 微信公众平台 › 设置与开发 › 开发接口管理 › 基本配置
+    [website] 微信开放平台 › 管理中心 › 网站应用 › 查看
+    [mobile] 微信开放平台 › 管理中心 › 移动应用 › 查看
+   *[any] 微信公众平台 › 小程序 › 开发管理 › 开发设置；公众号在微信公众平台 › 设置与开发 › 开发接口管理 › 基本配置；网站应用和移动应用在微信开放平台 › 管理中心
+    }
+menu-notices = { $app ->
+    [website] 微信开放平台 › 管理中心
+    [mobile] 微信开放平台 › 管理中心
+   *[any] 微信公众平台 › 通知中心
+    }
+menu-business-domain = 微信公众平台 › 小程序 › 开发管理 › 开发设置 › 业务域名
+menu-webpage-domain = 微信公众平台 › 设置与开发 › 账号设置 › 功能设置 › 网页授权域名
 followers-not-permitted = 该公众号不能查询关注者：未认证，或不是服务号。
     .breaks = 扫码登录，以及关注者的 UnionID。
     .mend = 微信公众平台 › 设置与开发 › 账号设置 › 微信认证：认证该账号；或在连接中设置 account = "subscription"。
@@ -36,37 +50,41 @@ connection-unused = 没有已启用的应用使用该连接。
 connection-used = 使用它的应用：{ $applications }。
 out-of-service = 自 { $since } 起微信拒绝为该应用服务，因此它的登录会被立即拒绝。
     .breaks = 该连接的所有登录；其他登录方式不受影响。
-    .mend = 请查看微信公众平台 › 通知中心。微信恢复服务后 Hufu 会自动发现。
+    .mend = 请查看{ menu-notices }。微信恢复服务后 Hufu 会自动发现。
 server-domain-set = 请在微信后台设置（无法查询）：request 和 uploadFile 合法域名 { $origin }
     .mend = 微信公众平台 › 小程序 › 开发管理 › 开发设置 › 服务器域名 › request 合法域名和 uploadFile 合法域名：{ $origin }
+business-domain-set = 请在微信后台设置（无法查询）：web-view 的业务域名 { $host }
+    .mend = { menu-business-domain }：{ $host }（个人主体的小程序不能设置）
+business-domain-optional = 如果小程序要在 web-view 里打开登录页，需要把 { $host } 设为业务域名（无法查询）。
+    .mend = 仅在需要时：{ menu-business-domain }：{ $host }，并把微信给的校验文件填入连接的 verification_file。
 website-domain-set = 请在微信后台设置（无法查询）：授权回调域 { $host }
     .mend = 微信开放平台 › 管理中心 › 网站应用 › 查看 › 授权回调域：{ $host }
 webpage-domain-set = 请在微信后台设置（无法查询）：网页授权域名 { $host }
-    .mend = 微信公众平台 › 设置与开发 › 账号设置 › 功能设置 › 网页授权域名：{ $host }
+    .mend = { menu-webpage-domain }：{ $host }
 domain-in-plain-text = public_url 是 { $url }：code 和令牌以明文传输。
     .breaks = 网络途中的人可以冒充他人登录。
     .mend = 请用 https 提供 Hufu，并相应设置 public_url。
 domain-not-https = public_url 是 { $url }，而微信只接受 https。
     .breaks = 手机上的小程序无法访问 Hufu；开发者工具勾选“不校验合法域名”后可以。
     .mend = 请用 https 提供 Hufu，并相应设置 public_url。
-domain-with-port = public_url 带有端口 { $port }，而微信的网页授权域名不带端口。
-    .breaks = 小程序只有把合法域名设为 { $origin } 才能使用；浏览器登录无法使用。
+domain-with-port = public_url 带有端口 { $port }，而微信的网页授权域名、授权回调域和业务域名都不带端口。
+    .breaks = 小程序只有把 request 合法域名设为 { $origin } 才能使用；浏览器和 web-view 中的登录无法使用。
     .mend = 请在 443 端口提供 Hufu。
 domain-is-address = public_url 的主机 { $host } 不是域名。
-    .breaks = 微信不接受 IP 地址，手机上的小程序无法访问 Hufu。
+    .breaks = 微信不接受 IP 地址：浏览器登录无法返回，手机上的小程序无法访问 Hufu。
     .mend = 请使用已备案的域名。
 domain-is-local = public_url 是 { $url }，只有本机能访问。
-    .breaks = 手机无法访问 Hufu；开发者工具勾选“不校验合法域名”后可以。
+    .breaks = 微信不接受这样的域名，手机也无法访问 Hufu；小程序在开发者工具中勾选“不校验合法域名”后可以。
     .mend = 开发以外的用途，请把 public_url 设为使用域名的 https 地址。
 verification-file-fine = { $url } 可以访问，微信用它确认域名的归属。
-verification-file-none = 该连接没有校验文件。在微信设置域名时需要它。
-    .mend = 请在设置页面下载，并把文件名和内容填入连接的 verification_file。
-verification-file-other = { $url } 的内容与连接的不同，或不存在。
-    .breaks = 设置域名时微信不会接受。
-    .mend = 请检查是否有代理自行响应了 { $url }。
+verification-file-none = 该连接没有校验文件。在微信把 { $host } 设为域名时需要它。
+    .mend = 请下载，并把文件名和内容填入连接的 verification_file：{ $menu }
+verification-file-other = { $url } 返回状态 { $status }，内容与连接的 verification_file 不同。
+    .breaks = 微信不接受 { $host } 作为域名。
+    .mend = 请检查是否有代理自行响应了 { $url } 或做了重定向（微信不跟随重定向），然后设置 { $host }：{ $menu }
 address-unreachable = 从这里无法访问 { $url }：{ $reason }
     .breaks = 若微信也无法访问，就不会接受该地址。
-    .mend = 请从外部打开该地址。若服务器本来就访问不到自己的 public_url，这不说明问题。
+    .mend = 请从外部打开该地址。若能打开，就没有问题，只是本机访问不到自己的 public_url；若它在这里是内网地址，要先加入 outgoing_private 才能检查。
 message-url-fine = { $url } 的响应符合微信的要求。
 message-url-other = { $url } 的响应不符合微信的要求：状态 { $status }。
     .breaks = 收不到公众号的消息：无法通过关注或扫码登录。
@@ -91,7 +109,6 @@ phone-fine = 小程序可以获取手机号。付费次数的余量无法查询�
 phone-not-permitted = 小程序不能获取手机号。
     .breaks = “微信手机号登录”按钮。
     .mend = 获取手机号需要已认证的非个人账号：微信公众平台 › 设置 › 基本设置 › 微信认证。
-check-skipped = 缺少 access_token，未检查。
 
 ## 微信错误码
 
@@ -104,13 +121,13 @@ token-refused = 微信不接受该 access_token，或它已失效。
     .mend = 若经常出现，说明有其他服务在用 /cgi-bin/token 获取 access_token：请让它向 Hufu 获取，或改用 stable_token。
 secret-wrong = AppSecret 不正确，或已被重置。
     .breaks = 该连接的所有登录。
-    .mend = 微信公众平台 › 开发管理 › 开发设置 › AppSecret（应用：微信开放平台 › 管理中心）：重置后填入该连接。
+    .mend = 请重置 AppSecret 并填入该连接：{ menu-of-app }
 openid-wrong = 微信不认识该 OpenID：它属于另一个应用，或用户已不存在。
     .breaks = 该用户的这次调用。
     .mend = 请该用户重新登录。
 app-unknown = 对这个接口，微信不认识该 AppID：可能填错、已注销，或是另一种应用。
     .breaks = 该连接的所有登录。
-    .mend = 请核对 AppID：微信公众平台 › 开发管理 › 开发设置（应用：微信开放平台 › 管理中心）。
+    .mend = 请核对 AppID：{ menu-of-app }
 code-wrong = code 无效、已过期，或属于另一个应用。
     .breaks = 这一次登录。
     .mend = 请重新登录。若所有人都这样，说明客户端的 AppID 与连接的不一致。
@@ -132,21 +149,27 @@ page-unpublished = 已发布的小程序版本没有该页面。
 app-unpublished = 小程序没有已发布的版本。
     .breaks = 开发者以外所有人的登录。
     .mend = 微信公众平台 › 小程序 › 版本管理：提交审核并发布。
-ip-not-listed = 本机访问微信的地址 { $ip } 不在该应用的 IP 白名单中。
+ip-not-listed = { $ip ->
+    [unknown] 本机访问微信的地址不在该应用的 IP 白名单中。
+   *[known] 本机访问微信的地址 { $ip } 不在该应用的 IP 白名单中。
+    }
     .breaks = access_token，以及手机号、小程序码和消息。
-    .mend = 微信公众平台 › 开发管理 › 开发设置 › IP 白名单：加上 { $ip } 和其他每个节点的地址。
+    .mend = { $ip ->
+        [unknown] 请把本机的公网地址和其他每个节点的地址加入 IP 白名单：{ menu-of-app }
+       *[known] 请把 { $ip } 和其他每个节点的地址加入 IP 白名单：{ menu-of-app }
+        }
 ip-to-confirm = 需要该账号的管理员确认本机的地址；微信已给管理员发送消息。
     .breaks = access_token，以及手机号、小程序码和消息。
-    .mend = 请在“公众平台安全助手”的消息中确认，或加入微信公众平台 › 开发管理 › 开发设置 › IP 白名单。
+    .mend = 请在“公众平台安全助手”的消息中确认，或把该地址加入 IP 白名单：{ menu-of-app }
 ip-rejected = 该账号的管理员拒绝了本机的地址；微信将屏蔽它一小时或一天。
     .breaks = access_token，以及手机号、小程序码和消息。
-    .mend = 请稍后再确认，或加入微信公众平台 › 开发管理 › 开发设置 › IP 白名单。
+    .mend = 请稍后再确认，或把该地址加入 IP 白名单：{ menu-of-app }
 person-blocked = 微信认为该用户风险高，不允许登录。
     .breaks = 该用户的登录。
     .mend = 这里无需处理，其他用户不受影响。
 secret-frozen = 该账号的管理员冻结了 AppSecret。
     .breaks = 该连接的所有登录。
-    .mend = 微信公众平台 › 开发管理 › 开发设置 › AppSecret：解冻。
+    .mend = 请解冻 AppSecret：{ menu-of-app }
 not-a-follower = 该用户没有关注该账号，或在黑名单中。
     .breaks = 该用户的这次调用。
     .mend = 请用户关注该账号；黑名单见微信公众平台 › 用户管理。
@@ -173,19 +196,19 @@ not-authorized-by-user = 该用户没有授权。
     .mend = 请该用户重新登录并同意。
 app-banned = 因违规，微信停用了该接口或整个应用。
     .breaks = 该连接的所有登录；其他登录方式不受影响。
-    .mend = 请在微信公众平台 › 通知中心查看并申诉。恢复后 Hufu 会自动发现。
+    .mend = 请在{ menu-notices }查看并申诉。恢复后 Hufu 会自动发现。
 app-frozen = 该应用的账号被冻结、注销或迁移。若是单个用户的调用：该用户受限。
     .breaks = 该连接的所有登录；其他登录方式不受影响。
-    .mend = 请查看微信公众平台 › 通知中心。恢复后 Hufu 会自动发现。
+    .mend = 请查看{ menu-notices }。恢复后 Hufu 会自动发现。
 app-suspended = 监管部门或微信暂停了该应用。
     .breaks = 该连接的所有登录；其他登录方式不受影响。
-    .mend = 请查看微信公众平台 › 通知中心。
+    .mend = 请查看{ menu-notices }。
 third-party-authorization = 该账号与第三方平台之间没有授权，或授权已失效。
     .breaks = 第三方平台为该账号提供的功能。
     .mend = 请账号主体重新授权第三方平台。
 third-party-platform = 该 AppID 由第三方平台管理，获取 access_token 的方式不同。
     .breaks = 该连接的 access_token。
-    .mend = 请填写账号自己的 AppID 和 AppSecret：微信公众平台 › 开发管理 › 开发设置。
+    .mend = 请填写账号自己的 AppID 和 AppSecret：{ menu-of-app }
 quota-query = 关于请求编号或次数的查询：查不到。
     .breaks = 无影响。
     .mend = 请求编号可在七天内查询。

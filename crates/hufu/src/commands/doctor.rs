@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use clap::Args;
 use hufu_app::App;
-use hufu_app::doctor::{CheckedConnection, Finding, Severity};
+use hufu_app::doctor::{Check, CheckedConnection, Finding, Severity};
 use hufu_types::doctor::{Explanation, explain, meaning_of, meaning_when_fetching_tokens};
 use hufu_types::{Language, PoolId};
 use serde_json::{Value, json};
@@ -117,25 +117,48 @@ fn as_json(pool: &PoolId, checked: &[CheckedConnection], worst: Severity, langua
 /// The words around the findings.
 struct Words {
     severities: [&'static str; 4],
+    check: fn(Check) -> &'static str,
     breaks: &'static str,
     mend: &'static str,
     none: &'static str,
+    /// In place of the AppID of a connection without one.
+    shared: &'static str,
 }
 
 const fn words(language: Language) -> Words {
     match language {
         Language::English => Words {
             severities: ["ok", "note", "warning", "ERROR"],
+            check: Check::as_str,
             breaks: "breaks",
             mend: "mend",
             none: "The user pool has no connections.",
+            shared: "the server's own mini program",
         },
         _ => Words {
             severities: ["正常", "提示", "警告", "错误"],
+            check: in_chinese,
             breaks: "影响",
             mend: "处理",
             none: "该用户池没有连接。",
+            shared: "服务器的默认小程序",
         },
+    }
+}
+
+/// What a check is about, in Chinese.
+const fn in_chinese(check: Check) -> &'static str {
+    match check {
+        Check::Connection => "连接",
+        Check::Credentials => "AppID 和密钥",
+        Check::KindOfApp => "应用类型",
+        Check::AppToken => "access_token",
+        Check::Domains => "域名",
+        Check::VerificationFile => "校验文件",
+        Check::Messages => "消息接收",
+        Check::UnionId => "UnionID",
+        Check::Published => "发布",
+        Check::Phone => "手机号",
     }
 }
 
@@ -153,11 +176,38 @@ fn print(checked: &[CheckedConnection], language: Language) {
             say!("");
         }
         let connection = &checked.connection;
-        say!("{} ({}, {})", connection.identifier, connection.kind.as_str(), checked.app_id());
+        let app_id = match checked.app_id() {
+            "" => words.shared,
+            own => own,
+        };
+        say!("{} ({}, {app_id})", connection.identifier, connection.kind.as_str());
         for finding in &checked.findings {
             print_finding(finding, &words, language);
         }
     }
+    if !checked.is_empty() {
+        say!("");
+        say!("{}", summary(checked, language));
+    }
+}
+
+/// How many findings there are to look at, so that nobody has to search for them.
+fn summary(checked: &[CheckedConnection], language: Language) -> String {
+    let count = |severity| {
+        let findings = checked.iter().flat_map(|checked| &checked.findings);
+        findings.filter(|finding| finding.severity == severity).count()
+    };
+    let (connections, errors, warnings) = (checked.len(), count(Severity::Error), count(Severity::Warning));
+    if language != Language::English {
+        return format!("检查了 {connections} 个连接：{errors} 个错误，{warnings} 个警告。");
+    }
+    let of = |number: usize, name: &str| format!("{number} {name}{}", if number == 1 { "" } else { "s" });
+    format!(
+        "Checked {}: {}, {}.",
+        of(connections, "connection"),
+        of(errors, "error"),
+        of(warnings, "warning")
+    )
 }
 
 fn print_finding(finding: &Finding, words: &Words, language: Language) {
@@ -172,7 +222,7 @@ fn print_finding(finding: &Finding, words: &Words, language: Language) {
     let line = |first: &str, second: &str, text: &str| {
         say!("  {}{}{text}", padded(first, SEVERITY), padded(second, CHECK));
     };
-    line(severity, finding.check.as_str(), &message);
+    line(severity, (words.check)(finding.check), &message);
     for (label, text) in [(words.breaks, breaks), (words.mend, mend)] {
         if let Some(text) = text {
             line("", label, &text);

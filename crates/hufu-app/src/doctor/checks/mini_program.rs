@@ -1,6 +1,7 @@
 //! What can be asked about a mini program.
 
 use hufu_types::Connection;
+use hufu_types::doctor::findings;
 use hufu_wechat::{CodeImage, Endpoint, EnvVersion};
 
 use super::{Checking, NO_CODE, accepted, budget, other_kind};
@@ -14,7 +15,7 @@ pub(crate) fn is_mini_program<'a>(app: &'a App, connection: &'a Connection) -> C
         let outcome =
             app.wechat.code_to_session(&app.mini_program_of(connection)?, NO_CODE, budget(app)).await;
         Ok(match accepted(outcome) {
-            Ok(()) => vec![Finding::ok(Check::KindOfApp, "kind-of-app-fine").naming("kind", KIND)],
+            Ok(()) => vec![Finding::ok(Check::KindOfApp, findings::KIND_OF_APP_FINE).naming("kind", KIND)],
             Err(error) => other_kind(app, connection, KIND, &error).await,
         })
     })
@@ -26,9 +27,9 @@ pub(crate) fn phone_numbers<'a>(app: &'a App, connection: &'a Connection) -> Che
         let outcome =
             app.wechat.phone_number(&app.mini_program_of(connection)?, NO_CODE, None, budget(app)).await;
         Ok(match accepted(outcome) {
-            Ok(()) => vec![Finding::ok(Check::Phone, "phone-fine")],
+            Ok(()) => vec![Finding::ok(Check::Phone, findings::PHONE_FINE)],
             Err(error) if error.errcode() == Some(48001) => {
-                let finding = Finding::new(Check::Phone, Severity::Warning, "phone-not-permitted");
+                let finding = Finding::new(Check::Phone, Severity::Warning, findings::PHONE_NOT_PERMITTED);
                 vec![finding.answered(&error)]
             }
             // There is no token, which another check says.
@@ -49,9 +50,9 @@ pub(crate) fn published<'a>(app: &'a App, connection: &'a Connection) -> Checkin
         };
         let code = CodeImage { scene: NO_CODE, page, env_version, width: SMALLEST_CODE };
         Ok(match app.wechat.code_image(&app.mini_program_of(connection)?, &code, budget(app)).await {
-            Ok(_) => vec![Finding::ok(Check::Published, "published-fine")],
+            Ok(_) => vec![Finding::ok(Check::Published, findings::PUBLISHED_FINE)],
             Err(error) if error.errcode().is_some_and(|code| UNPUBLISHED.contains(&code)) => {
-                let key = if page.is_some() { "page-unpublished" } else { "published-not" };
+                let key = if page.is_some() { findings::PAGE_UNPUBLISHED } else { findings::PUBLISHED_NOT };
                 let finding = Finding::new(Check::Published, Severity::Warning, key);
                 vec![finding.answered(&error)]
             }

@@ -6,13 +6,17 @@ mod official_account;
 
 use futures::future::BoxFuture;
 use hufu_store::identities::HasIdentities;
+use hufu_types::doctor::findings;
 use hufu_types::{Connection, IdentityKind};
 use hufu_wechat::{AppCredentials, Budget, Error};
 
 use super::finding::{Check, Finding, Severity};
 use crate::{App, Refusal, sources};
 
-pub(crate) use addresses::{message_url, server_domains, verification_file, webpage_domain, website_domain};
+pub(crate) use addresses::{
+    business_domain_file, message_url, mini_program_domains, webpage_domain, webpage_domain_file,
+    website_domain,
+};
 pub(crate) use mini_program::{is_mini_program, phone_numbers, published};
 pub(crate) use official_account::may_ask_about_followers;
 
@@ -36,6 +40,31 @@ pub(crate) enum Probe {
     OfficialAccount,
     /// By an impossible code, where the apps have no app tokens.
     SnsCode,
+}
+
+/// Whose menus on WeChat's platforms a finding names: each kind of app is set up in others.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Menus {
+    /// A mini program's.
+    MiniProgram,
+    /// An official account's.
+    OfficialAccount,
+    /// A website's.
+    Website,
+    /// A mobile app's.
+    MobileApp,
+}
+
+impl Menus {
+    /// The value of `$app` in the sentences.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::MiniProgram => "mini-program",
+            Self::OfficialAccount => "official-account",
+            Self::Website => "website",
+            Self::MobileApp => "mobile",
+        }
+    }
 }
 
 impl Probe {
@@ -89,25 +118,25 @@ fn accepted<T>(outcome: Result<T, Error>) -> Result<(), Error> {
 pub(crate) fn connection<'a>(app: &'a App, connection: &'a Connection) -> Checking<'a> {
     Box::pin(async move {
         let config = app.config();
-        let mut findings = Vec::new();
+        let mut found = Vec::new();
         if !connection.enabled {
-            findings.push(Finding::new(Check::Connection, Severity::Warning, "connection-off"));
+            found.push(Finding::new(Check::Connection, Severity::Warning, findings::CONNECTION_OFF));
         }
         let applications = config.of_pool(&connection.pool).map(|pool| pool.applications().to_vec());
         let users: Vec<_> = applications.into_iter().flatten().collect();
         let users = users.iter().filter(|a| a.enabled && a.connections.contains(&connection.id));
         let names: Vec<&str> = users.map(|application| application.name.as_str()).collect();
-        findings.push(if names.is_empty() {
-            Finding::new(Check::Connection, Severity::Warning, "connection-unused")
+        found.push(if names.is_empty() {
+            Finding::new(Check::Connection, Severity::Warning, findings::CONNECTION_UNUSED)
         } else {
-            Finding::ok(Check::Connection, "connection-used").with("applications", names.join(", "))
+            Finding::ok(Check::Connection, findings::CONNECTION_USED).with("applications", names.join(", "))
         });
         if let Some(outage) = config.outage(connection) {
-            let finding = Finding::new(Check::Connection, Severity::Error, "out-of-service");
+            let finding = Finding::new(Check::Connection, Severity::Error, findings::OUT_OF_SERVICE);
             let finding = finding.with("since", outage.since.to_iso());
-            findings.push(finding.answered_before(outage.errcode, outage.rid.as_deref()));
+            found.push(finding.answered_before(outage.errcode, outage.rid.as_deref()));
         }
-        Ok(findings)
+        Ok(found)
     })
 }
 
@@ -126,8 +155,8 @@ pub(crate) fn app_token<'a>(app: &'a App, connection: &'a Connection) -> Checkin
         }
         let minutes = held.expires_at.since(app.now()).as_secs() / 60;
         Ok(vec![
-            Finding::ok(Check::Credentials, "credentials-fine"),
-            Finding::ok(Check::AppToken, "app-token-fine").with("minutes", minutes),
+            Finding::ok(Check::Credentials, findings::CREDENTIALS_FINE),
+            Finding::ok(Check::AppToken, findings::APP_TOKEN_FINE).with("minutes", minutes),
         ])
     })
 }
@@ -158,13 +187,13 @@ async fn sns_credentials(
     let Err(error) = accepted(outcome) else {
         app.mark_available(connection).await?;
         return Ok(vec![
-            Finding::ok(Check::Credentials, "credentials-fine"),
-            Finding::ok(Check::KindOfApp, "kind-of-app-fine").naming("kind", kind),
+            Finding::ok(Check::Credentials, findings::CREDENTIALS_FINE),
+            Finding::ok(Check::KindOfApp, findings::KIND_OF_APP_FINE).naming("kind", kind),
         ]);
     };
-    let findings = other_kind(app, connection, kind, &error).await;
-    let is_told = !findings.is_empty();
-    Ok(if is_told { findings } else { vec![Finding::failed(app, Check::Credentials, &error)] })
+    let told = other_kind(app, connection, kind, &error).await;
+    let is_told = !told.is_empty();
+    Ok(if is_told { told } else { vec![Finding::failed(app, Check::Credentials, &error)] })
 }
 
 /// WeChat's answers to the AppID of another kind of app.
@@ -180,7 +209,7 @@ async fn other_kind(app: &App, connection: &Connection, kind: &'static str, erro
     if app.app_tokens.held(&of, budget(app)).await.is_err() {
         return Vec::new();
     }
-    let finding = Finding::new(Check::KindOfApp, Severity::Error, "kind-of-app-wrong");
+    let finding = Finding::new(Check::KindOfApp, Severity::Error, findings::KIND_OF_APP_WRONG);
     vec![finding.naming("kind", kind).answered(error)]
 }
 
@@ -192,9 +221,9 @@ pub(crate) fn union_ids<'a>(app: &'a App, connection: &'a Connection) -> Checkin
             app.read(HasIdentities { pool: connection.pool.clone(), realm }).await
         };
         let finding = match (has(IdentityKind::Openid).await?, has(IdentityKind::Unionid).await?) {
-            (false, _) => Finding::new(Check::UnionId, Severity::Note, "unionid-unknown"),
-            (true, false) => Finding::new(Check::UnionId, Severity::Warning, "unionid-missing"),
-            (true, true) => Finding::ok(Check::UnionId, "unionid-fine"),
+            (false, _) => Finding::new(Check::UnionId, Severity::Note, findings::UNIONID_UNKNOWN),
+            (true, false) => Finding::new(Check::UnionId, Severity::Warning, findings::UNIONID_MISSING),
+            (true, true) => Finding::ok(Check::UnionId, findings::UNIONID_FINE),
         };
         Ok(vec![finding])
     })

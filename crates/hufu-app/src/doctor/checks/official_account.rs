@@ -1,6 +1,7 @@
 //! What can be asked about an official account.
 
 use hufu_types::Connection;
+use hufu_types::doctor::findings;
 use hufu_wechat::Endpoint;
 
 use super::{Checking, NO_CODE, accepted, budget, other_kind};
@@ -18,18 +19,21 @@ pub(crate) fn may_ask_about_followers<'a>(app: &'a App, connection: &'a Connecti
         const KIND: &str = "kind-official-account";
         let outcome = app.wechat.follower(&app.mini_program_of(connection)?, NO_CODE, budget(app)).await;
         Ok(match accepted(outcome) {
-            Ok(()) => vec![Finding::ok(Check::KindOfApp, "kind-of-app-fine").naming("kind", KIND)],
+            Ok(()) => vec![Finding::ok(Check::KindOfApp, findings::KIND_OF_APP_FINE).naming("kind", KIND)],
             Err(error) if error.errcode() == Some(NOT_PERMITTED) => {
                 let is_subscription = connection.settings.text(ACCOUNT) == Some("subscription");
                 let severity = if is_subscription { Severity::Note } else { Severity::Error };
-                vec![Finding::new(Check::KindOfApp, severity, "followers-not-permitted").answered(&error)]
+                vec![
+                    Finding::new(Check::KindOfApp, severity, findings::FOLLOWERS_NOT_PERMITTED)
+                        .answered(&error),
+                ]
             }
             // There is no token, which another check says.
             Err(error) if error.endpoint() != Endpoint::Follower => Vec::new(),
             Err(error) => {
-                let findings = other_kind(app, connection, KIND, &error).await;
-                let is_told = !findings.is_empty();
-                if is_told { findings } else { vec![Finding::failed(app, Check::KindOfApp, &error)] }
+                let told = other_kind(app, connection, KIND, &error).await;
+                let is_told = !told.is_empty();
+                if is_told { told } else { vec![Finding::failed(app, Check::KindOfApp, &error)] }
             }
         })
     })

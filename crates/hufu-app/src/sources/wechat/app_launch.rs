@@ -2,7 +2,7 @@
 //! is the connection's own, or the instance's.
 
 use super::{app_id_field, app_secret_field, default, mini_program};
-use crate::doctor::checks::Probe;
+use crate::doctor::checks::{Menus, Probe};
 use crate::sources::{Field, Form, Kind, Start, Text};
 
 /// The definition of this kind.
@@ -15,6 +15,7 @@ pub(crate) const KIND: Kind = Kind {
     realm: default::realm_of,
     prove: |app, attempt| Box::pin(mini_program::prove(app, attempt)),
     probe: Probe::MiniProgram,
+    menus: Menus::MiniProgram,
     has_app_tokens: true,
     checks: mini_program::CHECKS,
 };

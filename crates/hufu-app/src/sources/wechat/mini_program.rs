@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::exchange::{Record, SpentCode, check_code, wechat_refusal};
 use super::{app_id_field, app_secret_field, identity, profile};
-use crate::doctor::checks::{self, ConnectionCheck, Probe};
+use crate::doctor::checks::{self, ConnectionCheck, Menus, Probe};
 use crate::failures::LoginFailure;
 use crate::sources::{
     Attempt, Departure, Evidence, Field, Form, FromWebView, Kind, PhoneEvidence, Proved, SealedData, Start,
@@ -30,6 +30,7 @@ pub(crate) const KIND: Kind = Kind {
     realm: super::realm,
     prove: |app, attempt| Box::pin(prove(app, attempt)),
     probe: Probe::MiniProgram,
+    menus: Menus::MiniProgram,
     has_app_tokens: true,
     checks: CHECKS,
 };
@@ -39,7 +40,8 @@ pub(super) const CHECKS: &[ConnectionCheck] = &[
     checks::app_token,
     checks::connection,
     checks::is_mini_program,
-    checks::server_domains,
+    checks::mini_program_domains,
+    checks::business_domain_file,
     checks::published,
     checks::union_ids,
     checks::phone_numbers,

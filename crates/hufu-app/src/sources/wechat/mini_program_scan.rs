@@ -7,7 +7,7 @@ use hufu_wechat::{Budget, CodeImage, EnvVersion};
 
 use super::exchange::wechat_refusal;
 use super::{APP_ID, app_id_field, app_secret_field, default, mini_program};
-use crate::doctor::checks::Probe;
+use crate::doctor::checks::{Menus, Probe};
 use crate::sources::{Field, Form, Kind, QrCodes, Start, Text};
 use crate::{App, Refusal};
 
@@ -22,6 +22,7 @@ pub(crate) const KIND: Kind = Kind {
     realm: default::realm_of,
     prove: |app, attempt| Box::pin(mini_program::prove(app, attempt)),
     probe: Probe::MiniProgram,
+    menus: Menus::MiniProgram,
     has_app_tokens: true,
     checks: mini_program::CHECKS,
 };

@@ -1,7 +1,7 @@
 //! `wechat:mobile`: login in a native app, with the code from WeChat's OpenSDK (`SendAuth`).
 
 use super::{app_id_field, app_secret_field, authorized};
-use crate::doctor::checks::{self, Probe};
+use crate::doctor::checks::{self, Menus, Probe};
 use crate::sources::{Field, Kind, Start, Text};
 
 /// The definition of this kind.
@@ -11,6 +11,7 @@ pub(crate) const KIND: Kind = Kind {
     realm: super::realm,
     prove: |app, attempt| Box::pin(authorized::prove(app, attempt)),
     probe: Probe::SnsCode,
+    menus: Menus::MobileApp,
     has_app_tokens: false,
     checks: &[checks::mobile_credentials, checks::connection, checks::union_ids],
 };

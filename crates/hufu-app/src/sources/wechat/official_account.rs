@@ -11,7 +11,7 @@ use serde_json::{Map, Value as Json};
 
 use super::exchange::wechat_refusal;
 use super::{app_id_field, app_secret_field, credentials, identity};
-use crate::doctor::checks::{self, Probe};
+use crate::doctor::checks::{self, Menus, Probe};
 use crate::sources::field::Stays;
 use crate::sources::{Field, Form, Kind, QrCodes, Start, Text};
 use crate::{App, Refusal};
@@ -34,6 +34,7 @@ pub(crate) const KIND: Kind = Kind {
         Box::pin(async move { Err(refusal.into()) })
     },
     probe: Probe::OfficialAccount,
+    menus: Menus::OfficialAccount,
     has_app_tokens: true,
     checks: &[
         checks::app_token,

@@ -4,7 +4,7 @@ use hufu_types::Language;
 use hufu_wechat::{PageLanguage, website_page};
 
 use super::{app_id, app_id_field, app_secret_field, authorized};
-use crate::doctor::checks::{self, Probe};
+use crate::doctor::checks::{self, Menus, Probe};
 use crate::sources::{BrowserKind, Departure, Field, Kind, Start, Text};
 use crate::{App, Refusal};
 
@@ -16,6 +16,7 @@ pub(crate) const KIND: Kind = Kind {
     realm: super::realm,
     prove: |app, attempt| Box::pin(authorized::prove(app, attempt)),
     probe: Probe::SnsCode,
+    menus: Menus::Website,
     has_app_tokens: false,
     checks: &[checks::website_credentials, checks::connection, checks::website_domain, checks::union_ids],
 };

@@ -3,7 +3,7 @@
 use hufu_wechat::{WebScope, official_account_page};
 
 use super::{app_id, app_id_field, app_secret_field, authorized};
-use crate::doctor::checks::{self, Probe};
+use crate::doctor::checks::{self, Menus, Probe};
 use crate::sources::{BrowserKind, Departure, Field, Form, Kind, Start, Text};
 use crate::{App, Refusal};
 
@@ -14,12 +14,13 @@ pub(crate) const KIND: Kind = Kind {
     realm: super::realm,
     prove: |app, attempt| Box::pin(authorized::prove(app, attempt)),
     probe: Probe::SnsCode,
+    menus: Menus::OfficialAccount,
     has_app_tokens: true,
     checks: &[
         checks::webpage_credentials,
         checks::connection,
         checks::webpage_domain,
-        checks::verification_file,
+        checks::webpage_domain_file,
         checks::union_ids,
     ],
 };
