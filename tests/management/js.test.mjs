@@ -1,14 +1,12 @@
 // `authing-js-sdk`'s ManagementClient: a token for the key, GraphQL, and REST of v2.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { documented, ENGINE, jsClient, names, SHOP, startManaged } from "./harness.mjs";
+import { documented, ENGINE, jsClient, names, nodeClient, OTHER_POOL, SHOP, SHOP_POOL, startManaged } from "./harness.mjs";
 
 // What the client speaks with, which is no part of what it offers.
 const TRANSPORT = ["options", "tokenProvider", "publicKeyManager", "httpClient", "fastHttpClient", "graphqlClient"];
 // They open a WebSocket of their own.
 const SUBSCRIPTION = ["event.sub", "event.initWebSocket", "event.reconnect"];
-// It takes every answer but one for a yes.
-const ALWAYS_YES = "tenant.checkExtIdpConnectionIdentifierUnique";
 // What all but the methods of the table are told.
 const NOT_SERVED = [404, 405, 2723];
 // Arguments in the shapes that the methods take: they look at them before they ask.
@@ -24,6 +22,11 @@ const TOLD_OTHERWISE = {
   "roles.getSpecificUdfValue": 2231,
   "roles.setUdfValue": 2231,
   "roles.removeUdfValue": 2231,
+  "roles.getUdfValueBatch": 2231,
+  "roles.setUdfValueBatch": 2231,
+  // Settings of the pool that there are not.
+  "whitelist.enable": 2724,
+  "whitelist.disable": 2724,
   // Its path is that of an application.
   "acl.deleteProgrammaticAccessAccount": 2446,
 };
@@ -51,6 +54,12 @@ function noting(part, answered, area = "") {
       };
     },
   });
+}
+
+/** A connection of the pool that was made in another way. */
+async function connectionOf(client) {
+  const connections = (await client.tenant.listExtIdp("")).flatMap(({ connections }) => connections);
+  return connections.find(({ type }) => type === "wechat:miniprogram:default");
 }
 
 /** All methods of the client by their names. */
@@ -172,6 +181,142 @@ describe(`authing-js-sdk's ManagementClient on ${ENGINE}`, () => {
     await assert.rejects(client.applications.findById(made.id), { code: 2446 });
   });
 
+  test("an application gets a new secret, and the one before goes on", async () => {
+    const made = await client.applications.create({ name: "Back office", identifier: "back-office" });
+    stack.secrets.add("secret", made.secret);
+    const refreshed = await client.applications.refreshApplicationSecret(made.id);
+    stack.secrets.add("secret", refreshed.secret);
+    assert.equal(refreshed.id, made.id);
+    assert.notEqual(refreshed.secret, made.secret);
+    assert.equal((await client.applications.findById(made.id)).secret, undefined, "it is shown once");
+    await assert.rejects(client.applications.refreshApplicationSecret("nobody"), { code: 2446 });
+    await client.applications.delete(made.id);
+  });
+
+  test("identities are linked, found by, and unlinked", async () => {
+    const [{ id }, { id: other }] = [await client.users.create({ username: "heidi" }), await client.users.create({ username: "ivan" })];
+    const connection = await connectionOf(client);
+    const named = { extIdpId: connection.extIdpId, identifier: connection.identifier, isSocial: true, type: "openid" };
+    const identity = { ...named, userId: id, userIdInIdp: "o-heidi" };
+    assert.equal((await client.users.linkIdentity(identity)).code, 200);
+    const found = await client.users.find({ identity: { userIdInIdp: "o-heidi", provider: connection.type } });
+    assert.equal(found.id, id);
+    assert.equal((await client.users.find({ identity: { userIdInIdp: "o-heidi", provider: "wechat" } })).id, id);
+    assert.equal(await client.users.find({ identity: { userIdInIdp: "o-nobody", provider: "wechat" } }), null);
+    assert.equal(await client.users.find({ identity: { userIdInIdp: "o-heidi", provider: "wechat:mobile" } }), null);
+    const detail = await client.users.detail(id);
+    assert.deepEqual(detail.identities.map(({ userIdInIdp }) => userIdInIdp), ["o-heidi"]);
+    // These two methods give refusals as answers.
+    const { linkIdentity, unlinkIdentity } = client.users;
+    for (const [refused, call] of [
+      [2213, linkIdentity({ ...identity, userId: other })],
+      [2446, linkIdentity({ ...identity, identifier: "nowhere" })],
+      [2231, linkIdentity({ ...identity, type: "email" })],
+      [2446, unlinkIdentity({ ...named, userId: other })],
+      [2443, jsClient(stack, stack.otherKey).users.linkIdentity(identity)],
+    ]) {
+      assert.equal((await call).code, refused);
+    }
+    assert.equal((await client.users.unlinkIdentity({ ...named, userId: id })).code, 200);
+    assert.deepEqual((await client.users.detail(id)).identities, []);
+  });
+
+  test("an identity source is made with its connections, switched, changed and removed", async () => {
+    const connection = (identifier, rest) => ({
+      ...{ type: "wechat:pc", identifier, displayName: "WeChat" },
+      ...{ fields: { clientID: `wx${identifier.replaceAll(/\D/g, "").padStart(16, "0")}`, clientSecret: "0".repeat(32), displayName: "WeChat" } },
+      ...rest,
+    });
+    const made = await client.tenant.createExtIdp({ name: "Our WeChat", type: "wechat", connections: [connection("v2-1")] });
+    assert.deepEqual([made.name, made.type], ["Our WeChat", "wechat"]);
+    assert.deepEqual(made.connections.map(({ identifier, type }) => [identifier, type]), [["v2-1", "wechat:pc"]]);
+    assert.doesNotMatch(JSON.stringify(made), /0{32}/, "the secret is not shown");
+    assert.ok((await client.tenant.listExtIdp("")).some(({ id }) => id === made.id));
+    assert.deepEqual(await client.tenant.extIdpDetail(made.id), made);
+    assert.equal((await client.tenant.updateExtIdp(made.id, { name: "WeChat, ours" })).name, "WeChat, ours");
+    const second = await client.tenant.createExtIdpConnection({ extIdpId: made.id, ...connection("v2-2") });
+    assert.equal(second.extIdpId, made.id);
+    const changed = await client.tenant.updateExtIdpConnection(second.id, { displayName: "The second", fields: {} });
+    assert.deepEqual([changed.displayName, changed.fields.appId], ["The second", second.fields.appId]);
+    // `true` says that another connection has the identifier.
+    assert.equal(await client.tenant.checkExtIdpConnectionIdentifierUnique("v2-1"), true);
+    assert.equal(await client.tenant.checkExtIdpConnectionIdentifierUnique("v2-9"), false);
+    const enabled = async () => (await client.tenant.extIdpDetail(made.id)).connections.map(({ enabled }) => enabled);
+    assert.equal(await client.tenant.changeExtIdpConnectionState(second.id, { enabled: false }), true);
+    assert.deepEqual(await enabled(), [true, false]);
+    assert.equal(await client.tenant.batchChangeExtIdpConnectionState(made.id, { enabled: false }), true);
+    assert.deepEqual(await enabled(), [false, false]);
+    const website = await client.applications.create({ name: "Website", identifier: "site", redirectUris: ["https://shop.example.com/site"] });
+    stack.secrets.add("secret", website.secret);
+    assert.equal(await client.tenant.changeExtIdpConnectionState(second.id, { appId: website.id, enabled: true }), true);
+    const { data: applications } = await nodeClient(stack).extIdpConnStateByApps({ id: second.id });
+    assert.deepEqual(applications.filter(({ enabled }) => enabled).map(({ appId }) => appId), [website.id]);
+    assert.equal(await client.tenant.changeExtIdpConnectionState("nobody", { enabled: true }), false);
+    assert.equal(await client.tenant.deleteExtIdpConnection(second.id), true);
+    // A source of which one connection is refused is not made.
+    const wrong = { name: "Wrong", type: "wechat", connections: [connection("v2-3"), connection("v2-1")] };
+    await assert.rejects(client.tenant.createExtIdp(wrong), { code: 2445 });
+    assert.ok(!(await client.tenant.listExtIdp("")).some(({ name }) => name === "Wrong"));
+    assert.equal(await client.tenant.checkExtIdpConnectionIdentifierUnique("v2-3"), false, "nor are those before it");
+    await assert.rejects(client.tenant.createExtIdp({ name: "SAML", type: "saml", connections: [] }), { code: 2231 });
+    await assert.rejects(client.tenant.listExtIdp("a-tenant"), { code: 2723 });
+    await assert.rejects(jsClient(stack, stack.otherKey).tenant.extIdpDetail(made.id), { code: 2728 });
+    assert.equal(await client.tenant.deleteExtIdp(made.id), true);
+    await assert.rejects(client.tenant.extIdpDetail(made.id), { code: 2728 });
+  });
+
+  test("the settings of the pool are read and changed", async () => {
+    const before = await client.userpool.detail();
+    assert.deepEqual([before.id, before.registerDisabled, before.secret, before.jwtSecret], [SHOP_POOL, false, "", ""]);
+    const changed = await client.userpool.update({
+      ...{ name: "The shop", registerDisabled: true, tokenExpiresAfter: 86_400, changePhoneStrategy: { verifyOldPhone: true } },
+      qrcodeLoginStrategy: { qrcodeExpiresAfter: 150, ticketExpiresAfter: 200 },
+    });
+    assert.deepEqual([changed.name, changed.registerDisabled, changed.tokenExpiresAfter], ["The shop", true, 86_400]);
+    assert.deepEqual([changed.changePhoneStrategy.verifyOldPhone, changed.changeEmailStrategy.verifyOldEmail], [true, before.changeEmailStrategy.verifyOldEmail]);
+    assert.deepEqual([changed.qrcodeLoginStrategy.qrcodeExpiresAfter, changed.qrcodeLoginStrategy.ticketExpiresAfter], [150, 200]);
+    const { name, registerDisabled } = await client.userpool.detail();
+    assert.deepEqual([name, registerDisabled], ["The shop", true]);
+    await client.userpool.update({ name: before.name, registerDisabled: false });
+    for (const settings of [{ domain: "shop" }, { verifyCodeLength: 4 }, { qrcodeLoginStrategy: { returnFullUserInfo: false } }]) {
+      await assert.rejects(client.userpool.update(settings), { code: 2724 }, JSON.stringify(settings));
+    }
+    await assert.rejects(client.userpool.update({}), { code: 2231 });
+    assert.equal((await jsClient(stack, stack.otherKey).userpool.detail()).id, OTHER_POOL);
+  });
+
+  test("custom fields are declared, and set for many users at once", async () => {
+    const field = await client.udf.set("USER", "shoe", "NUMBER", "Shoe size");
+    assert.deepEqual(field, { targetType: "USER", dataType: "NUMBER", key: "shoe", label: "Shoe size", options: null });
+    assert.deepEqual((await client.udf.list("USER")).find(({ key }) => key === "shoe"), field);
+    assert.equal((await client.udf.set("USER", "shoe", "NUMBER", "Shoes")).label, "Shoes");
+    const ids = [];
+    for (const username of ["judy", "mallory"]) ids.push((await client.users.create({ username })).id);
+    await client.users.setUdfValueBatch([{ userId: ids[0], data: { shoe: 38, hat: "M" } }, { userId: ids[1], data: { shoe: 44 } }]);
+    const values = { [ids[0]]: { shoe: 38, hat: "M" }, [ids[1]]: { shoe: 44 } };
+    assert.deepEqual(await client.users.getUdfValueBatch(ids), values);
+    await assert.rejects(client.users.setUdfValueBatch([{ userId: ids[0], data: { shoe: "large" } }]), (error) => error.code === 2231);
+    await assert.rejects(client.users.getUdfValueBatch(["nobody"]), { code: 2443 });
+    assert.equal((await client.udf.remove("USER", "shoe")).code, 200);
+    assert.ok(!(await client.udf.list("USER")).some(({ key }) => key === "shoe"));
+    assert.deepEqual(await client.users.getUdfValueBatch(ids), values, "the data stays");
+    await assert.rejects(client.udf.list("ROLE"), { code: 2231 });
+    await assert.rejects(jsClient(stack, stack.otherKey).users.getUdfValueBatch(ids), { code: 2443 });
+  });
+
+  // What the tests before this one did to the pool.
+  test("what the client did is in the log of administrators", async () => {
+    const { totalCount, list } = await client.statistics.listAuditLogs({ page: 1, limit: 50 });
+    assert.ok(totalCount > 10 && list.length > 10, `${totalCount}`);
+    const made = list.find(({ eventType }) => eventType === "user.created");
+    assert.deepEqual([made.userPoolId, made.eventResultCode], [SHOP_POOL, "0"]);
+    const only = await client.statistics.listAuditLogs({ eventType: made.eventType, userId: made.userId, page: 1, limit: 5 });
+    assert.ok(only.list.length > 0 && only.list.every(({ eventType, userId }) => eventType === "user.created" && userId === made.userId));
+    assert.deepEqual(await client.statistics.listAuditLogs({ eventType: "no.such.event" }), { totalCount: 0, list: [] });
+    const others = await jsClient(stack, stack.otherKey).statistics.listAuditLogs({ page: 1, limit: 50 });
+    assert.ok(others.list.every(({ userPoolId }) => userPoolId === OTHER_POOL));
+  });
+
   test("what there is not is refused", async () => {
     const { id } = await client.users.create({ username: "dave" });
     for (const call of [
@@ -206,7 +351,7 @@ describe(`authing-js-sdk's ManagementClient on ${ENGINE}`, () => {
     const all = methods(jsClient(stack, stack.otherKey));
     assert.ok(all.size > 200, `${all.size}`);
     for (const name of listed((about) => about !== "refused")) assert.ok(all.delete(name), `there is no ${name}`);
-    for (const name of [...SUBSCRIPTION, ALWAYS_YES]) assert.ok(all.delete(name), `there is no ${name}`);
+    for (const name of SUBSCRIPTION) assert.ok(all.delete(name), `there is no ${name}`);
     const wrong = [];
     for (const [name, call] of all) {
       const codes = [...NOT_SERVED, TOLD_OTHERWISE[name]].filter(Boolean);

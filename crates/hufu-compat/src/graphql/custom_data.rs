@@ -4,11 +4,11 @@
 //! without quotes, and everything else as JSON.
 
 use async_graphql::{ComplexObject, Context, Enum, InputObject, SimpleObject};
-use hufu_app::{Authenticated, ProfileChange, Refusal};
+use hufu_app::{Authenticated, ProfileChange, Refusal, named};
 use hufu_types::refusal::Reason;
-use hufu_types::{CustomFieldType, PoolId, PoolSettings, Scope};
+use hufu_types::{CustomField, CustomFieldType, PoolId, PoolSettings, Scope};
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::Call;
 use crate::user::UserV2;
@@ -47,6 +47,60 @@ pub(crate) struct UserDefinedData {
     data_type: DataType,
     value: String,
     label: Option<String>,
+}
+
+/// The custom data of a user.
+#[derive(SimpleObject)]
+pub(super) struct UserDefinedDataMap {
+    pub(super) target_id: String,
+    pub(super) data: Vec<UserDefinedData>,
+}
+
+/// A custom field. The options are a JSON list of `value` and `label`.
+#[derive(SimpleObject)]
+pub(super) struct UserDefinedField {
+    target_type: TargetType,
+    data_type: DataType,
+    key: String,
+    label: Option<String>,
+    options: Option<String>,
+}
+
+impl UserDefinedField {
+    pub(super) fn of(field: &CustomField) -> Self {
+        let options: Vec<_> =
+            field.options.iter().map(|option| json!({ "value": option, "label": option })).collect();
+        Self {
+            target_type: TargetType::User,
+            data_type: declared_type(field.kind),
+            key: field.key.clone(),
+            label: Some(field.label.clone()),
+            options: (!options.is_empty()).then(|| Value::from(options).to_string()),
+        }
+    }
+}
+
+/// The options of a field that a client sends as a JSON list.
+pub(super) fn options(text: Option<&str>) -> Result<Vec<Value>, Refusal> {
+    match text.and_then(named).map(serde_json::from_str) {
+        None => Ok(Vec::new()),
+        Some(Ok(Value::Array(options))) => Ok(options),
+        Some(_) => Err(Refusal::invalid("options", Reason::NotAList)),
+    }
+}
+
+impl DataType {
+    /// The name of the type in the calls of v3.
+    pub(super) fn of_the_newer_clients(self) -> &'static str {
+        match self {
+            Self::String => "STRING",
+            Self::Number => "NUMBER",
+            Self::Datetime => "DATETIME",
+            Self::Boolean => "BOOLEAN",
+            Self::Object => "OBJECT",
+            Self::Select => "ENUM",
+        }
+    }
 }
 
 /// A value to set, as JSON.
@@ -165,8 +219,6 @@ pub(super) async fn change(
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
     use hufu_types::refusal::Code;
 

@@ -1,7 +1,8 @@
 //! What the published v2 management client asks for. Its token names the pool: see [`crate::management`].
 
 use async_graphql::{
-    Context, InputValueError, InputValueResult, Object, Result, Scalar, ScalarType, SimpleObject, Value,
+    Context, InputObject, InputValueError, InputValueResult, Object, Result, Scalar, ScalarType,
+    SimpleObject, Value,
 };
 use hufu_app::administration::{AccountChange, Matching, UserQuery};
 use hufu_app::{App, Refusal};
@@ -11,9 +12,13 @@ use serde_json::{Map, Value as Json};
 
 use super::Call;
 use super::credentials::CommonMessage;
-use super::custom_data::{self, TargetType, UserDefinedData};
+use super::custom_data::{
+    self, DataType, TargetType, UserDefinedData, UserDefinedDataInput, UserDefinedDataMap, UserDefinedField,
+};
 use crate::management::call::Call as Managed;
-use crate::management::v2;
+use crate::management::custom_data as fields;
+use crate::management::users::BATCH;
+use crate::management::v2::{self, pool::UserPool};
 use crate::user::UserV2;
 
 /// The queries.
@@ -46,7 +51,15 @@ macro_rules! inputs {
 
 inputs! {
     CreateUserInput CreateUserIdentityInput FindUserByIdentityInput SortByEnum SearchUserDepartmentOpt
-    SearchUserGroupOpt SearchUserRoleOpt
+    SearchUserGroupOpt SearchUserRoleOpt UpdateUserpoolInput
+}
+
+/// A value of one user's custom data to set, as JSON.
+#[derive(InputObject)]
+pub(super) struct SetUdfValueBatchInput {
+    target_id: String,
+    key: String,
+    value: String,
 }
 
 /// A page of users.
@@ -182,6 +195,31 @@ impl ManagementQuery {
         Ok(self::page(&call, query, page, limit).await?)
     }
 
+    /// The custom fields of users.
+    async fn udf(&self, context: &Context<'_>, target_type: TargetType) -> Result<Vec<UserDefinedField>> {
+        let call = Call::of(context)?.managed().await?;
+        of_users(target_type)?;
+        let fields = fields::declared(&call).await?;
+        Ok(fields.iter().map(UserDefinedField::of).collect())
+    }
+
+    /// The custom data of users.
+    async fn udf_value_batch(
+        &self,
+        context: &Context<'_>,
+        target_type: TargetType,
+        target_ids: Vec<String>,
+    ) -> Result<Vec<UserDefinedDataMap>> {
+        let call = Call::of(context)?.managed().await?;
+        check_batch("targetIds", target_ids.len())?;
+        let mut told = Vec::with_capacity(target_ids.len());
+        for target_id in target_ids {
+            let data = data_of(&call, target_type, &target_id).await?;
+            told.push(UserDefinedDataMap { target_id, data });
+        }
+        Ok(told)
+    }
+
     /// The user with one of these names.
     async fn find_user(
         &self,
@@ -193,8 +231,8 @@ impl ManagementQuery {
         identity: Option<FindUserByIdentityInput>,
     ) -> Result<Option<UserV2>> {
         let call = Call::of(context)?.managed().await?;
-        if identity.is_some_and(|FindUserByIdentityInput(identity)| !identity.is_null()) {
-            return Err(Code::FieldNotServed.with("field", "identity").into());
+        if let Some(FindUserByIdentityInput(Json::Object(identity))) = identity {
+            return Ok(v2::find_by_identity(&call, identity).await?);
         }
         let names =
             [("email", email), ("phone", phone), ("username", username), ("external_id", external_id)];
@@ -238,12 +276,92 @@ impl ManagementMutation {
         Ok(CommonMessage::done(call.head.language))
     }
 
+    /// Changes the pool's name and settings.
+    async fn update_userpool(&self, context: &Context<'_>, input: UpdateUserpoolInput) -> Result<UserPool> {
+        let call = Call::of(context)?.managed().await?;
+        let UpdateUserpoolInput(Json::Object(input)) = input else {
+            return Err(Refusal::invalid("input", Reason::NotAnObject).into());
+        };
+        Ok(v2::pool::change(&call, input).await?)
+    }
+
+    /// Makes a custom field of users, or changes one.
+    async fn set_udf(
+        &self,
+        context: &Context<'_>,
+        target_type: TargetType,
+        key: String,
+        data_type: DataType,
+        label: String,
+        options: Option<String>,
+    ) -> Result<UserDefinedField> {
+        let call = Call::of(context)?.managed().await?;
+        of_users(target_type)?;
+        let options = custom_data::options(options.as_deref())?;
+        let field = fields::declare(&call, &key, data_type.of_the_newer_clients(), &label, options).await?;
+        Ok(UserDefinedField::of(&field))
+    }
+
+    /// Removes a custom field of users. The data stays.
+    async fn remove_udf(
+        &self,
+        context: &Context<'_>,
+        target_type: TargetType,
+        key: String,
+    ) -> Result<CommonMessage> {
+        let call = Call::of(context)?;
+        let manager = call.managed().await?;
+        of_users(target_type)?;
+        fields::remove(&manager, &[key.into()]).await?;
+        Ok(CommonMessage::done(call.head.language))
+    }
+
+    /// Sets custom data of users, one user after the other. If a user's is refused, that of those before is set.
+    async fn set_udf_value_batch(
+        &self,
+        context: &Context<'_>,
+        target_type: TargetType,
+        input: Vec<SetUdfValueBatchInput>,
+    ) -> Result<CommonMessage> {
+        let call = Call::of(context)?;
+        let manager = call.managed().await?;
+        check_batch("input", input.len())?;
+        let mut values: Vec<(String, Vec<UserDefinedDataInput>)> = Vec::new();
+        for SetUdfValueBatchInput { target_id, key, value } in input {
+            let value = UserDefinedDataInput { key, value: Some(value) };
+            match values.iter_mut().find(|(id, _)| *id == target_id) {
+                Some((_, list)) => list.push(value),
+                None => values.push((target_id, vec![value])),
+            }
+        }
+        for (id, list) in values {
+            change_data(&manager, target_type, &id, custom_data::read(list)?).await?;
+        }
+        Ok(CommonMessage::done(call.head.language))
+    }
+
     /// Deletes users.
     async fn delete_users(&self, context: &Context<'_>, ids: Vec<String>) -> Result<CommonMessage> {
         let call = Call::of(context)?;
         v2::delete(&call.managed().await?, &ids).await?;
         Ok(CommonMessage::done(call.head.language))
     }
+}
+
+/// Refuses targets other than users.
+fn of_users(kind: TargetType) -> Result<(), Refusal> {
+    match kind {
+        TargetType::User => Ok(()),
+        _ => Err(Refusal::invalid("targetType", Reason::NotOneOf { choices: "USER".into() })),
+    }
+}
+
+/// Refuses more in one call than the other calls of these clients take.
+fn check_batch(name: &'static str, count: usize) -> Result<(), Refusal> {
+    if count > BATCH {
+        return Err(Refusal::invalid(name, Reason::TooManyItems { max: BATCH }));
+    }
+    Ok(())
 }
 
 /// The custom data of a user, for a management client.
@@ -262,9 +380,7 @@ pub(super) async fn change_data(
     id: &str,
     values: Map<String, Json>,
 ) -> Result<Vec<UserDefinedData>, Refusal> {
-    if kind != TargetType::User {
-        return Err(Refusal::invalid("targetType", Reason::NotOneOf { choices: "USER".into() }));
-    }
+    of_users(kind)?;
     let id = UserId::parse(id).map_err(|_| Code::UserUnknown)?;
     let user = if values.is_empty() {
         call.app.find_user(&call.by, &call.pool, &id).await?.user

@@ -38,17 +38,17 @@ pub(super) fn snake(name: &str) -> String {
     text
 }
 
-fn text<'a>(document: &'a Map<String, Value>, name: &str) -> &'a str {
+pub(super) fn text<'a>(document: &'a Map<String, Value>, name: &str) -> &'a str {
     document.get(name).and_then(Value::as_str).unwrap_or_default()
 }
 
 /// A source without its connections.
-fn source_told(source: &IdentitySource) -> Value {
+pub(super) fn source_told(source: &IdentitySource) -> Value {
     json!({ "id": source.id, "name": source.name, "logo": null, "type": WECHAT })
 }
 
 /// A connection, without its secrets.
-fn connection_told(source: &str, document: &Map<String, Value>) -> Value {
+pub(super) fn connection_told(source: &str, document: &Map<String, Value>) -> Value {
     let association = document.get("association");
     let of = |name| association.and_then(|association| association.get(name));
     let mode = match of("mode").and_then(Value::as_str) {
@@ -79,7 +79,7 @@ fn connection_told(source: &str, document: &Map<String, Value>) -> Value {
 }
 
 /// What a document takes of a request: what the client names, in the document's names.
-fn document(sent: &Sent) -> Result<Map<String, Value>, Refusal> {
+pub(super) fn document(sent: &Sent) -> Result<Map<String, Value>, Refusal> {
     sent.without(&["tenantId", "userMatchFields"])?;
     let mut document = Map::new();
     for (name, own) in [
@@ -94,7 +94,8 @@ fn document(sent: &Sent) -> Result<Map<String, Value>, Refusal> {
         }
     }
     let mut fields = Map::new();
-    for (name, value) in sent.object("fields")?.0 {
+    // The older client's examples have the name of the connection once more among its fields.
+    for (name, value) in sent.object("fields")?.0.into_iter().filter(|(name, _)| name != "displayName") {
         let own = ALIASES.iter().find(|(alias, _)| *alias == name).map(|(_, own)| (*own).to_owned());
         fields.insert(own.unwrap_or_else(|| snake(&name)), value);
     }
@@ -104,9 +105,17 @@ fn document(sent: &Sent) -> Result<Map<String, Value>, Refusal> {
     Ok(document)
 }
 
+/// Refuses types of sources that there are not.
+pub(super) fn check_source_type(sent: &Sent) -> Result<(), Refusal> {
+    if sent.required("type")? == WECHAT {
+        return Ok(());
+    }
+    Err(Refusal::invalid("type", Reason::NotOneOf { choices: WECHAT.into() }))
+}
+
 impl Call {
     /// A connection and the id of its source.
-    async fn found_connection(&self, id: &str) -> Result<(String, Map<String, Value>), Refusal> {
+    pub(super) async fn found_connection(&self, id: &str) -> Result<(String, Map<String, Value>), Refusal> {
         let sources = self.app.identity_sources(&self.by, &self.pool).await?;
         for source in sources {
             let found = source.connections.into_iter().find(|document| text(document, "id") == id);
@@ -117,11 +126,15 @@ impl Call {
         Err(Code::NoSuchConnection.into())
     }
 
-    /// The connection that a client means by this id: its own, or that of a source with one connection.
+    /// The connection that a client means by this id: its own, its identifier, or that of a source with one connection.
     pub(super) async fn connection_meant(&self, id: &str) -> Result<String, Refusal> {
         let sources = self.app.identity_sources(&self.by, &self.pool).await?;
-        if sources.iter().flat_map(|source| &source.connections).any(|document| text(document, "id") == id) {
-            return Ok(id.to_owned());
+        let mut connections = sources.iter().flat_map(|source| &source.connections);
+        let is_meant = |document: &&Map<String, Value>| {
+            [text(document, "id"), text(document, "identifier")].contains(&id)
+        };
+        if let Some(document) = connections.find(is_meant) {
+            return Ok(text(document, "id").to_owned());
         }
         match sources
             .iter()
@@ -134,7 +147,52 @@ impl Call {
         }
     }
 
-    async fn patched(&self, id: &str, patch: Map<String, Value>) -> Result<Value, Refusal> {
+    /// The identifiers of the connections of a type, or of all types of a source such as `wechat`.
+    pub(super) async fn connections_of_type(&self, wanted: &str) -> Result<Vec<String>, Refusal> {
+        let sources = self.app.identity_sources(&self.by, &self.pool).await?;
+        let of_type = |document: &&Map<String, Value>| wanted == WECHAT || text(document, "type") == wanted;
+        let connections = sources.iter().flat_map(|source| &source.connections);
+        Ok(connections.filter(of_type).map(|document| text(document, "identifier").to_owned()).collect())
+    }
+
+    /// Makes a connection in a source.
+    pub(super) async fn made_connection(&self, source: &str, sent: &Sent) -> Result<Value, Refusal> {
+        let kind = sent.required("type")?;
+        if ConnectionKind::parse(kind).is_none() {
+            let choices: Vec<_> = ConnectionKind::ALL.iter().map(|kind| kind.as_str()).collect();
+            return Err(Refusal::invalid("type", Reason::NotOneOf { choices: choices.join(", ").into() }));
+        }
+        let made = self.app.create_connection_in(&self.by, &self.pool, source, document(sent)?).await?;
+        Ok(connection_told(source, &made))
+    }
+
+    /// Switches a connection on or off for applications; without any, altogether.
+    pub(super) async fn switch(
+        &self,
+        connection: &Map<String, Value>,
+        enabled: bool,
+        applications: &[String],
+    ) -> Result<(), Refusal> {
+        if applications.is_empty() {
+            let patch = Map::from_iter([("enabled".to_owned(), enabled.into())]);
+            return self.patched(text(connection, "id"), patch).await.map(drop);
+        }
+        let identifier = text(connection, "identifier");
+        for application in applications {
+            let mut connections = self.connections_of(application).await?;
+            connections.retain(|present| present != identifier);
+            if enabled {
+                connections.push(identifier.to_owned());
+            }
+            let patch = Map::from_iter([("connections".to_owned(), connections.into())]);
+            let id = ApplicationId::parse(application).map_err(|_| Code::NoSuchApplication)?;
+            self.app.change_application(&self.by, &self.pool, &id, patch, None).await?;
+        }
+        Ok(())
+    }
+
+    /// Changes a connection, and shows it.
+    pub(super) async fn patched(&self, id: &str, patch: Map<String, Value>) -> Result<Value, Refusal> {
         let (source, _) = self.found_connection(id).await?;
         let document = self.app.change_connection(&self.by, &self.pool, id, patch, None).await?;
         Ok(connection_told(&source, &document))
@@ -171,9 +229,7 @@ pub(super) async fn get(call: Call) -> Answer<Success<Value>> {
 /// `POST create-ext-idp`
 pub(super) async fn create(call: Call) -> Answer<Success<Value>> {
     call.sent.without(&["tenantId"])?;
-    if call.sent.required("type")? != WECHAT {
-        return Err(Refusal::invalid("type", Reason::NotOneOf { choices: WECHAT.into() }).into());
-    }
+    check_source_type(&call.sent)?;
     let made = call.app.create_identity_source(&call.by, &call.pool, call.sent.required("name")?).await?;
     Ok(Success::new(source_told(&made)))
 }
@@ -195,14 +251,7 @@ pub(super) async fn delete(call: Call) -> Answer<Success<Value>> {
 
 /// `POST create-ext-idp-conn`
 pub(super) async fn create_connection(call: Call) -> Answer<Success<Value>> {
-    let source = call.sent.required("extIdpId")?;
-    let kind = call.sent.required("type")?;
-    if ConnectionKind::parse(kind).is_none() {
-        let choices: Vec<_> = ConnectionKind::ALL.iter().map(|kind| kind.as_str()).collect();
-        return Err(Refusal::invalid("type", Reason::NotOneOf { choices: choices.join(", ").into() }).into());
-    }
-    let made = call.app.create_connection_in(&call.by, &call.pool, source, document(&call.sent)?).await?;
-    Ok(Success::new(connection_told(source, &made)))
+    Ok(Success::new(call.made_connection(call.sent.required("extIdpId")?, &call.sent).await?))
 }
 
 /// `POST update-ext-idp-conn`: `fields` are merged one by one.
@@ -227,21 +276,7 @@ pub(super) async fn change_state(call: Call) -> Answer<Success<Value>> {
     let mut applications = call.sent.texts("appIds", BATCH)?;
     applications.extend(call.sent.text("appId")?.map(str::to_owned));
     applications.dedup();
-    if applications.is_empty() {
-        let patch = Map::from_iter([("enabled".to_owned(), enabled.into())]);
-        call.patched(text(&document, "id"), patch).await?;
-    }
-    let identifier = text(&document, "identifier");
-    for application in &applications {
-        let mut connections = call.connections_of(application).await?;
-        connections.retain(|present| present != identifier);
-        if enabled {
-            connections.push(identifier.to_owned());
-        }
-        let patch = Map::from_iter([("connections".to_owned(), connections.into())]);
-        let id = ApplicationId::parse(application).map_err(|_| Code::NoSuchApplication)?;
-        call.app.change_application(&call.by, &call.pool, &id, patch, None).await?;
-    }
+    call.switch(&document, enabled, &applications).await?;
     Ok(success())
 }
 

@@ -104,12 +104,10 @@ pub(super) async fn fields(call: Call) -> Answer<Success<Value>> {
     Ok(call.fields_told())
 }
 
-/// `POST set-custom-fields`: makes fields, and changes those that there are.
-pub(super) async fn set_fields(call: Call) -> Answer<Success<Value>> {
-    call.sent.without(&["tenantId"])?;
-    let sent = call.sent.objects("list", BATCH)?;
+/// Makes fields, and changes those that there are.
+async fn set_each(call: &Call, sent: &[Sent]) -> Result<(), Refusal> {
     let merge = |fields: &mut Vec<Value>| {
-        for one in &sent {
+        for one in sent {
             let key = one.required("key")?;
             let place = fields.iter().position(|field| field.get("key") == Some(&key.into()));
             let new = changed(place.and_then(|place| fields.get(place)), one)?;
@@ -118,10 +116,48 @@ pub(super) async fn set_fields(call: Call) -> Answer<Success<Value>> {
                 None => fields.push(new),
             }
         }
-        Ok::<(), Refusal>(())
+        Ok(())
     };
-    call.change_fields(merge).await?;
+    call.change_fields(merge).await
+}
+
+/// `POST set-custom-fields`
+pub(super) async fn set_fields(call: Call) -> Answer<Success<Value>> {
+    call.sent.without(&["tenantId"])?;
+    set_each(&call, &call.sent.objects("list", BATCH)?).await?;
     Ok(call.fields_told())
+}
+
+/// The custom fields of users.
+pub(crate) async fn declared(call: &Call) -> Result<Vec<CustomField>, Refusal> {
+    call.app.pool(&call.by, &call.pool).await?;
+    Ok(call.app.config().settings(&call.pool).custom_fields.clone())
+}
+
+/// Makes a custom field of users, or changes one.
+pub(crate) async fn declare(
+    call: &Call,
+    key: &str,
+    kind: &str,
+    label: &str,
+    options: Vec<Value>,
+) -> Result<CustomField, Refusal> {
+    let Value::Object(sent) = json!({ "key": key, "dataType": kind, "label": label, "options": options })
+    else {
+        return Err(Refusal::invalid("body", Reason::NotAnObject));
+    };
+    set_each(call, &[Sent(sent)]).await?;
+    let settings = call.app.config().settings(&call.pool);
+    settings.custom_field(key).cloned().ok_or_else(|| Code::NoSuchItem.into())
+}
+
+/// Removes custom fields of users.
+pub(crate) async fn remove(call: &Call, keys: &[Value]) -> Result<(), Refusal> {
+    let remove = |fields: &mut Vec<Value>| {
+        fields.retain(|field| field.get("key").is_none_or(|key| !keys.contains(key)));
+        Ok(())
+    };
+    call.change_fields(remove).await
 }
 
 /// `POST delete-custom-fields`
@@ -132,11 +168,7 @@ pub(super) async fn delete_fields(call: Call) -> Answer<Success<Value>> {
         of_users(&one)?;
         keys.push(Value::from(one.required("key")?));
     }
-    let remove = |fields: &mut Vec<Value>| {
-        fields.retain(|field| field.get("key").is_none_or(|key| !keys.contains(key)));
-        Ok::<(), Refusal>(())
-    };
-    call.change_fields(remove).await?;
+    remove(&call, &keys).await?;
     Ok(success())
 }
 

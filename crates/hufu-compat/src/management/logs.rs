@@ -239,6 +239,18 @@ pub(super) async fn admin_actions(call: Call) -> Answer<Success<Value>> {
     Ok(listed(NumberedPage { rows: found.rows.iter().map(told).collect(), total: found.total }))
 }
 
+/// What a request of the v2 client has in common, whoever's actions it is about.
+fn v2_filter(sent: &Sent) -> Result<AuditFilter, Refusal> {
+    let application = sent.text("app_id")?.map(ApplicationId::parse).transpose();
+    Ok(AuditFilter {
+        application: application.map_err(|_| Refusal::invalid("app_id", Reason::Malformed))?,
+        ip: sent.text("clientip")?.map(str::to_owned),
+        from: sent.time("start")?,
+        to: sent.time("end")?,
+        ..AuditFilter::default()
+    })
+}
+
 /// What users did, for the v2 client.
 pub(super) async fn v2_user_actions(call: &Call) -> Result<NumberedPage<AuditEvent>, Refusal> {
     call.sent.without(&["operation_name", "eventType"])?;
@@ -246,23 +258,31 @@ pub(super) async fn v2_user_actions(call: &Call) -> Result<NumberedPage<AuditEve
         None => call.sent.text("userId")?.map(str::to_owned),
         Some(arn) => arn.rsplit(':').next().map(str::to_owned),
     };
-    let malformed = |field| move |_| Refusal::invalid(field, Reason::Malformed);
+    let user = user.as_deref().map(UserId::parse).transpose();
     let filter = AuditFilter {
-        user: user.as_deref().map(UserId::parse).transpose().map_err(malformed("userId"))?,
+        user: user.map_err(|_| Refusal::invalid("userId", Reason::Malformed))?,
         actions: OF_USERS.iter().map(|(_, action)| *action).collect(),
         actor_kinds: vec![ActorKind::User],
-        application: call
-            .sent
-            .text("app_id")?
-            .map(ApplicationId::parse)
-            .transpose()
-            .map_err(malformed("app_id"))?,
-        ip: call.sent.text("clientip")?.map(str::to_owned),
-        from: call.sent.time("start")?,
-        to: call.sent.time("end")?,
-        ..AuditFilter::default()
+        ..v2_filter(&call.sent)?
     };
     call.page_of_events(filter, call.sent.page()?).await
+}
+
+/// What administrators, keys and the command line did, for the v2 client. `userId` is who did it; `eventType` is an action
+/// by Hufu's name.
+pub(super) async fn v2_admin_actions(call: &Call) -> Result<NumberedPage<AuditEvent>, Refusal> {
+    let actions = OF_ADMINISTRATORS.iter().map(|(_, _, action)| *action);
+    let actions: Vec<_> = match call.sent.text("eventType")? {
+        None => actions.collect(),
+        Some(wanted) => actions.filter(|action| action.as_str() == wanted).collect(),
+    };
+    let (actor, page) = (call.sent.text("userId")?.map(str::to_owned), call.sent.page()?);
+    if actions.is_empty() {
+        return Ok(NumberedPage { rows: Vec::new(), total: 0 });
+    }
+    let filter =
+        AuditFilter { actions, actor, actor_kinds: ADMINISTRATORS.to_vec(), ..v2_filter(&call.sent)? };
+    call.page_of_events(filter, page).await
 }
 
 /// What both kinds of entries have.

@@ -8,7 +8,7 @@ mod applications;
 pub(crate) mod call;
 mod changes;
 mod connections;
-mod custom_data;
+pub(crate) mod custom_data;
 mod later;
 mod logs;
 mod pool;

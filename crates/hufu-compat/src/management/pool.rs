@@ -1,10 +1,12 @@
 //! Settings of the pool that these clients know.
 
 use hufu_app::Refusal;
+use hufu_types::PoolSettings;
 use hufu_types::refusal::Reason;
 use serde_json::{Map, Value, json};
 
 use super::call::Call;
+use super::put;
 use super::sent::Sent;
 use crate::envelope::Success;
 use crate::surface::Answer;
@@ -61,27 +63,43 @@ fn duration(sent: &Sent, name: &'static str, unit: &'static str) -> Result<Optio
     Ok(Some(format!("{}s", number.saturating_mul(*seconds)).into()))
 }
 
+/// The settings that both generations of the clients call the same, in the names of the document.
+pub(super) fn common(sent: &Sent) -> Result<Map<String, Value>, Refusal> {
+    let (email, phone) = (sent.object("changeEmailStrategy")?, sent.object("changePhoneStrategy")?);
+    let settings = [
+        ("registration", sent.flag("registerDisabled")?.map(|disabled| !disabled)),
+        ("verify_old_email", email.flag("verifyOldEmail")?),
+        ("verify_old_phone", phone.flag("verifyOldPhone")?),
+    ];
+    Ok(settings.into_iter().filter_map(|(name, flag)| Some((name.to_owned(), flag?.into()))).collect())
+}
+
+/// The life of sessions, in seconds. These clients know of no idle limit, so one that is longer becomes as short.
+pub(super) fn session(present: &PoolSettings, life: i64) -> Value {
+    let mut session = json!({ "life": format!("{life}s") });
+    if u64::try_from(life).is_ok_and(|life| life < seconds(present.session.idle)) {
+        put(&mut session, "idle", format!("{life}s"));
+    }
+    session
+}
+
 /// The settings that a request changes, in the names of the document.
-fn patch(sent: &Sent) -> Result<Map<String, Value>, Refusal> {
+fn patch(sent: &Sent, present: &PoolSettings) -> Result<Map<String, Value>, Refusal> {
     sent.without(NOT_SERVED)?;
-    let mut patch = Map::new();
-    let mut put = |name: &str, value: Option<Value>| {
+    let mut patch = common(sent)?;
+    let mut add = |name: &str, value: Option<Value>| {
         patch.extend(value.map(|value| (name.to_owned(), value)));
     };
-    put("registration", sent.flag("registerDisabled")?.map(|disabled| (!disabled).into()));
-    let (email, phone) = (sent.object("changeEmailStrategy")?, sent.object("changePhoneStrategy")?);
-    put("verify_old_email", email.flag("verifyOldEmail")?.map(Value::from));
-    put("verify_old_phone", phone.flag("verifyOldPhone")?.map(Value::from));
     let cookie = sent.object("cookieSettings")?;
     cookie.without(&["cookieExpiresOnBrowserSession"])?;
-    put("session", cookie.number("cookieExpiresIn")?.map(|seconds| json!({ "life": format!("{seconds}s") })));
+    add("session", cookie.number("cookieExpiresIn")?.map(|seconds| session(present, seconds)));
     let codes = sent.object("qrcodeLoginStrategy")?;
     let mut qr = Map::new();
     let life = duration(&codes, "qrcodeExpiresIn", "qrcodeExpiresInUnit")?;
     qr.extend(life.map(|life| ("life".to_owned(), life)));
     let ticket = duration(&codes, "ticketExpiresIn", "ticketExpiresInUnit")?;
     qr.extend(ticket.map(|ticket| ("ticket".to_owned(), ticket)));
-    put("qr", (!qr.is_empty()).then(|| qr.into()));
+    add("qr", (!qr.is_empty()).then(|| qr.into()));
     Ok(patch)
 }
 
@@ -93,7 +111,7 @@ pub(super) async fn get(call: Call) -> Answer<Success<Value>> {
 
 /// `POST update-security-settings`
 pub(super) async fn update(call: Call) -> Answer<Success<Value>> {
-    let patch = patch(&call.sent)?;
+    let patch = patch(&call.sent, &call.app.config().settings(&call.pool))?;
     if patch.is_empty() {
         return Err(Refusal::invalid("body", Reason::Missing).into());
     }

@@ -14,7 +14,7 @@ use crate::surface::Answer;
 use crate::v3::profile::{identity_dto, user_dto};
 
 /// The most users of one call.
-pub(super) const BATCH: usize = 50;
+pub(crate) const BATCH: usize = 50;
 
 /// The kinds of ids that a call may name a user by.
 const ID_TYPES: &str = "user_id, external_id, phone, email, username, identity";

@@ -1,8 +1,9 @@
 //! The calls of the published v2 management client: users in the form of its GraphQL ([`crate::graphql`]), and its REST calls.
 
-use axum::extract::FromRequestParts as _;
+use axum::extract::{FromRequest as _, FromRequestParts as _};
 use axum::extract::{Request, State};
-use axum::routing::{get, post};
+use axum::routing::{get, patch, post};
+use hufu_app::administration::UserName;
 use hufu_app::audit::AuditEvent;
 use hufu_app::{Refusal, named};
 use hufu_types::refusal::Code;
@@ -12,10 +13,13 @@ use hufu_web::request::Path;
 use secrecy::ExposeSecret;
 use serde_json::{Map, Value, json};
 
+pub(crate) mod pool;
+mod sources;
+
 use super::call::Call;
 use super::sent::Sent;
 use super::users::{BATCH, user_name};
-use super::{applications, logs, put};
+use super::{applications, changes, logs, put};
 use crate::envelope::Success;
 use crate::graphql::custom_data;
 use crate::request::Head;
@@ -29,9 +33,15 @@ pub(super) fn routes() -> Routes {
         .route("/api/v2/users/batch", post(batch))
         .route("/api/v2/users/kick", post(kick))
         .route("/api/v2/users/login-status", get(login_status))
+        .route("/api/v2/users/identity/link", post(link_identity))
+        .route("/api/v2/users/identity/unlink", post(unlink_identity))
         .route("/api/v2/analysis/user-action", get(user_actions))
+        .route("/api/v2/analysis/audit", get(admin_actions))
         .route("/api/v2/applications", get(list_applications).post(create_application))
         .route("/api/v2/applications/{id}", get(get_application).delete(delete_application))
+        .route("/api/v2/application/{id}/refresh-secret", patch(refresh_secret))
+        .merge(sources::routes())
+        .merge(pool::routes())
 }
 
 /// A user with identities and custom data.
@@ -69,6 +79,28 @@ fn in_v3(mut sent: Map<String, Value>) -> Map<String, Value> {
         sent.insert("status".to_owned(), if blocked { "Suspended" } else { "Activated" }.into());
     }
     sent
+}
+
+/// The user whose identity this is, at a connection by its identifier; without one, at those of a type.
+pub(crate) async fn find_by_identity(
+    call: &Call,
+    identity: Map<String, Value>,
+) -> Result<Option<UserV2>, Refusal> {
+    let sent = Sent(identity);
+    let value = sent.required("userIdInIdp")?;
+    let connections = match sent.text("identifier")? {
+        Some(identifier) => vec![identifier.to_owned()],
+        None => call.connections_of_type(sent.required("provider")?).await?,
+    };
+    for connection in connections {
+        let name = UserName::Identity { connection, value: value.to_owned() };
+        match call.app.find_named_user(&call.by, &call.pool, name).await {
+            Ok(found) => return Ok(Some(told(found.user, found.identities))),
+            Err(refusal) if refusal.is(Code::UserUnknown) => {}
+            Err(refusal) => return Err(refusal),
+        }
+    }
+    Ok(None)
 }
 
 /// Creates a user, with an identity that names its connection.
@@ -130,6 +162,16 @@ async fn with_path(shared: &std::sync::Arc<server::Shared>, request: Request) ->
     let (mut parts, _) = request.into_parts();
     let Path(id) = Path::<String>::from_request_parts(&mut parts, shared).await?;
     Ok((Call::read(parts, &[], shared).await?, id))
+}
+
+/// The same of a call with a body.
+async fn with_path_and_body(
+    shared: &std::sync::Arc<server::Shared>,
+    request: Request,
+) -> Answer<(Call, String)> {
+    let (mut parts, body) = request.into_parts();
+    let Path(id) = Path::<String>::from_request_parts(&mut parts, shared).await?;
+    Ok((Call::from_request(Request::from_parts(parts, body), shared).await?, id))
 }
 
 /// `GET users/{id}`
@@ -202,6 +244,48 @@ async fn user_actions(call: Call) -> Answer<Success<Value>> {
     Ok(Success::new(json!({ "totalCount": found.total, "list": list })))
 }
 
+/// `GET analysis/audit`: what administrators, keys and the command line did.
+async fn admin_actions(call: Call) -> Answer<Success<Value>> {
+    let found = logs::v2_admin_actions(&call).await?;
+    let told = |event: &AuditEvent| {
+        let application =
+            event.application.as_deref().and_then(|id| call.app.config().application(id).cloned());
+        json!({
+            "timestamp": event.at.to_iso(), "userPoolId": call.pool, "userId": event.actor_id,
+            "userName": event.actor_kind, "clientIp": event.ip, "ua": event.user_agent, "geoip": null,
+            "appId": event.application, "appName": application.map(|application| application.name.clone()),
+            "operationParam": event.details.to_string(), "eventType": event.action, "eventDetails": event.action,
+            "eventResultCode": event.code.to_string(), "operationMode": event.actor_kind,
+        })
+    };
+    let list: Vec<_> = found.rows.iter().map(told).collect();
+    Ok(Success::new(json!({ "totalCount": found.total, "list": list })))
+}
+
+/// The call in the words of v3: a connection is named by its identifier, or else by the id of its source.
+fn of_identity(call: &Call) -> Result<Call, Refusal> {
+    let sent = &call.sent;
+    let source = match sent.text("identifier")? {
+        Some(identifier) => identifier,
+        None => sent.required("extIdpId")?,
+    };
+    let mut in_v3 = Map::from_iter([("extIdpId".to_owned(), source.into())]);
+    for name in ["userId", "userIdInIdp", "type"] {
+        in_v3.extend(sent.text(name)?.map(|text| (name.to_owned(), text.into())));
+    }
+    Ok(call.with(Sent(in_v3)))
+}
+
+/// `POST users/identity/link`
+async fn link_identity(call: Call) -> Answer<Success<Value>> {
+    changes::link_identity(of_identity(&call)?).await
+}
+
+/// `POST users/identity/unlink`
+async fn unlink_identity(call: Call) -> Answer<Success<Value>> {
+    changes::unlink_identity(of_identity(&call)?).await
+}
+
 /// `GET applications`
 async fn list_applications(call: Call) -> Answer<Success<Value>> {
     let found = call.page_of_applications(call.sent.page()?).await?;
@@ -232,6 +316,17 @@ async fn get_application(State(shared): server::State, request: Request) -> Answ
     Ok(Success::new(applications::told_v2(&call, &document)))
 }
 
+/// `PATCH application/{id}/refresh-secret`: the one before stays valid until the next.
+async fn refresh_secret(State(shared): server::State, request: Request) -> Answer<Success<Value>> {
+    let (call, id) = with_path(&shared, request).await?;
+    let id = ApplicationId::parse(&id).map_err(|_| Code::NoSuchApplication)?;
+    let made = call.app.add_client_secret(&call.by, &call.pool, &id).await?;
+    let document = call.app.application(&call.by, &call.pool, &id).await?;
+    let mut told = applications::told_v2(&call, &document);
+    put(&mut told, "secret", made.secret.as_ref().map(ExposeSecret::expose_secret));
+    Ok(Success::new(told))
+}
+
 /// `DELETE applications/{id}`
 async fn delete_application(State(shared): server::State, request: Request) -> Answer<Success<()>> {
     let (call, id) = with_path(&shared, request).await?;
@@ -241,6 +336,12 @@ async fn delete_application(State(shared): server::State, request: Request) -> A
 }
 
 impl Call {
+    /// The same call with other members.
+    fn with(&self, sent: Sent) -> Self {
+        let (by, pool, app) = (self.by.clone(), self.pool.clone(), std::sync::Arc::clone(&self.app));
+        Self { by, pool, app, sent, is_v2: self.is_v2 }
+    }
+
     /// A call by a token alone, whose parameters are elsewhere.
     pub(crate) async fn of_token(
         head: &Head,
