@@ -8,7 +8,9 @@ use hufu_app::administration::{
 };
 use hufu_types::Refusal;
 use hufu_types::refusal::{Code, Reason};
-use hufu_types::{AccessKeyId, AdminRole, Permission, PoolId, PoolRole, UserId, WebhookId};
+use hufu_types::{
+    AccessKeyId, AdminRole, ApplicationId, ClientSecret, Permission, PoolId, PoolRole, UserId, WebhookId,
+};
 use hufu_web::request::{Head, Path, Query};
 use hufu_web::server;
 use hufu_web::surface::Answer;
@@ -16,7 +18,9 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::caller::{Body, Caller, Paging, ProblemBody, answer, done, iso, ok, pool_id, timestamp};
+use super::caller::{
+    Body, Caller, Paging, ProblemBody, answer, done, iso, ok, pool_id, timestamp, with_present,
+};
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -154,6 +158,17 @@ pub(crate) struct DismissedView {
     management_keys: Vec<MadeView>,
     /// The webhooks, which go on. Look whether they should.
     webhooks: Vec<MadeView>,
+    /// The client secrets, which go on, because the applications need them. Replace those that they know.
+    client_secrets: Vec<MadeSecretView>,
+}
+
+/// A client secret that an administrator made.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct MadeSecretView {
+    pool: String,
+    application: String,
+    /// The id, to end it.
+    id: String,
 }
 
 /// Something that an administrator made in a pool.
@@ -269,6 +284,17 @@ fn if_match(headers: &HeaderMap) -> Result<Option<String>, Refusal> {
     Ok(Some(tag.to_owned()).filter(|tag| tag != "*"))
 }
 
+/// What became of a change. If somebody else was first, the refusal says what they made of the administrator.
+async fn unless_changed<T>(
+    caller: &Caller,
+    user: &UserId,
+    outcome: Result<T, Refusal>,
+) -> Result<T, Refusal> {
+    let Err(refusal) = outcome else { return outcome };
+    let present = async { Ok(view(caller.app.administrator(&caller.by, user).await?, None)) };
+    Err(with_present(refusal, present).await)
+}
+
 /// Log in as an administrator.
 ///
 /// The response contains an access key that is valid for some hours.
@@ -381,14 +407,14 @@ pub(crate) async fn appoint_administrator(
     let user = UserId::parse(&user).map_err(|_| Code::NoSuchAdministrator)?;
     let appointment = Appointment { roles, revision: if_match(&headers)? };
     let made = caller.app.appoint_administrator(&caller.by, &user, appointment).await;
-    Ok(ok(&view(made?, None)))
+    Ok(ok(&view(unless_changed(&caller, &user, made).await?, None)))
 }
 
 /// Dismiss an administrator.
 ///
 /// In one pool, or in all whose administrators you manage. The access and management keys that they made and that may do
 /// what they may not do there any more end immediately and, with the last role, their logins. The response says what they
-/// made.
+/// made. With `If-Match`, only if the roles that you see have not been changed in the meantime.
 #[utoipa::path(delete, path = "/admin/v1/administrators/{user}", tag = "access", params(("user" = String, Path), Dismissal),
     responses((status = 200, body = DismissedView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody)))]
 pub(crate) async fn dismiss_administrator(
@@ -399,17 +425,24 @@ pub(crate) async fn dismiss_administrator(
 ) -> Answer<Response> {
     let user = UserId::parse(&user).map_err(|_| Code::NoSuchAdministrator)?;
     let pool = scope(dismissal.pool.as_deref())?;
-    let made =
-        caller.app.dismiss_administrator(&caller.by, &user, pool.as_ref(), if_match(&headers)?).await?;
+    let revision = if_match(&headers)?;
+    let made = caller.app.dismiss_administrator(&caller.by, &user, pool.as_ref(), revision).await;
+    let made = unless_changed(&caller, &user, made).await?;
     let key = |(pool, id): (PoolId, AccessKeyId)| MadeView { pool: pool.into(), id: id.into(), name: None };
     let webhook = |(pool, id, name): (PoolId, WebhookId, String)| MadeView {
         pool: pool.into(),
         id: id.into(),
         name: Some(name),
     };
+    let secret = |(pool, application, secret): (PoolId, ApplicationId, ClientSecret)| MadeSecretView {
+        pool: pool.into(),
+        application: application.into(),
+        id: caller.app.client_secret_id(&secret),
+    };
     Ok(ok(&DismissedView {
         access_keys: made.access_keys.into_iter().map(String::from).collect(),
         management_keys: made.management_keys.into_iter().map(key).collect(),
         webhooks: made.webhooks.into_iter().map(webhook).collect(),
+        client_secrets: made.client_secrets.into_iter().map(secret).collect(),
     }))
 }

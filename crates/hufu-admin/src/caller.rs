@@ -15,7 +15,7 @@ use hufu_web::server::Shared;
 use hufu_web::surface::{self, Answer, ApiCode, Reader, Refused, private_json};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::case;
@@ -94,6 +94,19 @@ impl FromRequestParts<Arc<Shared>> for Caller {
         let app = Arc::clone(&shared.app);
         let by = app.authenticate_admin(head.bearer(), head.origin()).await?;
         Ok(Self { by, app })
+    }
+}
+
+/// A refusal; if somebody else was first, with what they made of the object, as far as the caller may see it.
+pub(crate) async fn with_present<V: Serialize>(
+    refusal: Refusal,
+    present: impl Future<Output = Result<V, Refusal>>,
+) -> Refusal {
+    if refusal.is(Code::ChangedMeanwhile) {
+        let present = present.await.ok();
+        refusal.carrying(json!({ "present": present }))
+    } else {
+        refusal
     }
 }
 

@@ -158,16 +158,20 @@ pub(crate) async fn delete_application(
 
 /// Make a new client secret.
 ///
-/// It is only in this response, as `secret`. The one before stays valid, the one before that does not.
+/// It is only in this response, as `secret`. The one before stays valid, the one before that does not. With `If-Match`, only
+/// if the application has not been changed in the meantime.
 #[utoipa::path(post, path = "/admin/v1/pools/{pool}/applications/{application}/secrets", tag = "configuration",
     params(("pool" = String, Path), ("application" = String, Path)),
-    responses((status = 201, body = ApplicationView), (status = 404, body = ProblemBody), (status = 422, body = ProblemBody)))]
+    responses((status = 201, body = ApplicationView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody),
+        (status = 422, body = ProblemBody)))]
 pub(crate) async fn add_secret(
     caller: Caller,
     Path((pool, application)): Path<(String, String)>,
+    headers: HeaderMap,
 ) -> Answer<Response> {
-    let (pool, id) = ids(&pool, &application)?;
-    Ok(written(StatusCode::CREATED, caller.app.add_client_secret(&caller.by, &pool, &id).await?))
+    let ((pool, id), revision) = (ids(&pool, &application)?, if_match(&headers)?);
+    let made = caller.app.add_client_secret_unless_changed(&caller.by, &pool, &id, revision).await?;
+    Ok(written(StatusCode::CREATED, made))
 }
 
 /// End a client secret at once.

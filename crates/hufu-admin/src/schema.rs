@@ -129,7 +129,17 @@ fn confirmation() -> ObjectBuilder {
 fn application_secrets() -> ArrayBuilder {
     let secret = ObjectBuilder::new()
         .property("id", text("The id, to end it."))
-        .property("createdAt", text("RFC 3339."));
+        .property("createdAt", text("RFC 3339."))
+        .property(
+            "createdBy",
+            text("The administrator who made or set it, directly or with a key of theirs. Null if that is not known."),
+        )
+        .property(
+            "createdByDismissed",
+            ObjectBuilder::new()
+                .schema_type(nullable(Type::Boolean))
+                .description(Some("Whether they have no role in the pool any more.")),
+        );
     ArrayBuilder::new()
         .schema_type(nullable(Type::Array))
         .items(secret)

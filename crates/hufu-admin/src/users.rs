@@ -8,19 +8,21 @@ use hufu_app::administration::{
 use hufu_app::official_account::Following;
 use hufu_app::{ProfileChange, identity_id};
 use hufu_types::Refusal;
-use hufu_types::refusal::{Code, Reason};
+use hufu_types::refusal::Reason;
 use hufu_types::{
-    Email, Gender, Identity, IdentityKind, NameError, Phone, PoolId, Profile, Timestamp, User, UserStatus,
-    Username,
+    Email, Gender, Identity, IdentityKind, NameError, Phone, PoolId, Profile, Timestamp, User, UserId,
+    UserStatus, Username,
 };
 use hufu_web::request::{Path, Query};
 use hufu_web::surface::Answer;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
-use super::caller::{Body, Caller, ProblemBody, answer, done, iso, ok, pool_id, timestamp, user_id};
+use super::caller::{
+    Body, Caller, ProblemBody, answer, done, iso, ok, pool_id, timestamp, user_id, with_present,
+};
 
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -249,7 +251,6 @@ pub(super) fn identity_view(pool: &PoolId, identity: &Identity, following: &[Fol
     }
 }
 
-/// A user, with the `ETag` that `If-Match` accepts.
 /// A user as `GET` shows them.
 fn found_view(pool: &PoolId, found: Found) -> UserView {
     let Found { user, identities, following, merged_from, merged } = found;
@@ -266,6 +267,7 @@ fn found_view(pool: &PoolId, found: Found) -> UserView {
     UserView { merged_from, identities, merged, ..view(user) }
 }
 
+/// A user, with the `ETag` that `If-Match` accepts.
 fn tagged(status: StatusCode, view: &UserView) -> Response {
     let tag = HeaderValue::from_str(&format!("\"{}\"", view.updated_at));
     let mut response = answer(status, view);
@@ -447,85 +449,127 @@ pub(crate) async fn update(
         return Err(Refusal::invalid("password", Reason::SetElsewhere { place: "POST …/password" }).into());
     }
     let change = change(body, if_match(&headers)?)?;
-    let changed = match caller.app.update_user(&caller.by, &pool, &user, change).await {
-        Err(refusal) if refusal.is(Code::ChangedMeanwhile) => {
-            // What somebody else has made of the user, as far as the caller may see it.
-            let present = caller.app.find_user(&caller.by, &pool, &user).await.ok();
-            let present = present.map(|found| found_view(&pool, found));
-            return Err(refusal.carrying(json!({ "present": present })).into());
-        }
-        changed => changed?,
-    };
-    Ok(tagged(StatusCode::OK, &view(changed)))
+    let changed = caller.app.update_user(&caller.by, &pool, &user, change).await;
+    Ok(tagged(StatusCode::OK, &view(unless_changed(&caller, &pool, &user, changed).await?)))
 }
 
 /// Delete a user permanently.
+///
+/// With `If-Match`, only if it has not been changed in the meantime.
 #[utoipa::path(delete, path = "/admin/v1/pools/{pool}/users/{user}", tag = "users",
     params(("pool" = String, Path), ("user" = String, Path)),
     responses((status = 204), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody)))]
-pub(crate) async fn delete(caller: Caller, Path((pool, user)): Path<(String, String)>) -> Answer<Response> {
-    let (pool, user) = user_id(&pool, &user)?;
-    caller.app.delete_user(&caller.by, &pool, &user).await?;
+pub(crate) async fn delete(
+    caller: Caller,
+    Path((pool, user)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Answer<Response> {
+    let ((pool, user), since) = (user_id(&pool, &user)?, if_match(&headers)?);
+    let deleted = caller.app.delete_user_unless_changed(&caller.by, &pool, &user, since).await;
+    unless_changed(&caller, &pool, &user, deleted).await?;
     Ok(done())
 }
 
 /// Set a password, or generate one.
+///
+/// With `If-Match`, only if the user has not been changed in the meantime.
 #[utoipa::path(post, path = "/admin/v1/pools/{pool}/users/{user}/password", tag = "users",
     params(("pool" = String, Path), ("user" = String, Path)), request_body = PasswordBody,
-    responses((status = 200, body = PasswordAnswer), (status = 404, body = ProblemBody), (status = 422, body = ProblemBody)))]
+    responses((status = 200, body = PasswordAnswer), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody),
+        (status = 422, body = ProblemBody)))]
 pub(crate) async fn set_password(
     caller: Caller,
     Path((pool, user)): Path<(String, String)>,
+    headers: HeaderMap,
     Body(body): Body<PasswordBody>,
 ) -> Answer<Response> {
-    let (pool, user) = user_id(&pool, &user)?;
+    let ((pool, user), since) = (user_id(&pool, &user)?, if_match(&headers)?);
     let PasswordBody { password, must_reset, keep_sessions } = body;
     let wish = NewPassword { password: password.map(SecretString::from), must_reset, keep_sessions };
-    let made = caller.app.set_password(&caller.by, &pool, &user, wish).await?;
+    let made = caller.app.set_password_unless_changed(&caller.by, &pool, &user, wish, since).await;
+    let made = unless_changed(&caller, &pool, &user, made).await?;
     Ok(ok(&PasswordAnswer { password: made.map(|made| made.expose_secret().to_owned()) }))
 }
 
-async fn set_status(caller: &Caller, pool: &str, user: &str, change: StatusChange) -> Answer<Response> {
-    let (pool, user) = user_id(pool, user)?;
-    let user = caller.app.change_status(&caller.by, &pool, &user, change).await;
-    Ok(tagged(StatusCode::OK, &view(user?)))
+/// What became of a change. If somebody else was first, the refusal says what they made of the user.
+async fn unless_changed<T>(
+    caller: &Caller,
+    pool: &PoolId,
+    user: &UserId,
+    outcome: Result<T, Refusal>,
+) -> Result<T, Refusal> {
+    let Err(refusal) = outcome else { return outcome };
+    let present = async {
+        let found = caller.app.find_user(&caller.by, pool, user).await?;
+        Ok(found_view(pool, found))
+    };
+    Err(with_present(refusal, present).await)
+}
+
+async fn set_status(
+    caller: &Caller,
+    pool: &str,
+    user: &str,
+    headers: &HeaderMap,
+    change: StatusChange,
+) -> Answer<Response> {
+    let ((pool, user), since) = (user_id(pool, user)?, if_match(headers)?);
+    let changed = caller.app.change_status_unless_changed(&caller.by, &pool, &user, change, since).await;
+    Ok(tagged(StatusCode::OK, &view(unless_changed(caller, &pool, &user, changed).await?)))
 }
 
 /// Disable a user.
 ///
-/// All their sessions end.
+/// All their sessions end. With `If-Match`, only if the user has not been changed in the meantime.
 #[utoipa::path(post, path = "/admin/v1/pools/{pool}/users/{user}/disable", tag = "users",
     params(("pool" = String, Path), ("user" = String, Path)),
     responses((status = 200, body = UserView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody)))]
-pub(crate) async fn disable(caller: Caller, Path((pool, user)): Path<(String, String)>) -> Answer<Response> {
-    set_status(&caller, &pool, &user, StatusChange::Disable).await
+pub(crate) async fn disable(
+    caller: Caller,
+    Path((pool, user)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Answer<Response> {
+    set_status(&caller, &pool, &user, &headers, StatusChange::Disable).await
 }
 
 /// Enable a disabled or archived user.
+///
+/// With `If-Match`, only if the user has not been changed in the meantime.
 #[utoipa::path(post, path = "/admin/v1/pools/{pool}/users/{user}/enable", tag = "users",
     params(("pool" = String, Path), ("user" = String, Path)),
     responses((status = 200, body = UserView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody)))]
-pub(crate) async fn enable(caller: Caller, Path((pool, user)): Path<(String, String)>) -> Answer<Response> {
-    set_status(&caller, &pool, &user, StatusChange::Enable).await
+pub(crate) async fn enable(
+    caller: Caller,
+    Path((pool, user)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Answer<Response> {
+    set_status(&caller, &pool, &user, &headers, StatusChange::Enable).await
 }
 
 /// Archive a user.
 ///
-/// All their sessions end.
+/// All their sessions end. With `If-Match`, only if the user has not been changed in the meantime.
 #[utoipa::path(post, path = "/admin/v1/pools/{pool}/users/{user}/archive", tag = "users",
     params(("pool" = String, Path), ("user" = String, Path)),
     responses((status = 200, body = UserView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody)))]
-pub(crate) async fn archive(caller: Caller, Path((pool, user)): Path<(String, String)>) -> Answer<Response> {
-    set_status(&caller, &pool, &user, StatusChange::Archive).await
+pub(crate) async fn archive(
+    caller: Caller,
+    Path((pool, user)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Answer<Response> {
+    set_status(&caller, &pool, &user, &headers, StatusChange::Archive).await
 }
 
 /// Cancel the deletion that a user requested.
+///
+/// With `If-Match`, only if the user has not been changed in the meantime.
 #[utoipa::path(post, path = "/admin/v1/pools/{pool}/users/{user}/cancel-deletion", tag = "users",
     params(("pool" = String, Path), ("user" = String, Path)),
     responses((status = 200, body = UserView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody)))]
 pub(crate) async fn cancel_deletion(
     caller: Caller,
     Path((pool, user)): Path<(String, String)>,
+    headers: HeaderMap,
 ) -> Answer<Response> {
-    set_status(&caller, &pool, &user, StatusChange::CancelDeletion).await
+    set_status(&caller, &pool, &user, &headers, StatusChange::CancelDeletion).await
 }

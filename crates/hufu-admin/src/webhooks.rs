@@ -229,7 +229,8 @@ pub(crate) async fn get(caller: Caller, Path((pool, webhook)): Path<(String, Str
 /// With `If-Match`, or `revision` in the body, only if it has not been changed in the meantime.
 #[utoipa::path(patch, path = "/admin/v1/pools/{pool}/webhooks/{webhook}", tag = "webhooks",
     params(("pool" = String, Path), ("webhook" = String, Path)), request_body = WebhookChangeBody,
-    responses((status = 200, body = WebhookView), (status = 404, body = ProblemBody), (status = 422, body = ProblemBody)))]
+    responses((status = 200, body = WebhookView), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody),
+        (status = 422, body = ProblemBody)))]
 pub(crate) async fn update(
     caller: Caller,
     Path((pool, webhook)): Path<(String, String)>,

@@ -13,7 +13,7 @@ use self::applications::{
 };
 pub use self::applications::{
     ResourceHolder, application, clear_other_defaults, delete_application, insert_application, next_position,
-    page_of_applications, pool_of_application, resource_holders, update_application,
+    page_of_applications, pool_of_application, resource_holders, secrets_made_by, update_application,
 };
 use self::connections::{LIST_CONNECTIONS, OF_POOL_CONNECTIONS, decode_connection};
 pub use self::connections::{

@@ -68,8 +68,13 @@ statements! {
         ON CONFLICT DO NOTHING";
     SET_PROFILE = "
         UPDATE users SET profile = $3, custom_data = $4, updated_at = $5 WHERE pool_id = $1 AND id = $2";
-    SET_STATUS = "UPDATE users SET status = $3, updated_at = $4 WHERE pool_id = $1 AND id = $2";
-    SET_AGREEMENTS = "UPDATE users SET agreements = $3, updated_at = $4 WHERE pool_id = $1 AND id = $2";
+    // When a user was changed last tells one state of them from another, so two changes within a millisecond have two times.
+    SET_STATUS = "
+        UPDATE users SET status = $3, updated_at = CASE WHEN updated_at < $4 THEN $4 ELSE updated_at + 1 END
+        WHERE pool_id = $1 AND id = $2";
+    SET_AGREEMENTS = "
+        UPDATE users SET agreements = $3, updated_at = CASE WHEN updated_at < $4 THEN $4 ELSE updated_at + 1 END
+        WHERE pool_id = $1 AND id = $2";
     NOTE_LOGIN = concat!(
         "UPDATE users
          SET logins_count = logins_count + $6, last_login_at = $3, last_ip = $4, last_application = $5
@@ -86,10 +91,15 @@ statements! {
             profile = $9, custom_data = $10, must_reset = $11, updated_at = $12
         WHERE pool_id = $1 AND id = $2";
     LEAVE = "
-        UPDATE users SET status = 'Deactivated', delete_after = $3, updated_at = $4
+        UPDATE users
+        SET status = 'Deactivated', delete_after = $3,
+            updated_at = CASE WHEN updated_at < $4 THEN $4 ELSE updated_at + 1 END
         WHERE pool_id = $1 AND id = $2";
     CANCEL_DELETION = "
-        UPDATE users SET status = 'Activated', delete_after = NULL, updated_at = $3 WHERE pool_id = $1 AND id = $2";
+        UPDATE users
+        SET status = 'Activated', delete_after = NULL,
+            updated_at = CASE WHEN updated_at < $3 THEN $3 ELSE updated_at + 1 END
+        WHERE pool_id = $1 AND id = $2";
     DELETE = "DELETE FROM users WHERE pool_id = $1 AND (id = $2 OR merged_into = $2)";
 }
 

@@ -9,7 +9,7 @@ use url::{Host, Url};
 use crate::application::text_enum;
 use crate::{
     Identifier, Language, NameError, PoolScope, ResponseType, ScopeSet, SigningAlgorithm, Timestamp,
-    TokenHash,
+    TokenHash, UserId,
 };
 
 text_enum! {
@@ -142,6 +142,9 @@ pub struct ClientSecret {
     pub hash: TokenHash,
     /// When it was set.
     pub created_at: Timestamp,
+    /// The administrator who made it or set it, directly or with a key of theirs. `None` for the command line, for a client
+    /// that registered itself, and for one of an earlier version.
+    pub created_by: Option<UserId>,
 }
 
 /// An application as an OAuth client. An absent value takes the default of the application's kind: see the methods

@@ -550,7 +550,7 @@ mod tests {
 
     #[test]
     fn a_public_client_has_no_secret_and_does_not_act_for_itself() {
-        let secret = ClientSecret { hash: TokenHash([0; 32]), created_at: Timestamp(0) };
+        let secret = ClientSecret { hash: TokenHash([0; 32]), created_at: Timestamp(0), created_by: None };
         let api = Application {
             id: ApplicationId::parse("app").unwrap(),
             pool: PoolId::parse("pool").unwrap(),

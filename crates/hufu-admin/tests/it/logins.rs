@@ -170,19 +170,52 @@ on_both_engines! {
             let listed = call(&world, Some(&owner), "GET", &format!("/admin/v1/keys?createdBy={by}"), None).await.is(200);
             assert_eq!(listed["keys"].as_array().unwrap().len(), count, "{by}");
         }
+        let applications = format!("/admin/v1/pools/{SHOP}/applications");
+        let made_secret = async |by: &str, method: &str, path: &str, body: Option<Value>| {
+            let made = call(&world, Some(by), method, path, body).await.is(201);
+            world.secret(made["secret"].as_str().unwrap());
+            made
+        };
+        let web = json!({ "name": "Web", "type": "web" });
+        let web = made_secret(&owner, "POST", &applications, Some(web)).await;
+        let web = format!("{applications}/{}", web["id"].as_str().unwrap());
+        let with_hers = made_secret(&mei, "POST", &format!("{web}/secrets"), None).await;
+        let by = |application: &Value| -> Vec<Value> {
+            let secrets = application["secrets"].as_array().unwrap().iter();
+            secrets.map(|secret| json!([secret["createdBy"], secret["createdByDismissed"]])).collect()
+        };
+        assert_eq!(by(&with_hers), [json!([id, false]), json!([null, false])]);
+        let hers = with_hers["secrets"][0]["id"].clone();
+        // One that she chooses herself is hers as well.
+        let chosen = json!({ "name": "Chosen", "type": "web", "secret": "a-secret-that-somebody-chose-0001" });
+        let chosen = call(&world, Some(&mei), "POST", &applications, Some(chosen)).await.is(201);
+        assert_eq!(by(&chosen), [json!([id, false])]);
         let path = format!("/admin/v1/administrators/{id}");
         let ended = call(&world, Some(&owner), "DELETE", &path, None).await.is(200);
+        let of = |application: &Value, secret: &Value| json!({ "pool": SHOP, "application": application, "id": secret });
+        let mut secrets = vec![of(&with_hers["id"], &hers), of(&chosen["id"], &chosen["secrets"][0]["id"])];
+        secrets.sort_by_key(|secret| secret["application"].as_str().unwrap().to_owned());
         assert_eq!(ended, json!({
             "accessKeys": [key["id"]],
             "managementKeys": [],
             "webhooks": [{ "pool": SHOP, "id": made["id"], "name": "hers" }],
+            "clientSecrets": secrets,
         }));
+        let listed = call(&world, Some(&owner), "GET", &applications, None).await.is(200);
+        let listed = listed["applications"].as_array().unwrap();
+        let listed = listed.iter().find(|one| one["id"] == with_hers["id"]).unwrap();
+        assert_eq!(by(listed), [json!([id, true]), json!([null, false])]);
+        // The application goes on with another one.
+        let hers = format!("{web}/secrets/{}", hers.as_str().unwrap());
+        call(&world, Some(&owner), "DELETE", &hers, None).await.is(204);
+        let left = call(&world, Some(&owner), "GET", &web, None).await.is(200);
+        assert_eq!(by(&left), [json!([null, false])]);
         // Whoever manages another pool does not hear of it when they dismiss the same person there.
         let again = json!({ "role": "support", "pool": CAFE });
         call(&world, Some(&owner), "PUT", &path, Some(again)).await.is(200);
         let (_, lee) = administrator(&world, &owner, "lee", json!([{ "role": "owner", "pool": CAFE }])).await;
         let ended = call(&world, Some(&lee), "DELETE", &path, None).await.is(200);
-        assert_eq!(ended, json!({ "accessKeys": [], "managementKeys": [], "webhooks": [] }));
+        assert_eq!(ended, json!({ "accessKeys": [], "managementKeys": [], "webhooks": [], "clientSecrets": [] }));
         let listed = call(&world, Some(&owner), "GET", &hooks, None).await.is(200);
         let webhook = &listed["webhooks"][0];
         assert_eq!((&webhook["createdBy"], &webhook["createdByDismissed"]), (&json!(id), &json!(true)));

@@ -24,5 +24,6 @@ mod secrets;
 mod senders;
 mod shop;
 mod statistics;
+mod unseen;
 
 use hufu_testkit::{client, world};

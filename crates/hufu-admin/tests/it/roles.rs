@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::world::{CAFE, EMPTY, SHOP, World};
 
-const ADMINISTRATORS: &str = "/admin/v1/administrators";
+pub(crate) const ADMINISTRATORS: &str = "/admin/v1/administrators";
 
 /// Makes an administrator and logs them in. Returns their id and the key of the login.
 pub(crate) async fn administrator(

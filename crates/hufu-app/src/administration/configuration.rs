@@ -74,6 +74,13 @@ pub(super) enum Written<T> {
 }
 
 impl<T> Written<T> {
+    /// The object as it is now, whoever made it so.
+    pub(super) const fn now(&self) -> Option<&Revised<T>> {
+        match self {
+            Self::Done(now) | Self::Conflict(now) => now.as_ref(),
+        }
+    }
+
     /// The object as it is now.
     ///
     /// # Errors

@@ -1,11 +1,12 @@
 //! Account operations that several administrator units share.
 
 use hufu_store::{
-    StoreError, Tx, administration, endings, flows, invitations, management_keys, passwords, users, versions,
-    webhooks,
+    StoreError, Tx, administration, config, endings, flows, invitations, management_keys, passwords, users,
+    versions, webhooks,
 };
 use hufu_types::{
-    AccessKeyId, Action, ActorKind, Permission, PoolId, PoolRole, Reach, Timestamp, User, UserId, WebhookId,
+    AccessKeyId, Action, ActorKind, ApplicationId, ClientSecret, Permission, PoolId, PoolRole, Reach,
+    Timestamp, User, UserId, WebhookId,
 };
 use serde_json::json;
 
@@ -141,6 +142,9 @@ pub(crate) async fn end_keys(
     made.webhooks = webhooks::made_by(tx, user).await?;
     made.webhooks
         .retain(|(pool, ..)| reach.has(Some(pool)) && is_lost(&[Permission::WriteWebhooks], Some(pool)));
+    made.client_secrets = config::secrets_made_by(tx, user).await?;
+    made.client_secrets
+        .retain(|(pool, ..)| reach.has(Some(pool)) && is_lost(&[Permission::WriteConfiguration], Some(pool)));
     Ok(made)
 }
 
@@ -153,6 +157,8 @@ pub struct Made {
     pub management_keys: Vec<(PoolId, AccessKeyId)>,
     /// The webhooks with their pools and names, which go on.
     pub webhooks: Vec<(PoolId, WebhookId, String)>,
+    /// The client secrets with their pools and applications, which go on: the applications need them.
+    pub client_secrets: Vec<(PoolId, ApplicationId, ClientSecret)>,
 }
 
 /// Permanently deletes an account, the accounts merged into it, and everything that leads to either. Its

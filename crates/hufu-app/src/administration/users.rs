@@ -211,6 +211,22 @@ impl App {
         user: &UserId,
         request: NewPassword,
     ) -> Result<Option<SecretString>, Refusal> {
+        self.set_password_unless_changed(by, pool, user, request, None).await
+    }
+
+    /// The same, unless the account was changed after this time.
+    ///
+    /// # Errors
+    /// Also [`Code::ChangedMeanwhile`].
+    #[boxed]
+    pub async fn set_password_unless_changed(
+        &self,
+        by: &AdminCaller,
+        pool: &PoolId,
+        user: &UserId,
+        request: NewPassword,
+        unchanged_since: Option<Timestamp>,
+    ) -> Result<Option<SecretString>, Refusal> {
         self.permit(by, Permission::WriteUsers, pool).await?;
         let NewPassword { password, must_reset, keep_sessions } = request;
         let made = if password.is_none() { Some(self.generate_password()) } else { None };
@@ -222,8 +238,8 @@ impl App {
         let Some(password) = password.or_else(|| made.clone()) else { return Ok(None) };
         let hash = self.hash_password(password, by.origin.ip.as_deref()).await?;
         let trace = self.trace_by(pool, by);
-        let unit =
-            SetPassword { pool: pool.clone(), user: user.clone(), hash, must_reset, keep_sessions, trace };
+        let (pool, user) = (pool.clone(), user.clone());
+        let unit = SetPassword { pool, user, unchanged_since, hash, must_reset, keep_sessions, trace };
         self.write(unit).await??;
         self.sessions.forget_all();
         Ok(made)
@@ -242,13 +258,29 @@ impl App {
         user: &UserId,
         change: StatusChange,
     ) -> Result<User, Refusal> {
+        self.change_status_unless_changed(by, pool, user, change, None).await
+    }
+
+    /// The same, unless the account was changed after this time.
+    ///
+    /// # Errors
+    /// Also [`Code::ChangedMeanwhile`].
+    #[boxed]
+    pub async fn change_status_unless_changed(
+        &self,
+        by: &AdminCaller,
+        pool: &PoolId,
+        user: &UserId,
+        change: StatusChange,
+        unchanged_since: Option<Timestamp>,
+    ) -> Result<User, Refusal> {
         let permission = match change {
             StatusChange::Disable | StatusChange::Enable => Permission::DisableUsers,
             StatusChange::Archive | StatusChange::CancelDeletion => Permission::DeleteUsers,
         };
         self.permit(by, permission, pool).await?;
         let trace = self.trace_by(pool, by);
-        let unit = ChangeStatus { pool: pool.clone(), user: user.clone(), change, trace };
+        let unit = ChangeStatus { pool: pool.clone(), user: user.clone(), change, unchanged_since, trace };
         let user = self.write(unit).await??;
         self.sessions.forget_all();
         Ok(*user)
@@ -260,9 +292,24 @@ impl App {
     /// [`Code::UserUnknown`], [`Code::MergedInto`], [`Code::LastOwner`], and the refusals of [`App::permit`].
     #[boxed]
     pub async fn delete_user(&self, by: &AdminCaller, pool: &PoolId, user: &UserId) -> Result<(), Refusal> {
+        self.delete_user_unless_changed(by, pool, user, None).await
+    }
+
+    /// The same, unless the account was changed after this time.
+    ///
+    /// # Errors
+    /// Also [`Code::ChangedMeanwhile`].
+    #[boxed]
+    pub async fn delete_user_unless_changed(
+        &self,
+        by: &AdminCaller,
+        pool: &PoolId,
+        user: &UserId,
+        unchanged_since: Option<Timestamp>,
+    ) -> Result<(), Refusal> {
         self.permit(by, Permission::DeleteUsers, pool).await?;
         let trace = self.trace_by(pool, by);
-        self.write(DeleteUser { pool: pool.clone(), user: user.clone(), trace }).await??;
+        self.write(DeleteUser { pool: pool.clone(), user: user.clone(), unchanged_since, trace }).await??;
         self.sessions.forget_all();
         Ok(())
     }

@@ -239,7 +239,7 @@ impl App {
     fn new_secret(&self) -> (OpaqueToken, ClientSecret) {
         let secret = OpaqueToken::generate(TokenPurpose::ClientSecret, &*self.random);
         let hash = hash_token(secret.expose());
-        (secret, ClientSecret { hash, created_at: self.now() })
+        (secret, ClientSecret { hash, created_at: self.now(), created_by: None })
     }
 
     /// The client information response (RFC 7591 section 3.2.1, RFC 7592 section 3).

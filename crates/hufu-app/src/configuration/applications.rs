@@ -182,6 +182,8 @@ pub struct AddClientSecret {
     pub application: ApplicationId,
     /// The new secret.
     pub secret: ClientSecret,
+    /// The revision that the caller last saw. `None` to skip the check.
+    pub expected: Option<i64>,
 }
 
 impl Operation for AddClientSecret {
@@ -199,6 +201,9 @@ impl Operation for AddClientSecret {
         let Some(present) = config::application(tx, &self.pool, &self.application).await? else {
             return Ok(Outcome::Rejected(Rejection::NoApplication));
         };
+        if let (false, Some(expected)) = (is_expected(self.expected, Some(&present)), self.expected) {
+            return Ok(Outcome::Conflict { expected, now: Some(present) });
+        }
         let mut application = present.value;
         if !application.has_secret() {
             return Ok(Outcome::Rejected(Rejection::PublicClient));

@@ -32,8 +32,9 @@ pub async fn rotate_secret(
     let pool = store.read(PoolOf(application.clone())).await?.ok_or(Rejection::NoApplication)?;
     let now = clock.now();
     let secret = OpaqueToken::generate(TokenPurpose::ClientSecret, random);
-    let stored = ClientSecret { hash: hash_token(secret.expose()), created_at: now };
-    let operation = AddClientSecret { pool, application: application.clone(), secret: stored };
+    let stored = ClientSecret { hash: hash_token(secret.expose()), created_at: now, created_by: None };
+    let operation =
+        AddClientSecret { pool, application: application.clone(), secret: stored, expected: None };
     match store.write(Change { operation, trace: Trace::of_command(now, random) }).await? {
         Outcome::Done { .. } => Ok(secret),
         Outcome::Rejected(rejection) => Err(rejection.into()),

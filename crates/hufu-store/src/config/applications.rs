@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hufu_types::{
     Application, ApplicationId, ApplicationKind, ClientSecret, ClientSettings, ConnectionId, PoolId,
-    SigningAlgorithm, Timestamp, TokenHash, TokenLifetimes,
+    SigningAlgorithm, Timestamp, TokenHash, TokenLifetimes, UserId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +36,8 @@ statements! {
     // Whatever else the text finds is sorted out by reading it.
     RESOURCE_HOLDERS = "
         SELECT pool_id, id, client FROM applications WHERE client LIKE '%resources%' ORDER BY pool_id, id";
+    // The administrators are those of all pools. Whatever else the text finds is sorted out by reading it.
+    SECRETS_MADE_BY = "SELECT pool_id, id, secrets FROM applications WHERE secrets LIKE $1 ORDER BY pool_id, id";
     INSERT_APPLICATION = "
         INSERT INTO applications
             (pool_id, id, name, kind, is_default, enabled, position, signing_algorithm,
@@ -281,21 +283,46 @@ pub(super) fn decode_application(row: &Row<'_>) -> Result<Application, StoreErro
     })
 }
 
-/// A client secret as stored: its hash in hexadecimal, and when it was set.
+/// The client secrets that an administrator made, in all pools.
+pub async fn secrets_made_by(
+    tx: &mut Tx<'_>,
+    user: &UserId,
+) -> Result<Vec<(PoolId, ApplicationId, ClientSecret)>, StoreError> {
+    let decode = |row: &Row<'_>| {
+        let secrets: Vec<StoredSecret> = of_any_version(row, 2)?;
+        Ok((pool_id(row, 0)?, ApplicationId::parse(&row.get::<String>(1)?)?, secrets))
+    };
+    let pattern = format!("%{}%", user.as_str());
+    let mut made = Vec::new();
+    for (pool, application, secrets) in tx.all(SECRETS_MADE_BY, &[pattern.as_str().into()], decode).await? {
+        for secret in secrets.into_iter().filter(|secret| secret.created_by.as_ref() == Some(user)) {
+            made.push((pool.clone(), application.clone(), secret.read()?));
+        }
+    }
+    Ok(made)
+}
+
+/// A client secret as stored: its hash in hexadecimal, when it was set, and by whom.
 #[derive(Serialize, Deserialize)]
 struct StoredSecret {
     hash: String,
     created_at: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    created_by: Option<UserId>,
 }
 
 impl StoredSecret {
     fn of(secret: &ClientSecret) -> Self {
-        Self { hash: hex::encode(secret.hash.as_bytes()), created_at: secret.created_at }
+        Self {
+            hash: hex::encode(secret.hash.as_bytes()),
+            created_at: secret.created_at,
+            created_by: secret.created_by.clone(),
+        }
     }
 
     fn read(self) -> Result<ClientSecret, StoreError> {
         let mut hash = [0; 32];
         hex::decode_to_slice(&self.hash, &mut hash).map_err(|_| StoreError::Corrupt { column: "secrets" })?;
-        Ok(ClientSecret { hash: TokenHash(hash), created_at: self.created_at })
+        Ok(ClientSecret { hash: TokenHash(hash), created_at: self.created_at, created_by: self.created_by })
     }
 }

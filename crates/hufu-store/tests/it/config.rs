@@ -92,7 +92,7 @@ fn application(connections: &[&str]) -> Application {
             ..ClientSettings::default()
         }
         .into(),
-        secrets: vec![ClientSecret { hash: TokenHash([7; 32]), created_at: Timestamp(1) }],
+        secrets: vec![ClientSecret { hash: TokenHash([7; 32]), created_at: Timestamp(1), created_by: None }],
         login: LoginControl { consent: true, ..LoginControl::default() }.into(),
         branding: Branding { primary_color: Some("#112233".to_owned()), ..Branding::default() }.into(),
     }

@@ -69,6 +69,10 @@ const WITHOUT_POOL: &[(&str, &str)] = &[
         "config::connections::FILE_HOLDER",
         "verification files are unique in the instance; it asks for the pool",
     ),
+    (
+        "config::applications::SECRETS_MADE_BY",
+        "an administrator is dismissed in all pools; it asks for the pools",
+    ),
     ("config::applications::RESOURCE_HOLDERS", "resources are unique in the instance; it asks for the pools"),
     ("imports::TAKEN_ELSEWHERE", "ids of users are unique in the instance; it asks for the other pools"),
     ("users::EXPIRED", "sweeps all pools; each account is deleted by its own"),

@@ -4,7 +4,7 @@
 
 use async_recursion::async_recursion as boxed;
 use hufu_store::administration::{self as store, Administrator, ListAdministrators};
-use hufu_store::{StoreError, Tx, Write, users};
+use hufu_store::{Read, StoreError, Tx, Write, users};
 use hufu_types::refusal::{Code, Reason};
 use hufu_types::{Action, AdminRole, Permission, PoolId, PoolRole, Reach, User, UserId, Username};
 use secrecy::SecretString;
@@ -50,6 +50,17 @@ impl App {
         let (after, limit) = (wanted.after_id(), wanted.limit());
         let found = self.read(ListAdministrators { reach, after, limit }).await?;
         Ok(wanted.page(found, |last| [last.user.as_str().to_owned()]))
+    }
+
+    /// An administrator who has roles where the caller manages administrators, with those roles alone.
+    ///
+    /// # Errors
+    /// [`Code::NoSuchAdministrator`], [`Code::NotPermitted`].
+    #[boxed]
+    pub async fn administrator(&self, by: &AdminCaller, user: &UserId) -> Result<Administrator, Refusal> {
+        let reach = self.permit_somewhere(by, Permission::ManageAdministrators).await?;
+        let found = self.read(GetAdministrator(user.clone())).await?;
+        found.and_then(|found| found.within(&reach)).ok_or_else(|| Code::NoSuchAdministrator.into())
     }
 
     /// Creates an administrator as a new user of the system pool, with a generated password that is only
@@ -102,7 +113,8 @@ impl App {
         let Appointment { roles, revision } = appointment;
         let roles = self.permit_appointing(by, roles).await?;
         let reach = self.permit_somewhere(by, Permission::ManageAdministrators).await?;
-        let (administrator, _) = self.change_administrator(by, user, reach, roles, revision).await?;
+        let seen = revision.map(|revision| (reach.clone(), revision));
+        let (administrator, _) = self.change_administrator(by, user, reach, roles, seen).await?;
         administrator.ok_or_else(|| Code::NoSuchAdministrator.into())
     }
 
@@ -121,15 +133,17 @@ impl App {
         pool: Option<&PoolId>,
         revision: Option<String>,
     ) -> Result<Made, Refusal> {
+        let whole = self.permit_somewhere(by, Permission::ManageAdministrators).await?;
         let reach = match pool {
             Some(pool) => {
                 self.permit_within(by, Permission::ManageAdministrators, Some(pool)).await?;
                 Reach::Pools(vec![pool.clone()])
             }
-            None => self.permit_somewhere(by, Permission::ManageAdministrators).await?,
+            None => whole.clone(),
         };
         self.check_recent_login(by)?;
-        Ok(self.change_administrator(by, user, reach, Vec::new(), revision).await?.1)
+        let seen = revision.map(|revision| (whole, revision));
+        Ok(self.change_administrator(by, user, reach, Vec::new(), seen).await?.1)
     }
 
     async fn change_administrator(
@@ -138,11 +152,11 @@ impl App {
         user: &UserId,
         reach: Reach,
         roles: Vec<PoolRole>,
-        revision: Option<String>,
+        seen: Option<(Reach, String)>,
     ) -> Result<(Option<Administrator>, Made), Refusal> {
         let trace = self.trace_in(by, None);
         let (user, responsible) = (user.clone(), by.responsible.clone());
-        let unit = ChangeAdministrator { user, reach, roles, revision, responsible, trace };
+        let unit = ChangeAdministrator { user, reach, roles, seen, responsible, trace };
         match self.write(unit).await? {
             Changed::Unknown => Err(Code::NoSuchAdministrator.into()),
             Changed::Dismissed => Err(self.no_longer_permitted(by, Permission::ManageAdministrators).await?),
@@ -171,6 +185,16 @@ impl App {
         }
         self.check_recent_login(by)?;
         Ok(roles)
+    }
+}
+
+struct GetAdministrator(UserId);
+
+impl Read for GetAdministrator {
+    type Out = Option<Administrator>;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Out, StoreError> {
+        store::administrator(tx, &self.0).await
     }
 }
 
@@ -252,8 +276,8 @@ struct ChangeAdministrator {
     reach: Reach,
     /// The roles within reach from now on. None dismisses the administrator.
     roles: Vec<PoolRole>,
-    /// The revision that the caller has seen.
-    revision: Option<String>,
+    /// The revision that the caller has seen, and where: it is that of all roles which they see.
+    seen: Option<(Reach, String)>,
     /// Who answers for the caller.
     responsible: Option<UserId>,
     trace: Trace,
@@ -278,7 +302,7 @@ impl Write for ChangeAdministrator {
     type Out = Changed;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Changed, StoreError> {
-        let Self { user, reach, roles, revision: seen, responsible, trace } = self;
+        let Self { user, reach, roles, seen, responsible, trace } = self;
         // Of two who change each other neither waits for the other: both lock in the order of the ids.
         let mut both: Vec<&UserId> = responsible.iter().chain([user]).collect();
         both.sort_unstable();
@@ -292,8 +316,10 @@ impl Write for ChangeAdministrator {
             return Ok(Changed::Unknown);
         }
         let before = store::roles_of(tx, user).await?;
-        let seen_roles: Vec<_> =
-            before.iter().filter(|role| reach.has(role.pool.as_ref())).cloned().collect();
+        let within = |reach: &Reach| -> Vec<_> {
+            before.iter().filter(|role| reach.has(role.pool.as_ref())).cloned().collect()
+        };
+        let seen_roles = within(reach);
         // Whoever manages some pools alone reaches no other users of the system pool.
         if seen_roles.is_empty() && (*reach != Reach::All || roles.is_empty()) {
             return Ok(Changed::Unknown);
@@ -301,7 +327,7 @@ impl Write for ChangeAdministrator {
         if !may_still_take(tx, responsible.as_ref(), &seen_roles).await? {
             return Ok(Changed::Dismissed);
         }
-        if seen.as_ref().is_some_and(|seen| *seen != revision(&seen_roles)) {
+        if seen.as_ref().is_some_and(|(sees, seen)| *seen != revision(&within(sees))) {
             return Ok(Changed::Meanwhile);
         }
         let is_owner_of_all = |role: &PoolRole| role.pool.is_none() && role.role == AdminRole::Owner;

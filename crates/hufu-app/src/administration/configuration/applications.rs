@@ -1,16 +1,19 @@
 //! Applications, with their client secrets.
 
+use std::collections::HashSet;
+
 use async_recursion::async_recursion as boxed;
 use hufu_store::config::{self, Revised, StoredConnection};
-use hufu_store::{Read, StoreError, Tx};
+use hufu_store::{Read, StoreError, Tx, administration};
 use hufu_types::refusal::{Code, Reason};
-use hufu_types::{Application, ApplicationId, ClientSecret, OpaqueToken, Permission, PoolId, TokenPurpose};
+use hufu_types::{
+    Application, ApplicationId, ClientSecret, OpaqueToken, Permission, PoolId, TokenPurpose, UserId,
+};
 use secrecy::SecretString;
 use serde_json::json;
 
 use super::super::AdminCaller;
 use super::super::paging::{decode_cursor, encode_cursor, page_size};
-use super::connections::ReadConnections;
 use super::{expected, identified, wished_id};
 use crate::configuration::document::application::{self, EditAfterLogin, EditApplication};
 use crate::configuration::document::{Document, Edit};
@@ -54,7 +57,7 @@ impl App {
         let after = cursor.map(read_cursor).transpose()?;
         // One extra row shows whether there is a next page.
         let unit = ReadApplications { pool: pool.clone(), after, limit: i64::from(limit) + 1 };
-        let (mut found, connections) = self.read(unit).await?;
+        let (mut found, around) = self.read(unit).await?;
         let size = usize::try_from(limit).unwrap_or(usize::MAX);
         let more = found.len() > size;
         found.truncate(size);
@@ -62,7 +65,7 @@ impl App {
             let Application { position, id, .. } = &last.value;
             encode_cursor(&[&position.to_string(), id.as_str()])
         });
-        let applications = found.iter().map(|found| self.show_application(found, &connections)).collect();
+        let applications = found.iter().map(|found| self.show_application(found, &around)).collect();
         Ok(ApplicationPage { applications, next })
     }
 
@@ -79,8 +82,8 @@ impl App {
     ) -> Result<Document, Refusal> {
         self.permit_configuration(by, Permission::ReadConfiguration, pool).await?;
         let unit = ReadApplication { pool: pool.clone(), id: id.clone() };
-        let (found, connections) = self.read(unit).await?;
-        Ok(self.show_application(&found.ok_or(Code::NoSuchApplication)?, &connections))
+        let (found, around) = self.read(unit).await?;
+        Ok(self.show_application(&found.ok_or(Code::NoSuchApplication)?, &around))
     }
 
     /// Makes an application. `id` in the document is the wish for an id.
@@ -117,8 +120,8 @@ impl App {
     ) -> Result<WrittenApplication, Refusal> {
         self.permit_configuration(by, Permission::WriteConfiguration, pool).await?;
         let unit = ReadApplication { pool: pool.clone(), id: id.clone() };
-        let (present, connections) = self.read(unit).await?;
-        let shown = self.show_application(&present.ok_or(Code::NoSuchApplication)?, &connections);
+        let (present, around) = self.read(unit).await?;
+        let shown = self.show_application(&present.ok_or(Code::NoSuchApplication)?, &around);
         let expected = expected(&mut patch, revision, &shown);
         self.write_application(by, pool, id.clone(), Edit::Patch(patch), expected).await
     }
@@ -152,11 +155,26 @@ impl App {
         pool: &PoolId,
         application: &ApplicationId,
     ) -> Result<WrittenApplication, Refusal> {
+        self.add_client_secret_unless_changed(by, pool, application, None).await
+    }
+
+    /// The same, unless the application is not as the caller saw it.
+    ///
+    /// # Errors
+    /// Also [`Code::ObjectChanged`].
+    #[boxed]
+    pub async fn add_client_secret_unless_changed(
+        &self,
+        by: &AdminCaller,
+        pool: &PoolId,
+        application: &ApplicationId,
+        expected: Option<i64>,
+    ) -> Result<WrittenApplication, Refusal> {
         self.permit_configuration(by, Permission::WriteConfiguration, pool).await?;
         self.check_recent_login(by)?;
-        let (secret, stored) = self.new_client_secret();
-        let operation =
-            AddClientSecret { pool: pool.clone(), application: application.clone(), secret: stored };
+        let (secret, stored) = self.new_client_secret(by);
+        let (pool, application) = (pool.clone(), application.clone());
+        let operation = AddClientSecret { pool, application, secret: stored, expected };
         let (document, _) = self.reconfigure_application(by, operation).await?;
         Ok(WrittenApplication { document, secret: Some(secret) })
     }
@@ -179,7 +197,8 @@ impl App {
         let unit = ReadApplication { pool: pool.clone(), id: application.clone() };
         let (present, _) = self.read(unit).await?;
         let mut secrets = present.ok_or(Code::NoSuchApplication)?.value.secrets.into_iter();
-        let found = secrets.find(|stored| self.secret_id(stored) == secret).ok_or(Code::NoSuchSecret)?;
+        let found =
+            secrets.find(|stored| self.client_secret_id(stored) == secret).ok_or(Code::NoSuchSecret)?;
         let (pool, application) = (pool.clone(), application.clone());
         let operation = RemoveClientSecret { pool, application, secret: found.hash, expected };
         self.reconfigure_application(by, operation).await.map(drop)
@@ -193,7 +212,7 @@ impl App {
         edit: Edit,
         expected: Option<i64>,
     ) -> Result<WrittenApplication, Refusal> {
-        let (secret, candidate) = self.new_client_secret();
+        let (secret, candidate) = self.new_client_secret(by);
         let made = candidate.hash.clone();
         let edit = EditApplication { pool: pool.clone(), id, edit, expected, candidate };
         let is_stale = self.check_recent_login(by).is_err();
@@ -214,34 +233,36 @@ impl App {
         let pool = operation.pool().clone();
         let written = self.reconfigure(by, operation).await?;
         // Identifiers never change, so those of a moment later are right as well.
-        let connections = self.read(ReadConnections(pool)).await?;
-        let show = |now: &_| self.show_application(now, &connections);
+        let makers = written.now().map(|now| makers(std::iter::once(&now.value))).unwrap_or_default();
+        let around = self.read(ReadAround { pool, makers }).await?;
+        let show = |now: &_| self.show_application(now, &around);
         let now = written.unless_changed(show)?;
         Ok((now.as_ref().map(show).unwrap_or_default(), now.map(|now| now.value)))
     }
 
-    fn show_application(
-        &self,
-        found: &Revised<Application>,
-        connections: &[Revised<StoredConnection>],
-    ) -> Document {
-        let mut document = application::show(&found.value, connections);
-        let secrets =
-            found.value.secrets.iter().map(
-                |secret| json!({ "id": self.secret_id(secret), "created_at": secret.created_at.to_iso() }),
-            );
-        document.insert("secrets".to_owned(), secrets.collect());
+    fn show_application(&self, found: &Revised<Application>, around: &Around) -> Document {
+        let mut document = application::show(&found.value, &around.connections);
+        let show = |secret: &ClientSecret| {
+            json!({
+                "id": self.client_secret_id(secret),
+                "created_at": secret.created_at.to_iso(),
+                "created_by": secret.created_by.as_ref().map(UserId::as_str),
+                "created_by_dismissed": secret.created_by.as_ref().is_some_and(|by| around.dismissed.contains(by)),
+            })
+        };
+        document.insert("secrets".to_owned(), found.value.secrets.iter().map(show).collect());
         identified(document, found.value.id.as_str(), found.revision)
     }
 
-    fn new_client_secret(&self) -> (SecretString, ClientSecret) {
+    fn new_client_secret(&self, by: &AdminCaller) -> (SecretString, ClientSecret) {
         let secret = OpaqueToken::generate(TokenPurpose::ClientSecret, &*self.random);
         let hash = hash_token(secret.expose());
-        (SecretString::from(secret.expose()), ClientSecret { hash, created_at: self.now() })
+        let (created_at, created_by) = (self.now(), by.responsible.clone());
+        (SecretString::from(secret.expose()), ClientSecret { hash, created_at, created_by })
     }
 
     /// The name of a client secret. It is keyed, so that it tells nothing of a secret that somebody chose.
-    fn secret_id(&self, secret: &ClientSecret) -> String {
+    pub fn client_secret_id(&self, secret: &ClientSecret) -> String {
         let mac = self.sealing.mac("client_secret:id", secret.hash.as_bytes());
         hex::encode(mac.get(..8).unwrap_or_default())
     }
@@ -253,6 +274,39 @@ fn read_cursor(text: &str) -> Result<(i64, ApplicationId), Refusal> {
     Ok((position.parse().map_err(|_| wrong())?, ApplicationId::parse(&id).map_err(|_| wrong())?))
 }
 
+/// What applications are shown with.
+struct Around {
+    /// The connections of the pool.
+    connections: Vec<Revised<StoredConnection>>,
+    /// Who made client secrets of theirs and has no role in the pool any more.
+    dismissed: HashSet<UserId>,
+}
+
+/// Who made the client secrets of applications.
+fn makers<'a>(applications: impl Iterator<Item = &'a Application>) -> HashSet<UserId> {
+    applications.flat_map(|one| &one.secrets).filter_map(|secret| secret.created_by.clone()).collect()
+}
+
+struct ReadAround {
+    pool: PoolId,
+    makers: HashSet<UserId>,
+}
+
+impl Read for ReadAround {
+    type Out = Around;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Around, StoreError> {
+        let mut dismissed = HashSet::new();
+        for maker in &self.makers {
+            let roles = administration::roles_of(tx, maker).await?;
+            if !roles.iter().any(|role| role.is_in(Some(&self.pool))) {
+                dismissed.insert(maker.clone());
+            }
+        }
+        Ok(Around { connections: config::connections_of(tx, &self.pool).await?, dismissed })
+    }
+}
+
 struct ReadApplications {
     pool: PoolId,
     after: Option<(i64, ApplicationId)>,
@@ -260,11 +314,12 @@ struct ReadApplications {
 }
 
 impl Read for ReadApplications {
-    type Out = (Vec<Revised<Application>>, Vec<Revised<StoredConnection>>);
+    type Out = (Vec<Revised<Application>>, Around);
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Out, StoreError> {
         let found = config::page_of_applications(tx, &self.pool, self.after.as_ref(), self.limit).await?;
-        Ok((found, config::connections_of(tx, &self.pool).await?))
+        let makers = makers(found.iter().map(|found| &found.value));
+        Ok((found, ReadAround { pool: self.pool.clone(), makers }.run(tx).await?))
     }
 }
 
@@ -274,10 +329,11 @@ struct ReadApplication {
 }
 
 impl Read for ReadApplication {
-    type Out = (Option<Revised<Application>>, Vec<Revised<StoredConnection>>);
+    type Out = (Option<Revised<Application>>, Around);
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Out, StoreError> {
         let found = config::application(tx, &self.pool, &self.id).await?;
-        Ok((found, config::connections_of(tx, &self.pool).await?))
+        let makers = makers(found.iter().map(|found| &found.value));
+        Ok((found, ReadAround { pool: self.pool.clone(), makers }.run(tx).await?))
     }
 }

@@ -52,6 +52,22 @@ pub(in crate::administration) async fn locked(
     })
 }
 
+/// The same, unless the account was changed after this time.
+async fn locked_since(
+    tx: &mut Tx<'_>,
+    pool: &PoolId,
+    user: &UserId,
+    since: Option<Timestamp>,
+) -> Result<Result<User, Rejection>, StoreError> {
+    Ok(locked(tx, pool, user).await?.and_then(|user| {
+        if since.is_some_and(|at| at != user.updated_at) {
+            Err(Rejection::ChangedMeanwhile)
+        } else {
+            Ok(user)
+        }
+    }))
+}
+
 /// Applies the names of a change to an account. Returns which of them were set.
 pub(super) fn put_names(user: &mut User, change: &AccountChange) -> Vec<&'static str> {
     fn put<T: Clone>(field: &mut Option<T>, change: &Change<T>) -> bool {
@@ -203,13 +219,10 @@ impl Write for UpdateUser {
     type Out = Updated;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Updated, StoreError> {
-        let before = match locked(tx, &self.pool, &self.user).await? {
+        let before = match locked_since(tx, &self.pool, &self.user, self.change.unchanged_since).await? {
             Ok(user) => user,
             Err(rejection) => return Ok(Updated::Rejected(rejection)),
         };
-        if self.change.unchanged_since.is_some_and(|at| at != before.updated_at) {
-            return Ok(Updated::Rejected(Rejection::ChangedMeanwhile));
-        }
         let mut user = before.clone();
         put_names(&mut user, &self.change);
         put_rest(&mut user, &self.change);
@@ -270,6 +283,7 @@ impl UpdateUser {
 pub(super) struct SetPassword {
     pub(super) pool: PoolId,
     pub(super) user: UserId,
+    pub(super) unchanged_since: Option<Timestamp>,
     pub(super) hash: String,
     pub(super) must_reset: bool,
     pub(super) keep_sessions: bool,
@@ -280,7 +294,7 @@ impl Write for SetPassword {
     type Out = Result<(), Rejection>;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Out, StoreError> {
-        let user = match locked(tx, &self.pool, &self.user).await? {
+        let user = match locked_since(tx, &self.pool, &self.user, self.unchanged_since).await? {
             Ok(user) => user,
             Err(rejection) => return Ok(Err(rejection)),
         };
@@ -300,6 +314,7 @@ pub(super) struct ChangeStatus {
     pub(super) pool: PoolId,
     pub(super) user: UserId,
     pub(super) change: StatusChange,
+    pub(super) unchanged_since: Option<Timestamp>,
     pub(super) trace: Trace,
 }
 
@@ -308,7 +323,7 @@ impl Write for ChangeStatus {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Out, StoreError> {
         use UserStatus::{Activated, Archived, Deactivated, Suspended};
-        let user = match locked(tx, &self.pool, &self.user).await? {
+        let user = match locked_since(tx, &self.pool, &self.user, self.unchanged_since).await? {
             Ok(user) => user,
             Err(rejection) => return Ok(Err(rejection)),
         };
@@ -345,6 +360,7 @@ impl Write for ChangeStatus {
 pub(super) struct DeleteUser {
     pub(super) pool: PoolId,
     pub(super) user: UserId,
+    pub(super) unchanged_since: Option<Timestamp>,
     pub(super) trace: Trace,
 }
 
@@ -352,7 +368,7 @@ impl Write for DeleteUser {
     type Out = Result<(), Rejection>;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Out, StoreError> {
-        if let Err(rejection) = locked(tx, &self.pool, &self.user).await? {
+        if let Err(rejection) = locked_since(tx, &self.pool, &self.user, self.unchanged_since).await? {
             return Ok(Err(rejection));
         }
         if unit::takes_last_owner(tx, &self.trace, &self.pool, &self.user).await? {

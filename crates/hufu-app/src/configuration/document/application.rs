@@ -102,7 +102,8 @@ pub struct EditApplication {
     pub edit: Edit,
     /// The revision that the caller last saw. `None` to skip the check. Of no meaning for a new application.
     pub expected: Option<i64>,
-    /// The secret that an application gets which needs one, has none, and is given none.
+    /// The secret that an application gets which needs one, has none, and is given none. One that is given was made by the
+    /// same administrator.
     pub candidate: ClientSecret,
 }
 
@@ -219,7 +220,11 @@ impl EditApplication {
             ApplicationKind::Web
         });
         let given = given.and_then(|text| match ClientSecret::check(&text) {
-            Ok(()) => Some(ClientSecret { hash: hash_token(&text), created_at: now }),
+            Ok(()) => Some(ClientSecret {
+                hash: hash_token(&text),
+                created_at: now,
+                created_by: self.candidate.created_by.clone(),
+            }),
             Err(rule) => {
                 reading.refuse(SECRET, format!("not valid — {rule}"));
                 None

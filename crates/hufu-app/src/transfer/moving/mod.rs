@@ -270,7 +270,8 @@ impl Transfer {
         }
         let make_secret = || {
             let secret = OpaqueToken::generate(TokenPurpose::ClientSecret, &*self.random);
-            let stored = ClientSecret { hash: hash_token(secret.expose()), created_at: self.clock.now() };
+            let created_at = self.clock.now();
+            let stored = ClientSecret { hash: hash_token(secret.expose()), created_at, created_by: None };
             (SecretString::from(secret.expose()), stored)
         };
         if options.takes(Kind::Application) {

@@ -133,7 +133,7 @@ on_both_engines! {
             ..ClientSettings::default()
         };
         assert_eq!(web.client, client.into());
-        assert_eq!(web.secrets, [ClientSecret { hash: hash(FIRST), created_at: world.clock.now() }]);
+        assert_eq!(web.secrets, [ClientSecret { hash: hash(FIRST), created_at: world.clock.now(), created_by: None }]);
         let login = LoginControl {
             methods: vec![LoginMethod::Password.into()],
             default_method: None,
@@ -450,7 +450,8 @@ on_both_engines! {
         let elsewhere = AddClientSecret {
             pool: PoolId::parse("other").unwrap(),
             application: ApplicationId::parse("web").unwrap(),
-            secret: ClientSecret { hash: hash(FIRST), created_at: Timestamp(0) },
+            secret: ClientSecret { hash: hash(FIRST), created_at: Timestamp(0), created_by: None },
+            expected: None,
         };
         let outcome = world.change(elsewhere).await;
         assert!(matches!(outcome, Outcome::Rejected(Rejection::NoApplication)), "{outcome:?}");

@@ -147,7 +147,7 @@ impl PoolPlanner<'_> {
     /// Gives an application its secrets. Returns whether one was made.
     fn secrets(&mut self, desired: &DesiredApplication, wanted: &mut Application) -> bool {
         let created_at = self.task.now;
-        let stored = |secret: &str| ClientSecret { hash: hash_token(secret), created_at };
+        let stored = |secret: &str| ClientSecret { hash: hash_token(secret), created_at, created_by: None };
         let given = desired.client.secret.as_ref().map(|secret| stored(secret.expose_secret()));
         let (made, application) = (&mut self.secrets, wanted.id.clone());
         applications::settle_secrets(wanted, given, || {
