@@ -68,7 +68,7 @@ export async function startShop(site) {
       await stack.wechat("apps", { ...app, name: "Qinghe", open_platform: "shop" });
     }
     await stack.wechat("settings", { login_mini_program_host: stack.host });
-    await stack.apply(worldToml(site));
+    await stack.apply(worldToml(site, { senders: stack.post.toml() }));
     // WeChat's pages are the sandbox's.
     Object.assign(stack.environment, { HUFU_WECHAT_OPEN_BASE: `${stack.sandbox}/open`, HUFU_WECHAT_MP_BASE: `${stack.sandbox}/mp` });
     // A running server takes up what was applied; a new one has it from the start.

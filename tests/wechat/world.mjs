@@ -5,6 +5,13 @@ export const POOL = "6560c0ffee00000000000b01";
 export const SITE = "6560c0ffee00000000000b11";
 export const BACK_END = { id: "6560c0ffee00000000000b12", secret: `back-end-${"6".repeat(32)}` };
 export const PHONE_APP = "6560c0ffee00000000000b13";
+/** Applications whose login page is Guard, by how people log in there. */
+export const GUARD = {
+  everything: "6560c0ffee00000000000b21",
+  scanning: "6560c0ffee00000000000b22",
+  mail: "6560c0ffee00000000000b23",
+};
+export const GUEST = { username: "guest", phone: "+8613800000001", email: "guest@mail.example.com" };
 
 export const PUSH = { token: "pushToken1", aesKey: "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFE", originalId: "gh_0b0000000005" };
 export const WELCOME = "欢迎关注青禾 🌱 <&>";
@@ -18,8 +25,8 @@ export const APPS = {
 
 const fields = ({ app_id, secret }, more = "") => `{ app_id = "${app_id}", app_secret = "${secret}"${more} }`;
 
-/** `site` is the origin of the website. */
-export function worldToml(site) {
+/** `site` is the origin of the website; `senders` are tables that say how the pool sends messages. */
+export function worldToml(site, { senders = "" } = {}) {
   const connection = (identifier, type, values, more = "") => `
   [[user_pool.connection]]
   identifier = "${identifier}"
@@ -34,7 +41,7 @@ export function worldToml(site) {
 [[user_pool]]
 id = "${POOL}"
 name = "Qinghe"
-
+${senders}
   [[user_pool.open_platform]]
   name = "shop"
 ${connection("mini", "wechat:miniprogram:default", fields(APPS.mini, ', web_view_page = "pages/login/index"'))}
@@ -65,5 +72,27 @@ ${connection("official", "wechatmp-qrcode", fields(APPS.account, push))}
   name = "Qinghe's mini program"
   type = "mini-program"
   connections = ["mini"]
+${guard(GUARD.everything, `methods = ["phone-code", "official", "password", "scan", "email-code"], default_method = "password"`)}
+${guard(GUARD.scanning, `methods = ["scan", "official", "password"]`)}
+${guard(GUARD.mail, `methods = ["password", "email-code"], default_method = "email-code", merged = true`)}
+  [[user_pool.user]]
+  username = "${GUEST.username}"
+  password = { env = "ALICE_PASSWORD" }
+  phone = "${GUEST.phone}"
+  email = "${GUEST.email}"
 `;
+
+  function guard(id, login) {
+    return `
+  [[user_pool.application]]
+  id = "${id}"
+  name = "Qinghe"
+  type = "spa"
+  connections = ["pc", "page", "silent", "scan", "official", "mini"]
+  redirect_uris = ["${site}/done"]
+  logout_redirect_uris = ["${site}/bye"]
+  allowed_origins = ["${site}"]
+  login = { ${login} }
+`;
+  }
 }

@@ -8,6 +8,7 @@ mod codes;
 mod entry;
 mod fields;
 mod graphql;
+mod guard;
 mod launch;
 mod login_flow;
 mod management;
@@ -102,6 +103,7 @@ pub fn routes(settings: &Settings) -> Routes {
         .merge(mobile::routes())
         .merge(entry::routes())
         .merge(own::routes())
+        .merge(guard::routes())
         .merge(public_config::routes())
         .merge(v3::routes())
         .merge(management::routes())

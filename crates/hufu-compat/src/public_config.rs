@@ -13,7 +13,7 @@ mod tests;
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::header;
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use hufu_app::DefaultMiniProgram;
@@ -33,6 +33,9 @@ use crate::surface::{Answer, ApiCode, json as json_answer};
 /// How long the answer may be kept, in seconds. Changes of the configuration are seen no later.
 const MAX_AGE: &str = "public, max-age=60";
 
+/// The header in which the clients say which one they are.
+const CLIENT: &str = "x-authing-request-from";
+
 /// The calls.
 pub(crate) fn routes() -> Routes {
     Routes::new()
@@ -41,7 +44,11 @@ pub(crate) fn routes() -> Routes {
         .route("/svg-string/{component}", open(get(icons)))
 }
 
-async fn public_config(State(shared): server::State, Path(id): Path<String>) -> Answer<Response> {
+async fn public_config(
+    State(shared): server::State,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Answer<Response> {
     let public_key = shared.app.password_rsa_public_key().await?;
     let config = shared.app.config();
     let application = config.application_or(&id, Code::ApplicationUnknown)?;
@@ -54,8 +61,13 @@ async fn public_config(State(shared): server::State, Path(id): Path<String>) -> 
         public_url: shared.app.public_url(),
         public_key: &public_key,
         default_original_id: shared.app.default_mini_program().map(DefaultMiniProgram::original_id),
+        tells_codes_apart: headers
+            .get(CLIENT)
+            .is_some_and(|client| client.as_bytes().starts_with(b"Guard-iOS")),
     };
-    Ok(kept_shortly(source.describe().into()))
+    let mut response = kept_shortly(source.describe().into());
+    response.headers_mut().append(header::VARY, HeaderValue::from_static(CLIENT));
+    Ok(response)
 }
 
 /// What belongs to the component alone.
@@ -67,12 +79,12 @@ async fn guard(State(shared): server::State, Path(id): Path<String>) -> Answer<R
     Ok(kept_shortly(json!({ "global": global })))
 }
 
-/// The icons that a component puts into its page before it shows anything. It looks for an `svg`, and does without icons that
-/// are not in it.
+/// The icons that a component puts into its page before it shows anything. Its buttons for connections, and the corner
+/// that leads to QR codes, are icons and nothing else.
 async fn icons() -> Response {
-    const NONE: &str = r#"<svg xmlns="http://www.w3.org/2000/svg"></svg>"#;
+    const ICONS: &str = include_str!("public_config/icons.svg");
     let headers = [(header::CONTENT_TYPE, "image/svg+xml"), (header::CACHE_CONTROL, "public, max-age=86400")];
-    let mut response = (headers, NONE).into_response();
+    let mut response = (headers, ICONS).into_response();
     response.extensions_mut().insert(ApiCode(200));
     response
 }
@@ -110,6 +122,8 @@ struct Source<'a> {
     public_key: &'a str,
     /// The original id of the instance's own mini program.
     default_original_id: Option<&'a str>,
+    /// Whether the client shows a tab for each kind of code by itself. The others have one for all of them.
+    tells_codes_apart: bool,
 }
 
 impl Source<'_> {
@@ -162,7 +176,8 @@ impl Source<'_> {
             "primaryColor": branding.primary_color,
             "theme": branding.theme,
             "defaultLanguage": language_of(branding.language.as_deref()),
-            "css": null,
+            // Guard shows a broken picture where there is no logo.
+            "css": logo.is_empty().then_some(".g2-view-header img[src='']{display:none}"),
             "template": null,
             "cdnBase": self.public_url,
         })
@@ -274,7 +289,8 @@ impl Source<'_> {
             "selfUnlockStrategy": "captcha",
             "welcomeMessage": {},
             "userPortal": {},
-            "livingAuthSortConfig": {},
+            // The SDK for Android reads anything else as a list, and fails if it is none.
+            "livingAuthSortConfig": null,
             "regexRules": [],
             "customScope": [],
             "identityProviders": [],

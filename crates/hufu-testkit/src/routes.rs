@@ -117,6 +117,10 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("GET", "/api/v2/applications/{id}/public-config"),
     ("GET", "/api/v2/applications/{id}/components-public-config/guard"),
     ("GET", "/svg-string/{component}"),
+    // Tested in `guard`.
+    ("GET", "/api/v2/users/find"),
+    ("GET", "/api/v2/users/is-user-exists"),
+    ("POST", "/api/v2/users/login/check-status"),
     // Tested in `login_flows`.
     ("POST", "/api/v3/login-flows/{id}"),
     // Tested in `credentials`.

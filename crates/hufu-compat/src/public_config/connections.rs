@@ -1,6 +1,6 @@
 //! The connections of an application, as the clients draw and start them.
 
-use hufu_types::{Connection, ConnectionKind, Identifier};
+use hufu_types::{Connection, ConnectionKind, Identifier, LoginTab};
 use serde_json::{Map, Value, json};
 
 use super::Source;
@@ -20,11 +20,17 @@ const QR_TABS: [(&str, &str); 2] =
 /// The members about connections.
 pub(super) fn of(source: &Source<'_>) -> Value {
     let connections = &source.connections;
+    let shown = qr_codes(source);
     json!({
         "ecConnections": connections.iter().map(|connection| brief(source, connection)).collect::<Vec<_>>(),
-        "socialConnections": connections.iter().map(|connection| social(source, connection)).collect::<Vec<_>>(),
-        "qrcodeTabsSettings": qr_tabs(source),
-        "qrCodeSortConfig": { "loginMethodsSort": qr_tab_names(source) },
+        "socialConnections": connections
+            .iter()
+            .filter(|connection| qr_tab(connection).is_none())
+            .map(|connection| social(source, connection))
+            .collect::<Vec<_>>(),
+        "qrcodeTabsSettings": qr_tabs(source, &shown),
+        // By their ids: to Guard everything else is the QR code of an app.
+        "qrCodeSortConfig": { "loginMethodsSort": shown.iter().map(|one| one.id.as_str()).collect::<Vec<_>>() },
     })
 }
 
@@ -55,7 +61,7 @@ fn public_fields(source: &Source<'_>, connection: &Connection) -> Map<String, Va
     shown
 }
 
-/// A connection as Guard draws its button. Those that cannot be used in a browser are hidden there.
+/// A connection as Guard draws its button. It draws none for most of those that cannot be used in a browser.
 fn social(source: &Source<'_>, connection: &Connection) -> Value {
     let name = &connection.display_name;
     json!({
@@ -71,26 +77,56 @@ fn social(source: &Source<'_>, connection: &Connection) -> Value {
     })
 }
 
-fn of_tab<'a>(source: &'a Source<'_>, kind: &'a str) -> impl Iterator<Item = &'a &'a Connection> {
-    source.connections.iter().filter(move |connection| connection.kind.as_str() == kind)
+/// The clients' name of the tab with the QR code of such a connection.
+fn qr_tab(connection: &Connection) -> Option<&'static str> {
+    QR_TABS.iter().find(|(kind, _)| *kind == connection.kind.as_str()).map(|(_, tab)| *tab)
 }
 
 /// The tab with the QR code of a connection of the application.
 pub(super) fn qr_tab_of(source: &Source<'_>, identifier: &Identifier) -> Option<&'static str> {
-    let connection = source.connections.iter().find(|connection| connection.identifier == *identifier)?;
-    QR_TABS.iter().find(|(kind, _)| *kind == connection.kind.as_str()).map(|(_, tab)| *tab)
+    of_identifier(source, identifier).and_then(qr_tab)
 }
 
-/// The tabs with a QR code that the application has connections for.
-pub(super) fn qr_tab_names(source: &Source<'_>) -> Vec<&'static str> {
-    let has_one = |(kind, _): &&(&str, &str)| of_tab(source, kind).next().is_some();
-    QR_TABS.iter().filter(has_one).map(|(_, tab)| *tab).collect()
+fn of_identifier<'a>(source: &'a Source<'_>, identifier: &Identifier) -> Option<&'a Connection> {
+    source.connections.iter().copied().find(|connection| connection.identifier == *identifier)
 }
 
-fn qr_tabs(source: &Source<'_>) -> Map<String, Value> {
+/// Whether the login page has QR codes.
+pub(super) fn shows_qr_codes(source: &Source<'_>) -> bool {
+    !qr_codes(source).is_empty()
+}
+
+/// The connections whose QR codes are tabs of the login page, in its order. All that have one if the page has none: a
+/// page of the application's own may show them.
+fn qr_codes<'a>(source: &'a Source<'_>) -> Vec<&'a Connection> {
+    let tabs = source.application.login.methods.iter();
+    let named = tabs.filter_map(|tab| match tab {
+        LoginTab::QrCode(identifier) => of_identifier(source, identifier),
+        LoginTab::Form(_) => None,
+    });
+    let named: Vec<_> = named.filter(|connection| qr_tab(connection).is_some()).collect();
+    if named.is_empty() {
+        return source
+            .connections
+            .iter()
+            .copied()
+            .filter(|connection| qr_tab(connection).is_some())
+            .collect();
+    }
+    named
+}
+
+/// What `shown` of QR codes is in each tab. One of each tab is its default.
+fn qr_tabs(source: &Source<'_>, shown: &[&Connection]) -> Map<String, Value> {
+    let first = source.application.login.default_method.as_ref();
     let tab = |(kind, tab): &(&str, &str)| {
-        let items = of_tab(source, kind).enumerate().map(|(nth, connection)| {
-            json!({ "id": connection.id.as_str(), "title": connection.display_name, "isDefault": nth == 0 })
+        let of_tab: Vec<_> = shown.iter().filter(|connection| connection.kind.as_str() == *kind).collect();
+        let default = of_tab.iter().position(|connection| {
+            matches!(first, Some(LoginTab::QrCode(identifier)) if *identifier == connection.identifier)
+        });
+        let items = of_tab.iter().enumerate().map(|(nth, connection)| {
+            let title = &connection.display_name;
+            json!({ "id": connection.id.as_str(), "title": title, "isDefault": nth == default.unwrap_or(0) })
         });
         ((*tab).to_owned(), items.collect::<Value>())
     };

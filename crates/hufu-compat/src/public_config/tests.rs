@@ -66,6 +66,7 @@ fn no_setting_of_a_connection_is_public_but_those_that_are_listed() {
             public_url: "https://id.example.com",
             public_key: "key",
             default_original_id: None,
+            tells_codes_apart: false,
         };
         let text = Value::from(source.describe()).to_string();
         let shown = text.split("MARK-").skip(1).map(|rest| rest.split('"').next().unwrap_or_default());

@@ -9,6 +9,7 @@ mod bearers;
 mod codes;
 mod configuration;
 mod credentials;
+mod guard;
 mod isolation;
 mod limits;
 mod login_flows;

@@ -22,7 +22,7 @@ on_both_engines! {
         let world = World::new(database).await;
         let answer = world.nobody().header("origin", "https://h5.shop.example").get(&path(SHOP_WEB)).await;
         assert_eq!(answer.headers["cache-control"], "public, max-age=60");
-        assert!(answer.headers["vary"].to_str().unwrap().contains("origin"));
+        assert!(answer.headers.get_all("vary").iter().any(|vary| vary.to_str().unwrap().contains("origin")));
         let data = data(&answer);
         // Mobile SDKs, then Guard.
         for name in "id userPoolId userpoolName identifier requestHostname name logo userpoolLogo verifyCodeLength \
@@ -43,10 +43,14 @@ on_both_engines! {
         assert_eq!((&data["id"], &data["userPoolId"]), (&json!(SHOP_WEB), &json!(SHOP)));
         assert_eq!((&data["logo"], &data["userpoolLogo"]), (&json!(""), &json!("")), "nobody shows null as a text");
         // Guard shows nothing before it has icons from there, whatever site it is on.
+        assert!(data["css"].as_str().unwrap().contains("[src='']"), "nor a broken picture");
+        assert_eq!(data["livingAuthSortConfig"], Value::Null, "a list, or nothing");
         assert_eq!(data["cdnBase"], PUBLIC_URL);
         let icons = world.nobody().header("origin", "https://h5.shop.example").get("/svg-string/guard?v=1").await;
         assert_eq!((icons.status.as_u16(), &icons.headers["access-control-allow-origin"]), (200, &answer.headers["access-control-allow-origin"]));
-        assert!(String::from_utf8_lossy(&icons.bytes).contains("<svg"), "{icons}");
+        for icon in ["<svg", "id=\"authing-wechat-pc-fill\"", "id=\"authing-a-erweima22\""] {
+            assert!(String::from_utf8_lossy(&icons.bytes).contains(icon), "{icon}");
+        }
         assert_eq!((&data["userpoolName"], &data["requestHostname"]), (&json!("Shop"), &json!("id.example.com")));
         assert!(data["publicKey"].as_str().unwrap().contains("PUBLIC KEY"));
         let social = data["socialConnections"].as_array().unwrap();
@@ -96,9 +100,11 @@ on_both_engines! {
         world.reconfigure(&file).await;
         let data = data(&world.nobody().get(&path(SHOP_WEB)).await);
         for (pointer, expected) in [
-            ("/loginTabs/list", json!(["email-code", "password"])),
+            // All codes are this tab; what it takes stands beside.
+            ("/loginTabs/list", json!(["phone-code", "password"])),
             ("/loginTabs/default", json!("password")),
             ("/verifyCodeTabConfig/enabledLoginMethods", json!(["email-code"])),
+            ("/verifyCodeTabConfig/validLoginMethods", json!(["email-code"])),
             ("/verifyCodeTabConfig/validRegisterMethods", json!(["email-code"])),
             ("/passwordTabConfig/enabledLoginMethods", json!(["username-password", "email-password", "phone-password"])),
             ("/passwordTabConfig/validRegisterMethods", json!(["email-password"])),
@@ -113,6 +119,7 @@ on_both_engines! {
             ("/logoutRedirectUris", json!(["https://www.shop.example/bye"])),
             ("/corsWhitelist", json!(["https://www.shop.example"])),
             ("/logo", json!("https://www.shop.example/logo.png")),
+            ("/css", Value::Null),
             ("/primaryColor", json!("#1a7f5a")),
             ("/extendsFields/0/name", json!("nickname")),
             ("/oidcConfig/client_id", json!(SHOP_WEB)),
@@ -138,6 +145,91 @@ on_both_engines! {
         world.reconfigure(&closed).await;
         let data = self::data(&world.nobody().get(&path(SHOP_WEB)).await);
         assert_eq!((&data["registerDisabled"], &data["registerTabs"]["list"]), (&json!(true), &json!([])));
+    }
+
+    async fn tabs_are_those_of_each_client(database) {
+        let world = World::new(database).await;
+        let codes = ["email-code", "password", "phone-code"];
+        // Its methods, its default; then the tabs of Guard and of the SDK for Android, and what is first.
+        for (methods, default, tabs, first, tells) in [
+            (&codes[..], None, json!(["phone-code", "password"]), "email-code", json!(["email-code", "phone-code"])),
+            (&codes, Some("password"), json!(["phone-code", "password"]), "password", json!(["email-code", "phone-code"])),
+            (&codes[1..], Some("phone-code"), json!(["password", "phone-code"]), "phone-code", json!(["phone-code"])),
+            (&["password", "email-code"], Some("email-code"), json!(["phone-code", "password"]), "email-code", json!(["email-code"])),
+            (&["password"], None, json!(["password"]), "password", json!([])),
+        ] {
+            let default = default.map_or(String::new(), |method| format!("default_method = {method:?}\n"));
+            let login = format!("name = \"Shop website\"\n  login = {{ methods = {methods:?} }}\n")
+                .replace(" }", &format!(", {} }}", default.trim()).replace(", }", " }"));
+            world.reconfigure(&FILE.replacen("name = \"Shop website\"", &login, 1)).await;
+            let guard = data(&world.nobody().header("x-authing-request-from", "Guard@5.3.9").get(&path(SHOP_WEB)).await);
+            assert_eq!(guard["loginTabs"]["list"], tabs, "{login}");
+            assert_eq!(guard["loginTabs"]["default"], first, "{login}");
+            for list in ["enabledLoginMethods", "validLoginMethods"] {
+                assert_eq!(guard["verifyCodeTabConfig"][list], tells, "{login}");
+            }
+            // The SDK for iOS shows what the list names, and `enabledLoginMethods` besides.
+            let answer = world.nobody().header("x-authing-request-from", "Guard-iOS@1.6.0").get(&path(SHOP_WEB)).await;
+            let vary = answer.headers.get_all("vary").iter().any(|vary| vary == "x-authing-request-from");
+            assert!(vary, "kept for its own client only");
+            let ios = data(&answer);
+            assert_eq!(ios["loginTabs"]["list"], json!(methods));
+            assert_eq!(ios["loginTabs"]["default"], first);
+            assert_eq!(ios["verifyCodeTabConfig"]["enabledLoginMethods"], tells);
+        }
+        // By what comes before the hyphen of a method.
+        let fields = data(&world.nobody().get(&path(SHOP_WEB)).await)["tabMethodsFields"].clone();
+        let keys: Vec<_> = fields.as_array().unwrap().iter().map(|field| field["key"].as_str().unwrap()).collect();
+        assert_eq!(keys, ["username", "email", "phone"]);
+    }
+
+    async fn codes_to_scan_are_named_by_their_connections(database) {
+        let world = World::new(database).await;
+        let scan = |name: &str, of: &str| format!("
+  [[user_pool.connection]]
+  identifier = \"{name}\"
+  type = \"wechat:miniprogram:qrconnect\"
+  display_name = \"{name}\"
+  open_platform = \"shop\"
+  fields = {{ app_id = \"{of}\", app_secret = \"secret-of-{of}\" }}
+");
+        let connections = format!("{}{}", scan("one", "wx00000000000000a1"), scan("two", "wx00000000000000a2"));
+        let with = |methods: &str| {
+            FILE.replacen("  [[user_pool.application]]", &format!("{connections}  [[user_pool.application]]"), 1)
+                .replacen("connections = [\"shop-two\", \"shop-mini\"]", &format!("connections = [\"one\", \"two\", \"shop-mini\"]\n  login = {{ {methods} }}"), 1)
+        };
+        world.reconfigure(&with("methods = [\"password\"]")).await;
+        let shown = async || {
+            let data = data(&world.nobody().get(&path(SHOP_WEB)).await);
+            let items = data["qrcodeTabsSettings"]["wechat-miniprogram-qrcode"].as_array().unwrap().clone();
+            let ids: Vec<_> = items.iter().map(|item| item["id"].clone()).collect();
+            assert_eq!(data["qrCodeSortConfig"]["loginMethodsSort"], json!(ids));
+            let social = data["socialConnections"].as_array().unwrap().iter().map(|one| one["identifier"].clone());
+            assert_eq!(social.collect::<Vec<_>>(), ["shop-mini"], "a code to scan is no button");
+            let items = items.into_iter().map(|item| (item["title"].as_str().unwrap().to_owned(), item["isDefault"] == true));
+            (data["loginTabs"].clone(), items.collect::<Vec<_>>())
+        };
+        let named = |items: &[(&str, bool)]| items.iter().map(|(name, first)| ((*name).to_owned(), *first)).collect::<Vec<_>>();
+        // No tab, but a page of the application's own may show them.
+        let (tabs, items) = shown().await;
+        assert_eq!((&tabs["list"], items), (&json!(["password"]), named(&[("one", true), ("two", false)])));
+
+        world.reconfigure(&with("methods = [\"two\", \"password\", \"one\"], default_method = \"one\"")).await;
+        let (tabs, items) = shown().await;
+        assert_eq!(tabs["list"], json!(["wechat-miniprogram-qrcode", "password"]));
+        assert_eq!(tabs["default"], "wechat-miniprogram-qrcode");
+        assert_eq!(items, named(&[("two", false), ("one", true)]));
+
+        world.reconfigure(&with("methods = [\"password\", \"two\"]")).await;
+        assert_eq!(shown().await.1, named(&[("two", true)]));
+    }
+
+    async fn a_form_to_register_is_offered_where_it_works(database) {
+        let world = World::new(database).await;
+        let button = async || data(&world.nobody().get(&path(SHOP_WEB)).await)["ssoPageComponentDisplay"]["registerBtn"].clone();
+        assert_eq!(button().await, false, "it would say of every name that it is taken");
+        world.reconfigure(&FILE.replacen("name = \"Shop\"", "name = \"Shop\"\n  [user_pool.settings]\n  tell_existence = true", 1)).await;
+        assert_eq!(button().await, true);
     }
 
     async fn there_is_one_for_each_application_that_serves(database) {
