@@ -408,6 +408,7 @@ async fn create_key(
     let known = |name: &String| {
         let all = || wanted.permissions().iter().map(|one| one.as_str()).collect::<Vec<_>>().join(", ");
         Permission::parse(name)
+            .filter(|permission| wanted.may(*permission))
             .with_context(|| format!("{name} is not a permission of the role; use some of {}", all()))
     };
     let permissions = permissions.iter().map(known).collect::<anyhow::Result<Vec<_>>>()?;

@@ -166,6 +166,24 @@ on_both_engines! {
         assert_eq!(status(key, &users).await, 401);
         instance.run(&["admin", "revoke-key", "--key", id]).await.failed();
 
+        let narrow = |permissions: &[&'static str]| {
+            let more = permissions.iter().flat_map(|permission| ["--permission", permission]);
+            ["admin", "create-key", "--name", "narrow", "--role", "manager"].into_iter().chain(more).collect::<Vec<_>>()
+        };
+        let made = instance.run(&narrow(&["users.read", "audit.read"])).await;
+        let key = made.succeeded().trim();
+        for (path, expected) in [("/users", 200), ("/audit", 200), ("/webhooks", 403), ("", 403)] {
+            assert_eq!(status(key, &format!("/admin/v1/pools/{POOL}{path}")).await, expected, "{path}");
+        }
+        // A permission that the role has not, and a name that is none.
+        for wrong in ["keys.manage", "users.fly"] {
+            let refused = instance.run(&narrow(&["users.read", wrong])).await;
+            let told = refused.failed();
+            assert!(told.starts_with(&format!("{wrong} is not a permission of the role; use some of users.read, ")), "{told}");
+            assert!(told.contains("webhooks.write") && !told.ends_with("keys.manage"), "{told}");
+        }
+        assert_eq!(instance.run(&["admin", "list-keys"]).await.succeeded().matches("narrow").count(), 1);
+
         let bad = instance.run(&["admin", "create-key", "--name", "x", "--role", "king"]).await;
         assert_eq!(bad.failed(), "king is not a role; use owner, manager, support or auditor");
         let past = ["admin", "create-key", "--name", "x", "--role", "owner", "--expires", "2020-01-01T00:00:00Z"];

@@ -9,7 +9,7 @@ use hufu_store::versions::ReadVersions;
 use hufu_testkit::on_both_engines;
 use hufu_types::TokenHash;
 
-use crate::support::{APP_ID, Instance, SECRET, SOON, Server, WORLD, eventually};
+use crate::support::{APP_ID, Instance, POOL, Process, SECRET, SOON, Server, WORLD, eventually};
 
 /// The AppID of the second mini program.
 const SECOND_APP_ID: &str = "wx00000000000000a2";
@@ -122,6 +122,66 @@ on_both_engines! {
         let again = instance.run(&["apply", "second.toml"]).await;
         assert!(again.succeeded().ends_with("0 to add, 0 to change, 0 to disable, 5 unchanged, 0 left alone\n"), "{again:?}");
         assert_eq!(version(&instance).await, after, "no node is disturbed");
+    }
+
+    async fn what_is_exported_is_applied_without_a_change(database) {
+        const CHOSEN: &str = "a-secret-that-the-operator-chose-0001";
+        let instance = Instance::ready(database).await;
+        let more = format!(
+            r#"
+  [user_pool.email]
+  provider = "smtp"
+  host = "smtp.example.com"
+  username = "mailer"
+  password = "a-password-of-the-mailer"
+  from = "no-reply@example.com"
+  [[user_pool.application]]
+  id = "website"
+  name = "Website"
+  type = "web"
+  secret = "{CHOSEN}"
+"#
+        );
+        instance.write("more.toml", &second_world());
+        instance.run(&["apply", "more.toml"]).await.succeeded();
+        instance.write("more.toml", &format!("{WORLD}{more}"));
+        instance.run(&["apply", "more.toml"]).await.succeeded();
+        let before = stored(&instance).await;
+
+        let ran = instance.run(&["apply", "--export", POOL]).await;
+        let text = ran.succeeded();
+        for secret in [SECRET, CHOSEN, "a-password-of-the-mailer"] {
+            assert!(!text.contains(secret) && !ran.err.contains(secret), "{text}");
+        }
+        let secrets = [
+            ("SECOND_MINI__APP_SECRET", SECRET),
+            ("SHOP_MINI__APP_SECRET", SECRET),
+            ("EMAIL__PASSWORD", "a-password-of-the-mailer"),
+        ];
+        for (variable, _) in secrets {
+            assert!(text.contains(&format!("{{ env = \"{variable}\" }}")), "{variable}: {text}");
+            assert!(ran.err.contains(variable), "{}", ran.err);
+        }
+
+        instance.write("exported.toml", text);
+        let missing = instance.run(&["apply", "exported.toml"]).await;
+        let told = missing.failed();
+        assert!(told.contains("the environment variable SHOP_MINI__APP_SECRET is not set"), "{told}");
+        let mut command = instance.command(&["apply", "exported.toml", "--prune"]);
+        let again = Process::start(command.envs(secrets)).finish().await;
+        assert!(again.succeeded().contains("0 to add, 0 to change, 0 to disable"), "{again:?}");
+        assert_eq!(stored(&instance).await, before, "no node is disturbed");
+        assert_eq!(instance.run(&["apply", "--export", POOL]).await.succeeded(), text);
+
+        let unknown = instance.run(&["apply", "--export", "nowhere"]).await;
+        assert_eq!(unknown.failed(), "there is no user pool `nowhere`");
+        let malformed = instance.run(&["apply", "--export", "a b"]).await;
+        assert!(malformed.failed().starts_with("--export: "), "{malformed:?}");
+        for more in [["--prune", ""], ["exported.toml", "--dry-run"]] {
+            let args = ["apply", "--export", POOL].into_iter().chain(more).filter(|arg| !arg.is_empty()).collect::<Vec<_>>();
+            let both = instance.run(&args).await;
+            assert!(both.code == Some(2) && both.out.is_empty(), "{both:?}");
+        }
     }
 
     async fn scopes_and_resources_are_shown_and_taken_up(database) {
