@@ -6,6 +6,7 @@ mod export;
 mod extras;
 mod operations;
 mod people;
+mod random;
 mod scopes;
 mod world;
 
