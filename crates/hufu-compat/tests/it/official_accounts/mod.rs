@@ -89,6 +89,8 @@ struct Push {
     encrypted_for: Option<&'static str>,
     signed_at: i64,
     nonce: &'static str,
+    /// The follower whose message it is.
+    from: &'static str,
     body: String,
 }
 
@@ -100,6 +102,7 @@ impl Push {
             encrypted_for: Some(ACCOUNT),
             signed_at: NOW.seconds(),
             nonce: "1514711492",
+            from: FOLLOWER,
             body,
         }
     }
@@ -124,7 +127,7 @@ impl Push {
         let key = self.encrypted_for.map(|app_id| (&key, app_id));
         let body = self.body.as_bytes();
         let push =
-            signed_push(self.token, key, ORIGINAL_ID, FOLLOWER, body, &[7; 16], self.signed_at, self.nonce);
+            signed_push(self.token, key, ORIGINAL_ID, self.from, body, &[7; 16], self.signed_at, self.nonce);
         let mut query = url::form_urlencoded::Serializer::new(String::new());
         (format!("{}?{}", self.path, query.extend_pairs(&push.query).finish()), push.body)
     }

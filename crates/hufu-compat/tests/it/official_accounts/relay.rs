@@ -1,5 +1,6 @@
 //! Messages that are passed on to the owner's own server.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -20,6 +21,8 @@ type Arrived = (String, Vec<u8>);
 struct Owner {
     arrived: Arc<Mutex<Vec<Arrived>>>,
     answers: Arc<Mutex<Vec<u16>>>,
+    /// How many of the next messages of a follower are answered with 503.
+    failures: Arc<Mutex<HashMap<String, usize>>>,
 }
 
 impl Owner {
@@ -31,15 +34,23 @@ impl Owner {
         format!("http://{address}/wechat?from=hufu")
     }
 
-    /// The contents of the messages that arrived since the last time, as the owner's server opens them.
+    /// The contents of the messages of the follower that arrived since the last time, as the owner's server opens them.
     fn read(&self, app_id: &str, key: Option<&EncodingAesKey>) -> Vec<String> {
+        let all = self.read_all(app_id, key).into_iter();
+        all.map(|(follower, content)| {
+            assert_eq!(follower, FOLLOWER);
+            content
+        })
+        .collect()
+    }
+
+    /// The same of several followers, with whose each is.
+    fn read_all(&self, app_id: &str, key: Option<&EncodingAesKey>) -> Vec<(String, String)> {
         let arrived: Vec<_> = self.arrived.lock().unwrap().drain(..).collect();
         let read = |(query, body): (String, Vec<u8>)| {
-            let query: std::collections::HashMap<_, _> =
-                url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+            let query: HashMap<_, _> = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
             assert_eq!(query["from"], "hufu");
             let of = |name: &str| query.get(name).map(String::as_str).unwrap_or_default();
-            assert_eq!(of("openid"), FOLLOWER);
             let signed = Signed {
                 signature: of("signature"),
                 timestamp: of("timestamp"),
@@ -51,7 +62,9 @@ impl Owner {
             let receiver = Receiver { app_id, token: RELAY_TOKEN, key, encryption, forwarded: false };
             let opened =
                 open(&receiver, &signed, &body, signed.timestamp.parse().unwrap(), Duration::ZERO).unwrap();
-            opened.message.content.unwrap_or_else(|| opened.message.event.unwrap())
+            assert_eq!(of("openid"), opened.message.from_user);
+            let Message { from_user, content, event, .. } = opened.message;
+            (from_user, content.unwrap_or_else(|| event.unwrap()))
         };
         arrived.into_iter().map(read).collect()
     }
@@ -60,9 +73,23 @@ impl Owner {
 async fn receive(State(owner): State<Owner>, request: Request) -> (StatusCode, String) {
     let (parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, 1 << 20).await.unwrap().to_vec();
-    owner.arrived.lock().unwrap().push((parts.uri.query().unwrap().to_owned(), body));
+    let query = parts.uri.query().unwrap().to_owned();
+    let (_, openid) =
+        url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "openid").unwrap();
+    let fails = match owner.failures.lock().unwrap().get_mut(openid.as_ref()) {
+        Some(left) if *left > 0 => {
+            *left -= 1;
+            true
+        }
+        _ => false,
+    };
+    owner.arrived.lock().unwrap().push((query, body));
     let mut answers = owner.answers.lock().unwrap();
-    let status = if answers.is_empty() { 200 } else { answers.remove(0) };
+    let status = match (fails, answers.is_empty()) {
+        (true, _) => 503,
+        (false, true) => 200,
+        (false, false) => answers.remove(0),
+    };
     // A reply, as WeChat would pass it on.
     let reply = format!("busy {FOLLOWER} <xml><Content>secret words</Content></xml>");
     (StatusCode::from_u16(status).unwrap(), reply)
@@ -171,6 +198,72 @@ on_both_engines! {
             world.node.app.run_due_jobs().await;
         }
         assert!(owner.read(ACCOUNT, None).is_empty());
+        assert_eq!(raw::number(world.database(), "SELECT COUNT(*) FROM jobs WHERE kind = 'wechat_relay'").await, 0);
+    }
+
+    async fn each_follower_has_an_order_of_their_own(database) {
+        let owner = Owner::default();
+        let url = owner.start().await;
+        let relay = format!(", relay = {{ url = \"{url}\", token = \"{RELAY_TOKEN}\", aes_key = \"{RELAY_KEY}\" }}");
+        let world = world_with(database, &relay).await;
+        let second = world.another_node().await;
+        let owners_key = EncodingAesKey::parse(RELAY_KEY).unwrap();
+        let admin = access_key(&world, AdminRole::Manager, Some(SHOP)).await;
+        let [a, b, c] = ["oFollower-A-23456789_AbCdEfG", "oFollower-B-23456789_AbCdEfG", "oFollower-C-23456789_AbCdEfG"];
+        for secret in [RELAY_TOKEN, RELAY_KEY, a, b, c] {
+            world.secret(secret);
+        }
+        let push = async |follower: &'static str, content: &str, id: u32| {
+            let rest = format!("<MsgType>text</MsgType><Content>{content}</Content><MsgId>{id}</MsgId>");
+            let push = Push { from: follower, ..Push::of(message(follower, NOW.seconds(), &rest)) };
+            acknowledged(&push.send(&world.nobody()).await);
+            // Ids order by time.
+            world.advance(Duration::from_millis(2));
+        };
+        // What arrived of each since the last time.
+        let arrived = || {
+            let mut of: HashMap<String, Vec<String>> = HashMap::new();
+            for (follower, content) in owner.read_all(ACCOUNT, Some(&owners_key)) {
+                of.entry(follower).or_default().push(content);
+            }
+            [a, b, c].map(|follower| of.remove(follower).unwrap_or_default().join(" "))
+        };
+        for (id, (follower, content)) in
+            [(a, "a1"), (b, "b1"), (a, "a2"), (c, "c1"), (b, "b2"), (a, "a3"), (c, "c2"), (b, "b3"), (c, "c3")].into_iter().enumerate()
+        {
+            push(follower, content, u32::try_from(id).unwrap()).await;
+        }
+        // The first of A fails twice. Theirs wait for it, and nobody else's.
+        owner.failures.lock().unwrap().insert(a.to_owned(), 2);
+        let run = async || tokio::join!(world.node.app.run_due_jobs(), second.app.run_due_jobs());
+        run().await;
+        // There is a limit of jobs for each receiver: who found it reached comes a second later.
+        world.advance(Duration::from_secs(1));
+        run().await;
+        assert_eq!(arrived(), ["a1", "b1 b2 b3", "c1 c2 c3"]);
+        // What comes meanwhile is for A the last, and for the others the next.
+        push(a, "a4", 20).await;
+        push(b, "b4", 21).await;
+        run().await;
+        assert_eq!(arrived(), ["", "b4", ""]);
+        let waiting = log(&world, &admin, "?state=pending").await;
+        assert_eq!(waiting["messages"].as_array().unwrap().len(), 4);
+        world.advance(Duration::from_secs(10));
+        run().await;
+        push(c, "c4", 22).await;
+        run().await;
+        assert_eq!(arrived(), ["a1", "", "c4"], "again, in vain");
+        for _ in 0..4 {
+            world.advance(Duration::from_secs(60));
+            run().await;
+        }
+        assert_eq!(arrived(), ["a1 a2 a3 a4", "", ""]);
+        let all = log(&world, &admin, "").await;
+        let states: Vec<_> = all["messages"].as_array().unwrap().iter().map(|of| of["state"].as_str().unwrap()).collect();
+        assert_eq!(states, ["delivered"; 12]);
+        for follower in [a, b, c] {
+            assert!(!all.to_string().contains(follower));
+        }
         assert_eq!(raw::number(world.database(), "SELECT COUNT(*) FROM jobs WHERE kind = 'wechat_relay'").await, 0);
     }
 
