@@ -1,14 +1,135 @@
-//! `/admin/v1`: nobody overwrites what they have not seen. Whoever comes late is told what the object is now.
+//! `/admin/v1`: nobody overwrites what they have not seen. What changes an object that has a revision takes `If-Match`, and
+//! whoever comes late is told what the object is now.
+
+use std::collections::BTreeMap;
 
 use hufu_testkit::administration::{call, call_if, key};
 use hufu_testkit::on_both_engines;
 use hufu_testkit::world::{CAFE, SHOP, World};
 use hufu_types::AdminRole;
-use serde_json::json;
+use serde_json::{Value, json};
 
+use crate::administration::{TABLE, body_for};
+use crate::foreign::{filled, ids};
 use crate::roles::{ADMINISTRATORS, administrator};
 
+/// Routes below an object that leave its revision alone, and why.
+const OTHERWISE: [(&str, &str, &str); 10] = [
+    ("POST", "/admin/v1/pools/{pool}/batch/users", "each user has a revision of its own"),
+    ("POST", "/admin/v1/pools/{pool}/batch/applications", "each application has a revision of its own"),
+    ("POST", "/admin/v1/pools/{pool}/batch/connections", "each connection has a revision of its own"),
+    ("POST", "/admin/v1/pools/{pool}/senders/{channel}/test", "sends a message"),
+    ("POST", "/admin/v1/pools/{pool}/templates/preview", "shows a message"),
+    ("POST", "/admin/v1/pools/{pool}/connections/{connection}/check", "asks WeChat"),
+    ("POST", "/admin/v1/pools/{pool}/webhooks/{webhook}/ping", "sends an event"),
+    ("POST", "/admin/v1/pools/{pool}/webhooks/{webhook}/replay-failed", "sends events"),
+    ("POST", "/admin/v1/pools/{pool}/users/{user}/unbind-merged-name", "changes the account that was merged"),
+    ("POST", "/admin/v1/pools/{pool}/merges/{merge}/undo", "is about two users"),
+];
+
+/// The schema of what a route answers.
+fn schema<'a>(document: &'a Value, method: &str, path: &str) -> Option<&'a Value> {
+    let operation = &document["paths"][path][method.to_lowercase()];
+    resolved(document, &operation["responses"]["200"]["content"]["application/json"]["schema"])
+}
+
+fn resolved<'a>(document: &'a Value, schema: &'a Value) -> Option<&'a Value> {
+    let name = schema["$ref"].as_str()?.rsplit('/').next()?;
+    Some(&document["components"]["schemas"][name])
+}
+
+/// What is shown of an object, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Shown {
+    /// At this path.
+    Alone(String),
+    /// In the list at this path.
+    Listed(String, String),
+}
+
+/// The object that a route is about, if it has a revision: what is shown at the longest part of its path that shows
+/// something, or an element of the list there.
+fn object(document: &Value, path: &str) -> Option<Shown> {
+    let is_revised = |schema: &Value| {
+        // The revision of a user is when they were changed last.
+        let properties = &schema["properties"];
+        properties["revision"].is_object()
+            || (properties["updatedAt"].is_object() && properties["mustReset"].is_object())
+    };
+    let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
+    let mut above: Vec<&str> = ends.map(|end| &path[..end]).collect();
+    above.reverse();
+    let (at, schema) = above.iter().find_map(|at| Some((*at, schema(document, "GET", at)?)))?;
+    let lists: Vec<_> =
+        schema["properties"].as_object()?.iter().filter(|(_, it)| it["items"].is_object()).collect();
+    match lists.as_slice() {
+        [(name, list)] if schema["properties"]["next"].is_object() => {
+            let element = resolved(document, &list["items"]).is_some_and(is_revised);
+            (element && path != at).then(|| Shown::Listed(at.to_owned(), (*name).clone()))
+        }
+        _ => is_revised(schema).then(|| Shown::Alone(at.to_owned())),
+    }
+}
+
+/// A body that the route takes. Nothing comes of it.
+fn sent(method: &str, path: &str) -> Option<Value> {
+    match path.rsplit('/').next().unwrap() {
+        "{agreement}" if method == "PUT" => Some(json!({ "version": 2, "title": "x" })),
+        "{field}" if method == "PUT" => Some(json!({ "type": "number" })),
+        "{pool}" if method == "DELETE" => Some(json!({ "name": "Shop" })),
+        _ => body_for(method, path),
+    }
+}
+
 on_both_engines! {
+    async fn whoever_has_not_seen_the_last_change_is_refused(database) {
+        let world = World::new(database).await;
+        let owner = key(&world, AdminRole::Owner, None).await;
+        world.person("bob");
+        let mut ids: BTreeMap<&'static str, String> = ids(&world, &owner, SHOP).await;
+        ids.insert("pool", SHOP.to_owned());
+        let bob = ids["user"].clone();
+        let (mei, _) = administrator(&world, &owner, "mei", json!([{ "role": "manager", "pool": CAFE }])).await;
+        let document = call(&world, None, "GET", "/admin/v1/openapi.json", None).await.is(200);
+        let (mut wrong, mut count) = (Vec::new(), 0);
+        for (method, path, ..) in TABLE.iter().filter(|(method, ..)| *method != "GET") {
+            let object = object(&document, path);
+            if OTHERWISE.iter().any(|(of, at, _)| of == method && at == path) {
+                assert!(object.is_some(), "{method} {path} is about nothing that has a revision");
+                continue;
+            }
+            let Some(object) = object else { continue };
+            let user = if path.starts_with(ADMINISTRATORS) { &mei } else { &bob };
+            ids.insert("user", user.clone());
+            let to = filled(path, &ids);
+            let late = if path.contains("{user}") { "\"2000-01-01T00:00:00.000Z\"" } else { "\"987654\"" };
+            let reply = call_if(&world, Some(&owner), method, &to, sent(method, path), Some(late)).await;
+            let present = match object {
+                Shown::Alone(at) => call(&world, Some(&owner), "GET", &filled(&at, &ids), None).await.is(200),
+                Shown::Listed(at, list) => {
+                    let listed = call(&world, Some(&owner), "GET", &filled(&at, &ids), None).await.is(200);
+                    let all = listed[&list].as_array().unwrap();
+                    all.iter().find(|one| to.ends_with(one["id"].as_str().unwrap())).unwrap().clone()
+                }
+            };
+            // The state of a pool is not told, nor texts of which the pool has none.
+            let is_shown = match reply.body["present"].as_object() {
+                Some(told) => !told.is_empty() && told.iter().all(|(name, value)| present[name] == *value),
+                None => present["revision"] == 0,
+            };
+            if reply.status != 409 || !is_shown {
+                wrong.push(format!("{method} {path}: {} {}\nrather than {present}", reply.status, reply.body));
+            }
+            let words = document["paths"][*path][method.to_lowercase()].to_string();
+            if !words.contains("\"409\"") {
+                wrong.push(format!("{method} {path}: openapi.json has no 409"));
+            }
+            count += 1;
+        }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+        assert!(count >= 25, "{count}");
+    }
+
     async fn whoever_has_seen_a_user_may_change_them(database) {
         let world = World::new(database).await;
         let owner = key(&world, AdminRole::Owner, None).await;
