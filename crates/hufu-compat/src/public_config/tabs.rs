@@ -24,7 +24,7 @@ const FIELDS: [(&str, [&str; 4]); 3] = [
 /// shows every name that it finds.
 pub(super) fn of(source: &Source<'_>) -> Value {
     let login = &source.application.login;
-    let codes: Vec<&str> = login.methods.iter().filter_map(of_code).map(|method| method.as_str()).collect();
+    let codes: Vec<&str> = login.methods.iter().filter_map(of_code).map(LoginMethod::as_str).collect();
     let mut tabs: Vec<&str> = Vec::new();
     for tab in login.methods.iter().filter_map(|tab| called(source, tab)) {
         // Several connections share a tab, and so do codes.

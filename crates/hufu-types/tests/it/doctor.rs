@@ -63,7 +63,7 @@ fn have_the_same_menus(english: &str, chinese: &str) -> bool {
 
 /// Whether a sentence reads as English: its words are, and Chinese are only names on WeChat's pages.
 fn is_english(text: &str) -> bool {
-    let without_menus = text.contains(" › ") || text.chars().filter(|c| c.is_ascii_alphabetic()).count() > 6;
+    let without_menus = text.contains(" › ") || text.chars().filter(char::is_ascii_alphabetic).count() > 6;
     without_menus && !text.contains(['，', '。', '：', '；', '、', '（', '）', '“', '”'])
 }
 

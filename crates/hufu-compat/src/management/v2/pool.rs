@@ -99,8 +99,8 @@ pub(crate) struct UserPool {
     logo: String,
     created_at: Option<String>,
     updated_at: Option<String>,
-    email_verified_default: bool,
-    send_welcome_email: bool,
+    email_verified_default: Option<bool>,
+    send_welcome_email: Option<bool>,
     register_disabled: bool,
     app_sso_enabled: bool,
     #[graphql(name = "showWxQRCodeWhenRegisterDisabled")]
@@ -173,8 +173,8 @@ pub(crate) async fn shown(call: &Call) -> Result<UserPool, Refusal> {
         logo: settings.branding.logo.clone().unwrap_or_default(),
         created_at: None,
         updated_at: None,
-        email_verified_default: false,
-        send_welcome_email: false,
+        email_verified_default: Some(false),
+        send_welcome_email: Some(false),
         register_disabled: !settings.registration,
         app_sso_enabled: true,
         // Whoever has an account goes on logging in with it.
