@@ -47,9 +47,12 @@ const CUSTOM_FIELDS: [(&str, &str); 6] = [
 pub(super) fn pools() -> impl Strategy<Value = String> {
     let fields = CUSTOM_FIELDS.map(|(key, _)| key).to_vec();
     let shared = (subsequence(AGREEMENTS.to_vec(), 0..=2), subsequence(fields, 0..=6), any::<bool>());
-    let shared = shared.prop_map(|(agreements, fields, has_settings)| match has_settings {
-        true => Shared { agreements, fields, has_settings },
-        false => Shared { agreements: Vec::new(), fields: Vec::new(), has_settings },
+    let shared = shared.prop_map(|(agreements, fields, has_settings)| {
+        if has_settings {
+            Shared { agreements, fields, has_settings }
+        } else {
+            Shared { agreements: Vec::new(), fields: Vec::new(), has_settings }
+        }
     });
     shared.prop_flat_map(|shared| {
         let parts = vec![
