@@ -45,7 +45,12 @@ impl Association {
         if self.mode == AssociationMode::Field {
             if self.fields.is_empty() {
                 let known = names(kind.proves().iter().map(|field| field.as_str()));
-                problems.add("fields", format!("`field` matches by nothing — name one of {known}"));
+                let source = kind.as_str();
+                let reason = match known.as_str() {
+                    "" => format!("{source} proves nothing to match by — write `none` or `ask`"),
+                    known => format!("`field` matches by nothing — name one of {known}"),
+                };
+                problems.add("fields", reason);
             }
             for (index, field) in self.fields.iter().enumerate() {
                 let path = format!("fields.{index}");
