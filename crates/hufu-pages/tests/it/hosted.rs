@@ -91,6 +91,7 @@ impl Site {
             user_agent: "Mozilla/5.0 (X11; Linux x86_64)",
             destination: None,
             ip: None,
+            foreign_host: None,
         }
     }
 }
@@ -106,6 +107,8 @@ pub(crate) struct Browser<'s> {
     pub(crate) destination: Option<&'static str>,
     /// Its address. Limits are counted by it.
     pub(crate) ip: Option<[u8; 4]>,
+    /// Another name for this server, in each header that could say one.
+    pub(crate) foreign_host: Option<&'static str>,
 }
 
 impl Browser<'_> {
@@ -119,10 +122,16 @@ impl Browser<'_> {
         if let Some(ip) = self.ip {
             request = request.extension(ConnectInfo(SocketAddr::from((ip, 40_000))));
         }
+        if let Some(name) = self.foreign_host {
+            request = request
+                .header("x-forwarded-host", name)
+                .header("x-forwarded-proto", "http")
+                .header("forwarded", format!("host={name};proto=http"));
+        }
         let request = request
             .method(method)
             .uri(path)
-            .header("host", HOST)
+            .header("host", self.foreign_host.unwrap_or(HOST))
             .header("accept", "text/html")
             .header("accept-language", self.language)
             .header("user-agent", self.user_agent)

@@ -3,7 +3,10 @@
 //! A login is two parts: everything up to its last request ([`Shop::begin`]), and that request ([`Shop::finish`]), which a
 //! test can send late, twice, or together with another one.
 
+mod advice;
 mod arrivals;
+mod associations;
+mod hosts;
 mod outages;
 mod people;
 mod requests;
@@ -15,12 +18,12 @@ use std::sync::atomic::{AtomicU16, Ordering};
 
 use hufu_sandbox::{AppKind, AppPatch, Delivery, MessageMode, Messages, NewApp};
 use hufu_testkit::client::{AUTH, Answer as Called, Client, SIGNIN, claims, signin};
-use hufu_testkit::world::{MINI, Plan, SHOP, SHOP_APP, SHOP_WEB, World, secret_of};
+use hufu_testkit::world::{MINI, Plan, SHOP, World, secret_of};
 use hufu_testkit::{TestDatabase, logs};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use self::ways::{ACCOUNT, AES_KEY, IN_WECHAT, LAUNCHED, MOBILE, Mode, SHOP_PHONE, TOKEN, WEBSITE, file};
+use self::ways::{ACCOUNT, AES_KEY, IN_WECHAT, LAUNCHED, MOBILE, Mode, TOKEN, WEBSITE, file};
 use crate::hosted::{BACK, Browser, Site};
 use crate::server::Answer;
 
@@ -182,6 +185,17 @@ impl Shop {
 
     /// Everything before the last request of a login, in mini programs with a phone number if `with_number`.
     async fn begin_with(&self, mode: Mode, person: &str, with_number: bool) -> Result<Begun<'_>, Outcome> {
+        self.begin_at(mode.application(), mode, person, with_number).await
+    }
+
+    /// The same at another application that has the mode's connection.
+    async fn begin_at(
+        &self,
+        application: &str,
+        mode: Mode,
+        person: &str,
+        with_number: bool,
+    ) -> Result<Begun<'_>, Outcome> {
         let world = &self.site.world;
         let code = || world.code(mode.app_id(), person);
         let number = || world.phone_code(mode.app_id(), person);
@@ -191,10 +205,10 @@ impl Shop {
                 let payload = json!({ "wxLoginInfo": plain, "wxPhoneInfo": { "code": number() } });
                 let name = "wechatMiniProgramCodeAndPhonePayload";
                 let body = signin("wechat_mini_program_code_and_phone", name, &payload);
-                Begun::Post(self.client(SHOP_APP), SIGNIN.to_owned(), body)
+                Begun::Post(self.client(application), SIGNIN.to_owned(), body)
             }
             Mode::MiniProgram => {
-                Begun::Post(self.client(SHOP_APP), AUTH.to_owned(), json!({ "code": code() }))
+                Begun::Post(self.client(application), AUTH.to_owned(), json!({ "code": code() }))
             }
             Mode::Mobile | Mode::AppLaunch => {
                 let source = if mode == Mode::Mobile { "wechatMobile" } else { "wechatminiprogramapplaunch" };
@@ -202,18 +216,21 @@ impl Shop {
                 if with_number && mode == Mode::AppLaunch {
                     body["phoneInfoCode"] = number().into();
                 }
-                Begun::Post(self.client(SHOP_PHONE), format!("/api/v2/ecConn/{source}/authByCode"), body)
+                Begun::Post(self.client(application), format!("/api/v2/ecConn/{source}/authByCode"), body)
             }
             Mode::Pc | Mode::Webpage => {
                 let mut browser = self.browser(mode);
                 let start = format!(
-                    "/connections/social/{}?app_id={SHOP_WEB}&redirect_url={BACK}",
+                    "/connections/social/{}?app_id={application}&redirect_url={BACK}",
                     mode.connection()
                 );
                 let at_wechat = browser.open(&start).await;
+                if at_wechat.status != 303 || at_wechat.header("location").starts_with(BACK) {
+                    return Err(Outcome::of_return(&at_wechat));
+                }
                 Begun::Return(browser, self.agreed(&at_wechat, person))
             }
-            Mode::Follow | Mode::Scan => self.shown(mode, person).await?,
+            Mode::Follow | Mode::Scan => self.shown(application, mode, person).await?,
         })
     }
 
@@ -237,8 +254,9 @@ impl Shop {
     }
 
     /// A browser shows a QR code, somebody scans and confirms, and the browser has a ticket.
-    async fn shown(&self, mode: Mode, person: &str) -> Result<Begun<'_>, Outcome> {
-        let (world, client, phone) = (&self.site.world, self.client(SHOP_WEB), self.client(SHOP_WEB));
+    async fn shown(&self, application: &str, mode: Mode, person: &str) -> Result<Begun<'_>, Outcome> {
+        let world = &self.site.world;
+        let (client, phone) = (self.client(application), self.client(application));
         let scene = if mode == Mode::Follow { "WECHATMP_AUTH" } else { "WXAPP_AUTH" };
         let order = json!({ "scene": scene, "extIdpConnId": self.connection(mode) });
         let issued = took(&client.post(GENE, order).await)?;

@@ -1,6 +1,6 @@
 //! The seven ways, and the configuration that has them all.
 
-use hufu_testkit::world::{FILE, MINI};
+use hufu_testkit::world::{FILE, MINI, SHOP_APP, SHOP_WEB};
 
 use crate::hosted::BACK;
 
@@ -54,6 +54,15 @@ impl Mode {
             Self::Webpage => "shop-h5",
             Self::Follow => "shop-oa",
             Self::Scan => "shop-scan",
+        }
+    }
+
+    /// The application that people log in to in this way.
+    pub(super) const fn application(self) -> &'static str {
+        match self {
+            Self::MiniProgram => SHOP_APP,
+            Self::Mobile | Self::AppLaunch => SHOP_PHONE,
+            Self::Pc | Self::Webpage | Self::Follow | Self::Scan => SHOP_WEB,
         }
     }
 
