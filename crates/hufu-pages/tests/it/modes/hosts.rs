@@ -50,14 +50,14 @@ on_both_engines! {
                 let at_wechat = if from_page {
                     let page = browser.follow(&authorization("")).await;
                     is_untouched(&page);
-                    match mode {
-                        Mode::Webpage => page,
-                        _ => {
-                            let text = page.text();
-                            let link = format!("data-connection=\"{}\" href=\"", mode.connection());
-                            let (_, rest) = text.split_once(&link).unwrap();
-                            browser.open(&rest.split('"').next().unwrap().replace("&amp;", "&")).await
-                        }
+                    if mode == Mode::Webpage {
+                        // It starts at once.
+                        page
+                    } else {
+                        let text = page.text();
+                        let link = format!("data-connection=\"{}\" href=\"", mode.connection());
+                        let (_, rest) = text.split_once(&link).unwrap();
+                        browser.open(&rest.split('"').next().unwrap().replace("&amp;", "&")).await
                     }
                 } else {
                     browser.open(&of_client).await
