@@ -223,6 +223,25 @@ describe(`WeChat logins by published clients on ${ENGINE}`, () => {
       }
       assert.equal((await exchange(qrcodeId)).sub, id);
     });
+
+    test("the two other calls with which the pool's own app sets the status", async () => {
+      const person = await stack.person();
+      const { id, token } = await onThePhone(person);
+      const phone = client({ appId: PHONE_APP, accessToken: token });
+      const calls = [
+        ["changeQrCodeStatus", ["SCAN", "CONFIRM"], (qrcodeId, action) => phone.changeQrCodeStatus({ qrcodeId, action })],
+        ["qrCodeAppLogin", ["APP_LOGIN"], (qrcodeId, action) => phone.qrCodeAppLogin({ qrcodeId, action })],
+      ];
+      for (const [name, actions, set] of calls) {
+        const { qrcodeId, url } = await gene("MOBILE_APP");
+        const scene = new URL(url).pathname.split("/").pop().replace(".png", "");
+        for (const action of actions) {
+          const answer = await set(scene, action);
+          assert.equal(answer.statusCode, 200, `${name} ${action}: ${JSON.stringify(answer)}`);
+        }
+        assert.equal((await exchange(qrcodeId)).sub, id, name);
+      }
+    });
   });
 
   describe("a page in WeChat's browser", () => {

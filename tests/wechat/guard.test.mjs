@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { after, afterEach, before, describe, test } from "node:test";
 import { ALICE } from "../sdk/world.mjs";
 import { ENGINE, eventually, openWindow, shotsFolder, startChromium, startShop, startSite, verified } from "./harness.mjs";
@@ -69,6 +70,10 @@ describe(`npm @authing/guard in Chromium on ${ENGINE}`, () => {
     return drawn.map(([id, selected]) => `${selected === "true" ? "*" : ""}${id.replace(/^rc-tabs-\d+-tab-/, "")}`);
   }
 
+  /** Waits until this is read from the page, which Guard draws in several steps. */
+  const comes = (what, read, expected) => eventually(what, read, (seen) => isDeepStrictEqual(seen, expected));
+  const hint = (id) => () => page.locator(id).getAttribute("placeholder");
+
   /** What the login gave, to the event and to whoever waits for `start`. */
   async function loggedIn(appId) {
     await page.waitForFunction(() => window.user);
@@ -93,11 +98,11 @@ describe(`npm @authing/guard in Chromium on ${ENGINE}`, () => {
       test("all of them: the order and the default are the application's, and codes are one tab", async () => {
         const { official, scan } = await ids(GUARD.everything);
         await open(GUARD.everything, { lang });
-        await eventually("tabs", tabs, (drawn) => drawn.length === 4);
-        assert.deepEqual(await tabs(), ["*password", "phone-code", `*${official}`, `${scan}`]);
-        assert.deepEqual(await page.locator("[role=tab]").allInnerTexts(), [...says([["密码登录", "验证码登录"], ["Password", "Verify Code"]]), "WeChat", "WeChat"]);
+        await comes("tabs", tabs, ["*password", "phone-code", `*${official}`, `${scan}`]);
+        const names = [...says([["密码登录", "验证码登录"], ["Password", "Verify Code"]]), "WeChat", "WeChat"];
+        await comes("their names", () => page.locator("[role=tab]").allInnerTexts(), names);
         const asks = says(["请输入用户名 / 邮箱 / 手机号", "Enter Username / Email / Phone number"]);
-        assert.equal(await page.locator("#passworLogin_account").getAttribute("placeholder"), asks);
+        await comes("what it asks for", hint("#passworLogin_account"), asks);
         // Its only button is of the one way that opens a window; it and the corner that leads to the codes are icons.
         for (const icon of [".g2-social-login-item use", ".qrcode-switch-image use"]) {
           const { width } = await page.locator(icon).first().boundingBox();
@@ -108,7 +113,7 @@ describe(`npm @authing/guard in Chromium on ${ENGINE}`, () => {
         await shot(`everything-${lang}`);
         await page.locator('[role=tab][id$="-phone-code"]').click();
         const takes = says(["请输入手机号 / 邮箱", "Enter Phone number / Email"]);
-        assert.equal(await page.locator("#phoneCode_identify").getAttribute("placeholder"), takes);
+        await comes("what it takes", hint("#phoneCode_identify"), takes);
         await shot(`codes-${lang}`);
         assert.deepEqual(faults, []);
       });
@@ -116,9 +121,8 @@ describe(`npm @authing/guard in Chromium on ${ENGINE}`, () => {
       test("codes first: the one that is named first is shown", async () => {
         const { official, scan } = await ids(GUARD.scanning);
         await open(GUARD.scanning, { lang });
-        await eventually("tabs", tabs, (drawn) => drawn.length === 3);
         // The forms wait behind the codes.
-        assert.deepEqual(await tabs(), ["password", `*${scan}`, `${official}`]);
+        await comes("tabs", tabs, ["password", `*${scan}`, `${official}`]);
         await page.locator(CODE).waitFor();
         await shot(`scanning-${lang}`);
         assert.deepEqual(faults, []);
@@ -126,10 +130,9 @@ describe(`npm @authing/guard in Chromium on ${ENGINE}`, () => {
 
       test("codes by e-mail alone", async () => {
         await open(GUARD.mail, { lang });
-        await eventually("tabs", tabs, (drawn) => drawn.length === 2);
-        assert.deepEqual(await tabs(), ["*phone-code", "password"]);
+        await comes("tabs", tabs, ["*phone-code", "password"]);
         const takes = says(["请输入邮箱", "Enter Email"]);
-        assert.equal(await page.locator("#phoneCode_identify").getAttribute("placeholder"), takes);
+        await comes("what it takes", hint("#phoneCode_identify"), takes);
         await shot(`mail-${lang}`);
         assert.deepEqual(faults, []);
       });

@@ -190,8 +190,7 @@ pub(crate) fn ticket_in(shared: &Shared, random: &str, view: &TicketView) -> Opt
 
 /// The refusal of a phone, as its browser is told it.
 pub(crate) fn failure(number: u32) -> Refusal {
-    let code = Code::ALL.iter().find(|code| code.number() == number && code.arguments().is_empty());
-    code.map_or_else(|| Refusal::new(Code::LoginTicketInvalid), |code| Refusal::new(*code))
+    Refusal::new(Code::of_kept(number).unwrap_or(Code::LoginTicketInvalid))
 }
 
 /// The number of a state in v2. A code that was used is over.

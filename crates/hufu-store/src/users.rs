@@ -68,7 +68,8 @@ statements! {
         ON CONFLICT DO NOTHING";
     SET_PROFILE = "
         UPDATE users SET profile = $3, custom_data = $4, updated_at = $5 WHERE pool_id = $1 AND id = $2";
-    // When a user was changed last tells one state of them from another, so two changes within a millisecond have two times.
+    // When a user was changed last tells administrators one state from another, so that two of these changes within a
+    // millisecond have two times. Those that people make of themselves take the time as it is.
     SET_STATUS = "
         UPDATE users SET status = $3, updated_at = CASE WHEN updated_at < $4 THEN $4 ELSE updated_at + 1 END
         WHERE pool_id = $1 AND id = $2";

@@ -1,5 +1,8 @@
 //! The base of an instance: a migrated database, a clock that only moves when advanced, and files to apply.
 
+use std::io;
+use std::net::{IpAddr, Ipv4Addr};
+use std::pin::Pin;
 use std::sync::Arc;
 
 use hufu_app::apply::{Options, Plan, apply, export, file};
@@ -85,7 +88,7 @@ impl Base {
             public_url: PUBLIC_URL.to_owned(),
             clock: self.clock.clone(),
             random: self.random.clone(),
-            outgoing: GuardedClient::new(guarded::Settings::default()).unwrap(),
+            outgoing: guarded_client(guarded::Settings::default()),
             outbox: None,
             default_mini_program: None,
             sign_up: false,
@@ -96,7 +99,25 @@ impl Base {
 /// A client that may call this machine, where the webhooks and providers of the tests are.
 pub fn outgoing_to_this_machine() -> GuardedClient {
     let private = ["127.0.0.0/8".parse().unwrap()].into();
-    GuardedClient::new(guarded::Settings { private, ..guarded::Settings::default() }).unwrap()
+    guarded_client(guarded::Settings { private, ..guarded::Settings::default() })
+}
+
+/// A client that asks no name server: nothing that a test does leaves this machine.
+fn guarded_client(settings: guarded::Settings) -> GuardedClient {
+    GuardedClient::with_lookup(settings, Arc::new(NamesOfThisMachine)).unwrap()
+}
+
+/// Knows one name.
+struct NamesOfThisMachine;
+
+impl guarded::Lookup for NamesOfThisMachine {
+    fn lookup(&self, name: &str) -> Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>> {
+        let found = match name {
+            "localhost" => Ok(vec![IpAddr::from(Ipv4Addr::LOCALHOST)]),
+            _ => Err(io::Error::new(io::ErrorKind::NotFound, "no such host")),
+        };
+        Box::pin(std::future::ready(found))
+    }
 }
 
 /// The public URL of the instance.

@@ -220,5 +220,14 @@ on_both_engines! {
         let sent = sent["deliveries"].as_array().unwrap();
         assert_eq!(sent.len(), 1, "{sent:?}");
         assert_eq!(sent[0]["event"], "connection.unavailable");
+
+        // And when WeChat serves it again.
+        set_state(&world, MINI, AppState::Ok);
+        world.advance(PROBE);
+        world.node.app.run_due_jobs().await;
+        let sent = call(&world, Some(&owner), "GET", &path, None).await.is(200);
+        let events: Vec<_> = sent["deliveries"].as_array().unwrap().iter().map(|it| it["event"].as_str().unwrap()).collect();
+        assert_eq!(events.len(), 2, "{events:?}");
+        assert!(events.contains(&"connection.restored"), "{events:?}");
     }
 }

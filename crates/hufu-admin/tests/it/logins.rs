@@ -186,6 +186,7 @@ on_both_engines! {
         };
         assert_eq!(by(&with_hers), [json!([id, false]), json!([null, false])]);
         let hers = with_hers["secrets"][0]["id"].clone();
+        let seen = call(&world, Some(&owner), "GET", &web, None).await.is(200);
         // One that she chooses herself is hers as well.
         let chosen = json!({ "name": "Chosen", "type": "web", "secret": "a-secret-that-somebody-chose-0001" });
         let chosen = call(&world, Some(&mei), "POST", &applications, Some(chosen)).await.is(201);
@@ -205,7 +206,9 @@ on_both_engines! {
         let listed = listed["applications"].as_array().unwrap();
         let listed = listed.iter().find(|one| one["id"] == with_hers["id"]).unwrap();
         assert_eq!(by(listed), [json!([id, true]), json!([null, false])]);
-        // The application goes on with another one.
+        // The application itself is as it was seen, and can be sent back.
+        call(&world, Some(&owner), "PATCH", &web, Some(seen)).await.is(200);
+        // It goes on with another one.
         let hers = format!("{web}/secrets/{}", hers.as_str().unwrap());
         call(&world, Some(&owner), "DELETE", &hers, None).await.is(204);
         let left = call(&world, Some(&owner), "GET", &web, None).await.is(200);

@@ -104,7 +104,7 @@ async fn calls_of_management(
     secret: &str,
     token: &str,
     nonce: &str,
-) -> [(&'static str, Answer); 3] {
+) -> [(&'static str, Answer); 4] {
     let path = "/api/v3/list-users?page=1";
     let head = format!("date:{DATE}\nx-authing-lang:en-US\nx-authing-signature-nonce:{nonce}");
     let signature = signature_of(secret.as_bytes(), format!("GET\n{head}\n{path}").as_bytes());
@@ -114,12 +114,16 @@ async fn calls_of_management(
         .header("date", DATE)
         .header("x-authing-signature-nonce", nonce);
     let body = json!({ "accessKeyId": SHOP, "accessKeySecret": secret });
-    let mut with_new = client.post("/api/v3/get-management-token", body).await;
-    if let Some(token) = with_new.json()["data"]["access_token"].as_str() {
-        client.world.secret(token);
-        with_new = client.clone().bearer(token).get(path).await;
-    }
+    let given = client.post("/api/v3/get-management-token", body).await;
+    let with_new = match given.json()["data"]["access_token"].as_str() {
+        Some(token) => {
+            client.world.secret(token);
+            client.clone().bearer(token).get(path).await
+        }
+        None => given.clone(),
+    };
     [
+        ("for a token", given),
         ("signed", signed.get(path).await),
         ("with its token", client.clone().bearer(token).get(path).await),
         ("with a new token", with_new),
@@ -246,7 +250,8 @@ on_both_engines! {
         }
     }
 
-    /// Deliveries to the webhooks of a pool that is switched off wait, and go out once when it is on again.
+    /// Deliveries to the webhooks of a pool that is switched off wait, also those of what is done meanwhile, and go out once when
+    /// it is on again.
     async fn deliveries_of_a_pool_that_is_off_wait(database) {
         let world = World::new(database).await;
         let owner = key(&world, AdminRole::Owner, None).await;
@@ -273,15 +278,17 @@ on_both_engines! {
         create(&world, &owner, json!({ "username": "kim" })).await;
         create(&world, &owner, json!({ "username": "lee" })).await;
         call(&world, Some(&owner), "POST", &format!("{SHOP_POOL}/switch-off"), None).await.is(200);
+        assert_eq!(later().await, 0);
+        create(&world, &owner, json!({ "username": "mia" })).await;
         for _ in 0..3 {
             assert_eq!(later().await, 0);
         }
         let pending = || ("pending".to_owned(), 0);
-        assert_eq!(deliveries().await, [pending(), pending()]);
+        assert_eq!(deliveries().await, [pending(), pending(), pending()]);
         call(&world, Some(&owner), "POST", &format!("{SHOP_POOL}/switch-on"), None).await.is(200);
-        assert_eq!(later().await, 2);
+        assert_eq!(later().await, 3);
         let delivered = || ("delivered".to_owned(), 1);
-        assert_eq!(deliveries().await, [delivered(), delivered()]);
+        assert_eq!(deliveries().await, [delivered(), delivered(), delivered()]);
         assert_eq!(later().await, 0);
     }
 

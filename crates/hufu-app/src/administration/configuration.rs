@@ -29,6 +29,8 @@ pub use self::surroundings::{LimitView, PublishedKey, SharedPlatform};
 
 /// The revision of an object, a member of each shown document.
 const REVISION: &str = "revision";
+/// The member with the client secrets of an application, without what they are.
+const SECRETS: &str = "secrets";
 /// Whether a connection is available, a member of each shown document that nobody writes.
 const AVAILABILITY: &str = "availability";
 
@@ -108,16 +110,26 @@ fn identified(mut document: Document, id: &str, revision: i64) -> Document {
 /// Takes out of a patch what a caller sends back as it was shown, and which revision they have seen. What remains of
 /// that is reported by whoever reads the document.
 fn expected(patch: &mut Document, revision: Option<i64>, shown: &Document) -> Option<i64> {
-    for name in ["id", "secrets", "channel", AVAILABILITY, STATE, GOES_AT] {
+    for name in ["id", "channel", AVAILABILITY, STATE, GOES_AT] {
         if patch.get(name).is_some_and(|sent| Some(sent) == shown.get(name)) {
             patch.remove(name);
         }
+    }
+    // Who made a secret may have been dismissed since, which is no change of the application.
+    let sent = patch.get(SECRETS).and_then(ids);
+    if sent.is_some() && sent == shown.get(SECRETS).and_then(ids) {
+        patch.remove(SECRETS);
     }
     let sent = patch.get(REVISION).and_then(Json::as_i64);
     if sent.is_some() && (revision.is_none() || revision == sent) {
         patch.remove(REVISION);
     }
     revision.or(sent)
+}
+
+/// The ids of the objects in a list.
+fn ids(list: &Json) -> Option<Vec<&str>> {
+    list.as_array()?.iter().map(|object| object.get("id")?.as_str()).collect()
 }
 
 /// Takes the id that somebody wishes for out of a new object.

@@ -10,7 +10,7 @@ use hufu_protocol::{
 };
 use hufu_store::management_keys::{ListManagementKeys, StoredManagementKey, UseSignature};
 use hufu_types::refusal::Code;
-use hufu_types::{ActorKind, PoolId, PoolRole, SigningAlgorithm, Timestamp};
+use hufu_types::{ActorKind, PoolId, PoolRole, PoolState, SigningAlgorithm, Timestamp};
 use subtle::ConstantTimeEq as _;
 
 use super::AdminCaller;
@@ -116,7 +116,7 @@ impl App {
     /// A token for a management key, presented by the id of its pool and its secret.
     ///
     /// # Errors
-    /// [`Code::ManagementKeyInvalid`], [`Code::TooOften`].
+    /// [`Code::ManagementKeyInvalid`], [`Code::TooOften`], [`Code::PoolRemoved`].
     #[boxed]
     pub async fn management_token(
         &self,
@@ -132,6 +132,10 @@ impl App {
             }
         }
         let Some(key) = found else { return self.no_key(Some(&pool), WRONG_SECRET, origin).await };
+        // It would open nothing.
+        if matches!(self.config().state(&pool), PoolState::Removed(_)) {
+            return Err(Code::PoolRemoved.into());
+        }
         let now = self.now();
         let ends = now.plus(self.limits.management_token).min(key.expires_at);
         let expires_at = Timestamp(ends.seconds().saturating_mul(1000));

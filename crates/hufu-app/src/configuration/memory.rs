@@ -50,7 +50,7 @@ pub struct PoolConfig {
     /// The connections that are unavailable; usually none.
     outages: Vec<Outage>,
     /// Whether it serves its users. If not, its applications and connections are disabled here, whatever they are in the
-    /// database, and nobody subscribes to its events.
+    /// database. Unless it is only switched off, nobody subscribes to its events either.
     state: PoolState,
 }
 
@@ -72,7 +72,11 @@ impl PoolConfig {
         for connection in &mut self.connections {
             Arc::make_mut(connection).enabled = false;
         }
-        Self { subscribers: Arc::default(), ..self }
+        // What administrators do while the pool is off is told when it is on again.
+        if self.state != PoolState::Off {
+            self.subscribers = Arc::default();
+        }
+        self
     }
 
     /// The origins of its enabled applications, each as often as applications have it.

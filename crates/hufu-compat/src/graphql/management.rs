@@ -231,8 +231,12 @@ impl ManagementQuery {
         identity: Option<FindUserByIdentityInput>,
     ) -> Result<Option<UserV2>> {
         let call = Call::of(context)?.managed().await?;
-        if let Some(FindUserByIdentityInput(Json::Object(identity))) = identity {
-            return Ok(v2::find_by_identity(&call, identity).await?);
+        match identity {
+            None | Some(FindUserByIdentityInput(Json::Null)) => {}
+            Some(FindUserByIdentityInput(Json::Object(identity))) => {
+                return Ok(v2::find_by_identity(&call, identity).await?);
+            }
+            Some(_) => return Err(Refusal::invalid("identity", Reason::NotAnObject).into()),
         }
         let names =
             [("email", email), ("phone", phone), ("username", username), ("external_id", external_id)];

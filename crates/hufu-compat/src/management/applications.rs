@@ -98,6 +98,12 @@ fn document(sent: &Sent) -> Result<Map<String, Value>, Refusal> {
     Ok(document)
 }
 
+/// The identifiers of the connections that are switched on for an application.
+pub(super) fn enabled_connections(document: &Map<String, Value>) -> Vec<String> {
+    let connections = document.get("connections").and_then(Value::as_array);
+    connections.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
 impl Call {
     fn application_id(&self) -> Result<ApplicationId, Refusal> {
         ApplicationId::parse(self.sent.required("appId")?).map_err(|_| Code::NoSuchApplication.into())
@@ -110,9 +116,7 @@ impl Call {
     /// The identifiers of the connections that are switched on for an application.
     pub(super) async fn connections_of(&self, application: &str) -> Result<Vec<String>, Refusal> {
         let id = ApplicationId::parse(application).map_err(|_| Code::NoSuchApplication)?;
-        let document = self.app.application(&self.by, &self.pool, &id).await?;
-        let connections = document.get("connections").and_then(Value::as_array);
-        Ok(connections.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect())
+        Ok(enabled_connections(&self.app.application(&self.by, &self.pool, &id).await?))
     }
 
     /// The applications of the pool, and whether a connection is switched on for each.

@@ -6,6 +6,7 @@ use hufu_types::refusal::{Code, Reason};
 use hufu_types::{ApplicationId, ConnectionKind, camel_case};
 use serde_json::{Map, Value, json};
 
+use super::applications::enabled_connections;
 use super::call::Call;
 use super::put;
 use super::sent::Sent;
@@ -13,6 +14,8 @@ use super::users::{BATCH, success};
 use crate::envelope::Success;
 use crate::surface::Answer;
 
+/// How often a switch is tried again while others change the same application.
+const SWITCH_RETRIES: u32 = 3;
 /// The only type of sources: all connections are of it.
 const WECHAT: &str = "wechat";
 /// The clients' names for the same fields of a connection.
@@ -177,18 +180,30 @@ impl Call {
             let patch = Map::from_iter([("enabled".to_owned(), enabled.into())]);
             return self.patched(text(connection, "id"), patch).await.map(drop);
         }
-        let identifier = text(connection, "identifier");
         for application in applications {
-            let mut connections = self.connections_of(application).await?;
-            connections.retain(|present| present != identifier);
-            if enabled {
-                connections.push(identifier.to_owned());
-            }
-            let patch = Map::from_iter([("connections".to_owned(), connections.into())]);
             let id = ApplicationId::parse(application).map_err(|_| Code::NoSuchApplication)?;
-            self.app.change_application(&self.by, &self.pool, &id, patch, None).await?;
+            self.switch_for(&id, text(connection, "identifier"), enabled).await?;
         }
         Ok(())
+    }
+
+    /// The same for one application, whose list of connections somebody else may be changing.
+    async fn switch_for(&self, id: &ApplicationId, connection: &str, enabled: bool) -> Result<(), Refusal> {
+        let mut tries = 0;
+        loop {
+            let document = self.app.application(&self.by, &self.pool, id).await?;
+            let mut connections = enabled_connections(&document);
+            connections.retain(|present| present != connection);
+            if enabled {
+                connections.push(connection.to_owned());
+            }
+            let patch = Map::from_iter([("connections".to_owned(), connections.into())]);
+            let revision = document.get("revision").and_then(Value::as_i64);
+            match self.app.change_application(&self.by, &self.pool, id, patch, revision).await {
+                Err(refusal) if refusal.is(Code::ObjectChanged) && tries < SWITCH_RETRIES => tries += 1,
+                done => return done.map(drop),
+            }
+        }
     }
 
     /// Changes a connection, and shows it.

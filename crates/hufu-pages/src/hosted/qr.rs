@@ -109,8 +109,7 @@ async fn shown(visit: &Visit, identifier: &Identifier, words: &Words) -> Result<
         TicketState::Cancelled => ("cancelled", Said::default()),
         TicketState::Failed => {
             let number = ticket.view.failure.unwrap_or_default();
-            let code = Code::ALL.iter().find(|code| code.number() == number && code.arguments().is_empty());
-            let refusal = Refusal::new(code.copied().unwrap_or(Code::LoginTicketInvalid));
+            let refusal = Refusal::new(Code::of_kept(number).unwrap_or(Code::LoginTicketInvalid));
             let said = visit.refused(&refusal, &[]);
             ("failed", Said { status: axum::http::StatusCode::OK, ..said })
         }

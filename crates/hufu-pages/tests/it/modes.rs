@@ -10,6 +10,7 @@ mod hosts;
 mod outages;
 mod people;
 mod requests;
+mod short_code;
 mod ways;
 mod wechat_fails;
 

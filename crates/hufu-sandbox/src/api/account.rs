@@ -122,12 +122,13 @@ pub(super) async fn user_info(Extract(state): Extract<Arc<State>>, RawQuery(quer
         }
         let openid = param(&query, "openid").ok_or(WechatError(code::OPENID_MISSING))?;
         let openid = WechatId::parse(&openid).ok_or(WechatError(code::INVALID_OPENID))?;
-        describe(&state, &app, openid, param(&query, "lang").as_deref())
+        describe(&state, &app, openid)
     })
     .await
 }
 
-fn describe(state: &State, app: &App, openid: WechatId, lang: Option<&str>) -> Answer {
+/// A follower. Names and places are empty; `lang` in the query chose the language of the latter.
+fn describe(state: &State, app: &App, openid: WechatId) -> Answer {
     let follower = state.followers.get(app.index, openid);
     let person = state.person_with_openid(app, openid).ok_or(WechatError(code::INVALID_OPENID))?;
     let mut answer = match follower {
@@ -137,7 +138,7 @@ fn describe(state: &State, app: &App, openid: WechatId, lang: Option<&str>) -> A
             "openid": openid.as_str(),
             "nickname": "",
             "sex": 0,
-            "language": lang.unwrap_or("zh_CN"),
+            "language": person.language,
             "city": "",
             "province": "",
             "country": "",

@@ -143,6 +143,7 @@ impl State {
             country_code: person.country_code.clone(),
             nickname: person.nickname.clone(),
             avatar_url: person.avatar_url.clone(),
+            language: person.language.clone(),
             risky: person.risky,
             snapshot: person.snapshot,
             offline: person.offline,

@@ -30,6 +30,8 @@ pub struct NewUser {
     pub nickname: Option<String>,
     /// The URL of the avatar. The default is WeChat's grey picture.
     pub avatar_url: Option<String>,
+    /// The language that they read WeChat in, which it tells official accounts, such as `en`. The default is `zh_CN`.
+    pub language: Option<String>,
     /// Marked by WeChat as high-risk: every login returns 40226.
     #[serde(default)]
     pub risky: bool,
@@ -59,6 +61,8 @@ pub struct UserPatch {
     pub nickname: Option<String>,
     /// See [`NewUser::avatar_url`].
     pub avatar_url: Option<String>,
+    /// See [`NewUser::language`].
+    pub language: Option<String>,
     /// See [`NewUser::risky`].
     pub risky: Option<bool>,
     /// See [`NewUser::snapshot`].
@@ -85,6 +89,8 @@ pub struct UserView {
     pub nickname: String,
     /// The avatar in encrypted user data.
     pub avatar_url: String,
+    /// See [`NewUser::language`].
+    pub language: String,
     /// See [`NewUser::risky`].
     pub risky: bool,
     /// See [`NewUser::snapshot`].
@@ -119,6 +125,7 @@ pub(crate) struct Person {
     pub(crate) country_code: String,
     pub(crate) nickname: String,
     pub(crate) avatar_url: String,
+    pub(crate) language: String,
     pub(crate) risky: bool,
     pub(crate) snapshot: bool,
     pub(crate) offline: bool,
@@ -136,6 +143,7 @@ impl Person {
             country_code: "86".to_owned(),
             nickname: PLACEHOLDER_NICKNAME.to_owned(),
             avatar_url: PLACEHOLDER_AVATAR.to_owned(),
+            language: "zh_CN".to_owned(),
             risky: false,
             snapshot: false,
             offline: false,
@@ -191,6 +199,7 @@ impl People {
             country_code: new.country_code,
             nickname: new.nickname,
             avatar_url: new.avatar_url,
+            language: new.language,
             risky: Some(new.risky),
             snapshot: Some(new.snapshot),
             offline: Some(new.offline),
@@ -239,10 +248,19 @@ fn patched(mut person: Person, patch: UserPatch) -> Result<Person, ControlError>
     if long(&patch.nickname) || long(&patch.avatar_url) {
         return Err(ControlError::Invalid("nickname and avatar_url must be at most 1024 bytes"));
     }
+    let is_tag = |tag: &str| {
+        (2..=16).contains(&tag.len()) && tag.bytes().all(|b| b.is_ascii_alphabetic() || b == b'_')
+    };
+    if patch.language.as_deref().is_some_and(|tag| !is_tag(tag)) {
+        return Err(ControlError::Invalid(
+            "language must be as WeChat writes it, such as zh_CN, zh_TW or en",
+        ));
+    }
     person.phone = patch.phone.unwrap_or(person.phone);
     person.country_code = patch.country_code.unwrap_or(person.country_code);
     person.nickname = patch.nickname.unwrap_or(person.nickname);
     person.avatar_url = patch.avatar_url.unwrap_or(person.avatar_url);
+    person.language = patch.language.unwrap_or(person.language);
     person.risky = patch.risky.unwrap_or(person.risky);
     person.snapshot = patch.snapshot.unwrap_or(person.snapshot);
     person.offline = patch.offline.unwrap_or(person.offline);

@@ -156,13 +156,16 @@ async fn people_are_made_replaced_and_changed() {
     let path = "/users/%E5%B0%8F%E6%98%8E";
     let changed = world.control(Method::PATCH, path, json!({ "phone": "" })).await;
     assert_eq!((&changed["phone"], &changed["nickname"]), (&json!(""), &json!("明 🐯")));
-    assert_eq!(changed["ids"], person["ids"]);
+    assert_eq!((&changed["ids"], &changed["language"]), (&person["ids"], &json!("zh_CN")));
+    let changed = world.control(Method::PATCH, path, json!({ "language": "en" })).await;
+    assert_eq!((&changed["language"], &changed["nickname"]), (&json!("en"), &json!("明 🐯")));
 
     let fresh = world.control(Method::POST, "/users", json!({})).await;
     assert!(fresh["name"].as_str().unwrap().starts_with("person-"));
     let refused = [
         json!({ "phone": "+8613800000000" }),
         json!({ "country_code": "" }),
+        json!({ "language": "English, please" }),
         json!({ "name": "x".repeat(65) }),
         json!({ "openid": "oChosen" }),
     ];

@@ -38,6 +38,11 @@ macro_rules! codes {
             pub const fn arguments(self) -> &'static [&'static str] {
                 match self { $(Self::$name => &[$($(stringify!($argument)),*)?],)* }
             }
+
+            /// The refusal that a kept number stands for: the first of that number which needs no arguments.
+            pub fn of_kept(number: u32) -> Option<Self> {
+                Self::ALL.iter().copied().find(|code| code.number() == number && code.arguments().is_empty())
+            }
         }
     };
 }
@@ -108,7 +113,7 @@ codes! {
     /// The connection is marked as unavailable, because WeChat has taken its app out of service.
     ConnectionUnavailable(connection) => 2408, 503, "connection-unavailable", "wechat-unavailable";
     /// WeChat's rate limits are exceeded.
-    WechatLimit(seconds, minutes) => 1002, 429, "wechat-limit", "too-often";
+    WechatLimit(seconds, minutes) => 1002, 429, "wechat-limit", "wechat-busy";
     /// WeChat did not answer in time.
     WechatSlow => 408, 504, "wechat-slow", "wechat-unreachable";
     /// WeChat is busy or unreachable.
@@ -132,6 +137,8 @@ codes! {
     Disabled => 2005, 403, "disabled", "disabled";
     /// The account was deleted by its owner; `at` is when it will be permanently gone.
     DeletionPending(at, date) => 2413, 403, "deletion-pending", "deletion-pending";
+    /// The same where only the number was kept, as with a QR code that a phone failed at.
+    DeletionUnderWay => 2413, 403, "deletion-under-way", "deletion-under-way";
     /// The bearer token is missing or not valid.
     NotLoggedIn => 2020, 401, "not-logged-in", "login-again";
     /// The id in the request is not that of the token's user.

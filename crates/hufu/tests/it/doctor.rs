@@ -18,7 +18,7 @@ on_both_engines! {
         // In Chinese, and nothing around the sentences in English.
         let said = instance.run(&["doctor", "--pool", POOL, "--lang", "zh-CN"]).await.succeeded().to_owned();
         assert!(said.contains("  正常     AppID 和密钥  微信接受该 AppID 和 AppSecret。\n"), "{said}");
-        assert!(said.contains("  提示     域名          请在微信后台设置（无法查询）：request 和 uploadFile 合法域名 https://id.example.com\n"), "{said}");
+        assert!(said.contains("  提示     域名          请与微信后台的设置核对（无法查询）：request 和 uploadFile 合法域名 https://id.example.com\n"), "{said}");
         assert!(said.ends_with("\n检查了 1 个连接：0 个错误，0 个警告。\n"), "{said}");
 
         let file = std::fs::read_to_string(instance.path("world.toml")).unwrap();

@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::super::AdminCaller;
 use super::super::paging::{decode_cursor, encode_cursor, page_size};
-use super::{expected, identified, wished_id};
+use super::{SECRETS, expected, identified, wished_id};
 use crate::configuration::document::application::{self, EditAfterLogin, EditApplication};
 use crate::configuration::document::{Document, Edit};
 use crate::configuration::{AddClientSecret, Operation, RemoveApplication, RemoveClientSecret};
@@ -250,7 +250,7 @@ impl App {
                 "created_by_dismissed": secret.created_by.as_ref().is_some_and(|by| around.dismissed.contains(by)),
             })
         };
-        document.insert("secrets".to_owned(), found.value.secrets.iter().map(show).collect());
+        document.insert(SECRETS.to_owned(), found.value.secrets.iter().map(show).collect());
         identified(document, found.value.id.as_str(), found.revision)
     }
 

@@ -156,7 +156,9 @@ async fn verification_file(
     let Some(file) = &connection.extras.verification_file else {
         return Ok(vec![finding(Severity::Note, findings::VERIFICATION_FILE_NONE)]);
     };
-    let url = format!("{}/{}", app.public_url, file.name);
+    // Also where `public_url` has a path.
+    let root = url.as_ref().map(|url| url.origin().ascii_serialization()).unwrap_or_default();
+    let url = format!("{root}/{}", file.name);
     let found = match app.sender_context.http.get(&url, &[]).await {
         Ok(answer) if answer.is_success() && answer.body.trim_ascii() == file.content.trim().as_bytes() => {
             finding(Severity::Ok, findings::VERIFICATION_FILE_FINE)

@@ -62,7 +62,11 @@ async fn create(call: Call) -> Answer<Success<Value>> {
     let id = made.id.as_str();
     for connection in &connections {
         if let Err(refusal) = call.made_connection(id, connection).await {
-            call.app.remove_identity_source(&call.by, &call.pool, id).await?;
+            // What is wrong with the connection is what the client has to know, whatever becomes of the source.
+            let refusal = match call.app.remove_identity_source(&call.by, &call.pool, id).await {
+                Ok(()) => refusal,
+                Err(left) => refusal.because(format!("the source {id} is still there: {left}")),
+            };
             return Err(refusal.into());
         }
     }

@@ -38,6 +38,30 @@ on_both_engines! {
         }
     }
 
+    async fn a_key_ends(database) {
+        let world = World::new(database).await;
+        let owner = key(&world, AdminRole::Owner, Some(SHOP)).await;
+        let path = format!("/admin/v1/pools/{SHOP}/management-keys");
+        let ends = world.node.app.now().plus(Duration::from_secs(60)).to_iso();
+        let made = call(&world, Some(&owner), "POST", &path, Some(json!({ "expiresAt": ends }))).await.is(201);
+        assert_eq!(made["expiresAt"], json!(ends));
+        let secret = made["secret"].as_str().unwrap();
+        world.secret(secret);
+        let back_end = BackEnd::with(world.nobody(), SHOP, secret);
+        let token = back_end.token().await;
+        let with_token = world.nobody().bearer(&token);
+        back_end.get("list-users?page=1").await.data();
+        with_token.get("/api/v3/list-users?page=1").await.data();
+        world.advance_hufu(Duration::from_secs(61));
+        back_end.get("list-users?page=1").await.refused(2720);
+        with_token.get("/api/v3/list-users?page=1").await.refused(2720);
+        // Without a time it is a year.
+        let made = call(&world, Some(&owner), "POST", &path, Some(json!({}))).await.is(201);
+        world.secret(made["secret"].as_str().unwrap());
+        let year = world.node.app.now().plus(Duration::from_secs(365 * 24 * 3600)).to_iso();
+        assert_eq!(made["expiresAt"], json!(year));
+    }
+
     async fn administrators_make_list_and_end_them(database) {
         let world = World::new(database).await;
         let owner = key(&world, AdminRole::Owner, Some(SHOP)).await;

@@ -318,6 +318,10 @@ on_both_engines! {
         let identity = &seen["identities"][0];
         assert_eq!((&identity["value"], identity["followedAt"].is_string()), (&json!(FOLLOWER), true), "{seen}");
         assert!(identity.get("unfollowedAt").is_none());
+        acknowledged(&of("unsubscribe", at + 2).send(&world.nobody()).await);
+        let seen = call(&world, Some(&admin), "GET", &path, None).await.is(200);
+        let identity = &seen["identities"][0];
+        assert_eq!((&identity["value"], identity["unfollowedAt"].is_string()), (&json!(FOLLOWER), true), "{seen}");
         let owner = access_key(&world, AdminRole::Owner, None).await;
         call(&world, Some(&owner), "DELETE", &format!("/admin/v1/pools/{SHOP}/users/{user}"), None).await.is(204);
         assert_eq!(rows().await, Vec::<Vec<String>>::new());

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use hufu_sandbox::{AppPatch, Delivery, MessageMode, Messages, Verdict};
+use hufu_sandbox::{AppPatch, Delivery, MessageMode, Messages, NewUser, Verdict};
 use tokio::net::TcpListener;
 
 use super::*;
@@ -65,6 +65,19 @@ on_both_engines! {
 
     async fn a_person_who_scans_is_the_one_of_the_mini_program_in_plain_mode(database) {
         scans(database, MessageMode::Plain).await;
+    }
+
+    async fn a_new_follower_is_welcomed_in_the_language_of_their_wechat(database) {
+        let fields = ", welcome = { zh-CN = \"欢迎\", en = \"Welcome\" }";
+        let world = world_of_sandbox(database, MessageMode::Safe, fields).await;
+        for (name, language, expected) in [("mei", "zh_CN", "欢迎"), ("lin", "en", "Welcome"), ("sato", "ja", "欢迎")] {
+            let new = NewUser { name: Some(name.to_owned()), language: Some(language.to_owned()), ..NewUser::default() };
+            world.sandbox.add_user(new).unwrap();
+            let push = world.sandbox.follow(ACCOUNT, name, &Delivery::default()).await.unwrap().unwrap();
+            assert_eq!(push.verdict(), Some(Verdict::Replied), "{push:?}");
+            let said = format!("{push:?}");
+            assert!(said.contains(expected), "{language}: {said}");
+        }
     }
 
     async fn wechat_reads_the_replies(database) {

@@ -25,8 +25,10 @@ const LATER: Said = [
 ];
 const AGAIN: Said =
     ["微信未能确认你的身份。请重新登录。", "WeChat couldn't confirm who you are. Start the login again."];
-const PAUSE: Said =
-    ["操作过于频繁。请过 1 分钟再试。", "There were too many attempts. Wait 1 min, then try again."];
+const PAUSE: Said = [
+    "现在通过微信登录的人太多。请过 1 分钟再试，或换一种登录方式。",
+    "Too many people are logging in through WeChat here right now. Wait 1 min, then try again, or log in another way.",
+];
 const DOWN: Said = [
     "该应用目前已被微信暂停服务。请换一种登录方式，或稍后再来。",
     "WeChat has taken this app out of service for now. Choose another way to log in, or come back later.",
@@ -106,7 +108,7 @@ impl Fails {
 async fn shop(database: TestDatabase) -> Shop {
     let plan = Plan::new()
         .sandbox(|sandbox| (sandbox.push_sends, sandbox.log_capacity) = (1, 100_000))
-        .wechat(|wechat| wechat.call_timeout = Duration::from_millis(500));
+        .wechat(|wechat| wechat.call_timeout = Duration::from_secs(2));
     let shop = Shop::with(plan, database, "").await;
     let tabs = [Mode::Follow, Mode::Scan].map(|mode| Identifier::parse(mode.connection()).unwrap());
     shop.site.change(|application| application.login.methods.extend(tabs.map(LoginTab::QrCode))).await;
@@ -143,7 +145,7 @@ fn link(page: &Answer, mode: Mode) -> String {
 }
 
 /// The QR code of a connection, as a tab of the login page.
-async fn open_tab(browser: &mut Browser<'_>, mode: Mode) -> Answer {
+pub(super) async fn open_tab(browser: &mut Browser<'_>, mode: Mode) -> Answer {
     let page = browser.begin().await;
     let text = page.text();
     let here = format!("\" data-connection=\"{}\"", mode.connection());
@@ -153,7 +155,7 @@ async fn open_tab(browser: &mut Browser<'_>, mode: Mode) -> Answer {
 
 /// The value of an attribute of the page.
 #[track_caller]
-fn attribute(page: &Answer, name: &str) -> String {
+pub(super) fn attribute(page: &Answer, name: &str) -> String {
     let text = page.text();
     let (_, rest) = text.split_once(&format!("{name}=\"")).unwrap_or_else(|| panic!("no {name}: {text}"));
     rest.split('"').next().unwrap().replace("&amp;", "&")

@@ -51,6 +51,7 @@ registration-off = This user pool does not allow registration: log in with an ex
 snapshot-user = This is WeChat's snapshot page, where nobody can log in: tap "Use full service" at its bottom right and try again.
 disabled = The account is disabled: contact the administrator.
 deletion-pending = The account was deleted by its owner and will be permanently deleted at { $at }: ask the administrator to restore it before then.
+deletion-under-way = The account was deleted by its owner, and its days of grace run: ask the administrator to restore it.
 not-logged-in = Not logged in, or the login has ended: log in again.
 not-yourself = You can only act on your own account: send your own user id.
 identity-taken = This WeChat identity is bound to another account: unbind it there first.

@@ -51,6 +51,7 @@ registration-off = 该用户池已关闭注册：请使用已有账号登录，�
 snapshot-user = 当前为微信快照页，无法登录：请点击页面右下角的“使用完整服务”后重试。
 disabled = 账号已被停用：请联系管理员。
 deletion-pending = 账号已申请注销，将于 { $at } 永久删除：如需恢复请联系管理员。
+deletion-under-way = 账号已申请注销，正在保留期内：如需恢复请联系管理员。
 not-logged-in = 尚未登录或登录已失效：请重新登录。
 not-yourself = 只能操作自己的账号：请使用本人的用户 ID。
 identity-taken = 该微信已绑定其他账号：请先在那个账号中解绑。

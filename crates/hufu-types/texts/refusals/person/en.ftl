@@ -44,6 +44,8 @@ wechat-unavailable = Logging in with WeChat isn't possible here at the moment.
     .action = Choose another way to log in, or come back later.
 wechat-unreachable = WeChat isn't answering at the moment.
     .action = Wait a moment, then log in again.
+wechat-busy = Too many people are logging in through WeChat here right now.
+    .action = Wait { $minutes } min, then try again, or log in another way.
 too-often = There were too many attempts.
     .action = Wait { $minutes } min, then try again.
 no-account = We couldn't find an account for you.
@@ -58,6 +60,8 @@ disabled = Your account has been disabled.
     .action = Contact the administrator.
 deletion-pending = You asked for this account to be deleted. It will be permanently deleted on { $date }.
     .action = To keep it, contact the administrator before then.
+deletion-under-way = You asked for this account to be deleted.
+    .action = To keep it, contact the administrator.
 
 ## Login steps
 

@@ -44,6 +44,8 @@ wechat-unavailable = 現在、ここでは WeChat でログインできません
     .action = 別の方法でログインするか、後でもう一度お試しください。
 wechat-unreachable = WeChat から応答がありません。
     .action = しばらくしてからもう一度ログインしてください。
+wechat-busy = WeChat でのログインが混み合っています。
+    .action = { $minutes } 分ほど待ってからもう一度試すか、別の方法でログインしてください。
 too-often = 操作の回数が多すぎます。
     .action = { $minutes } 分ほど待ってからもう一度お試しください。
 no-account = アカウントが見つかりませんでした。
@@ -58,6 +60,8 @@ disabled = アカウントは停止されています。
     .action = 管理者にお問い合わせください。
 deletion-pending = このアカウントは削除の申請を受けており、{ $date } に完全に削除されます。
     .action = 残したい場合は、それまでに管理者にお問い合わせください。
+deletion-under-way = このアカウントは削除の申請を受けています。
+    .action = 取り消すには、管理者にお問い合わせください。
 
 ## ログインの手順
 

@@ -44,6 +44,8 @@ wechat-unavailable = 这里暂时无法使用微信登录。
     .action = 请换一种登录方式，或稍后再来。
 wechat-unreachable = 微信暂时没有响应。
     .action = 请稍后重新登录。
+wechat-busy = 现在通过微信登录的人太多。
+    .action = 请过 { $minutes } 分钟再试，或换一种登录方式。
 too-often = 操作过于频繁。
     .action = 请过 { $minutes } 分钟再试。
 no-account = 没有找到你的账号。
@@ -58,6 +60,8 @@ disabled = 你的账号已被停用。
     .action = 请联系管理员。
 deletion-pending = 你已申请注销该账号，账号将于 { $date } 永久删除。
     .action = 如需保留，请在此之前联系管理员。
+deletion-under-way = 你已申请注销该账号。
+    .action = 如需保留，请联系管理员。
 
 ## 登录的步骤
 

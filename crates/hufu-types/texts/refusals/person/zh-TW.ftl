@@ -44,6 +44,8 @@ wechat-unavailable = 這裡暫時無法使用微信登入。
     .action = 請改用其他登入方式，或稍後再來。
 wechat-unreachable = 微信目前沒有回應。
     .action = 請稍後重新登入。
+wechat-busy = 現在透過微信登入的人太多。
+    .action = 請過 { $minutes } 分鐘再試，或改用其他登入方式。
 too-often = 操作過於頻繁。
     .action = 請過 { $minutes } 分鐘再試。
 no-account = 找不到你的帳號。
@@ -58,6 +60,8 @@ disabled = 你的帳號已被停用。
     .action = 請聯絡管理員。
 deletion-pending = 你已申請刪除此帳號，它將於 { $date } 永久刪除。
     .action = 如要保留，請在此之前聯絡管理員。
+deletion-under-way = 你已申請刪除此帳號。
+    .action = 如需保留，請聯絡管理員。
 
 ## 登入的步驟
 
