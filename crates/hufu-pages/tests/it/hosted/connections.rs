@@ -9,6 +9,8 @@ use std::time::Duration;
 use hufu_sandbox::{AppKind, Fault, NewApp, NewUser};
 use hufu_testkit::world::{CAFE, FILE, SHOP, SHOP_WEB, World, secret_of};
 use hufu_testkit::{TestDatabase, on_both_engines, raw};
+use hufu_types::refusal::Code;
+use hufu_types::{Language, Refusal};
 
 use super::{BACK, Browser, Site, authorization, has, has_code};
 use crate::server::Answer;
@@ -275,6 +277,18 @@ on_both_engines! {
         for query in [format!("code={code}"), format!("code={code}&state="), format!("code={code}&state=0123"), "state=0123".to_owned()] {
             let refused = browser.open(&back("shop-pc", &query)).await;
             is_refused(&browser, &refused, "2550");
+        }
+        // The page says what is the matter and what to do, in the reader's language.
+        for (language, tag) in [(Language::English, "en"), (Language::SimplifiedChinese, "zh-CN")] {
+            let mut reader = site.browser();
+            reader.language = tag;
+            let refused = reader.open(&back("shop-pc", "state=0123")).await;
+            let advice = Refusal::new(Code::SourceLoginUnknown).for_person(language);
+            assert!(!advice.actions.is_empty());
+            for said in std::iter::once(&advice.sentence).chain(&advice.actions) {
+                let escaped = said.replace('\'', "&#39;").replace('"', "&#34;");
+                assert!(refused.text().contains(&escaped), "{said}: {}", refused.text());
+            }
         }
         let state = start(&mut browser, "shop-pc").await;
         let query = format!("code={code}&state={state}");
