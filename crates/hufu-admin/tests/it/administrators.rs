@@ -18,7 +18,7 @@ use crate::roles::{PASSWORD, first_login, one_who_stays};
 use crate::world::{CAFE, FILE, MINI, NOW, Plan, SHOP, World};
 
 /// Sends a file. Returns the status and the body.
-async fn send(world: &World, key: &str, query: &str, kind: &str, file: &[u8]) -> (u16, String) {
+pub(crate) async fn send(world: &World, key: &str, query: &str, kind: &str, file: &[u8]) -> (u16, String) {
     let request = Request::post(format!("/admin/v1/pools/{SHOP}/imports?{query}"))
         .header("authorization", format!("Bearer {key}"))
         .header("content-type", kind);

@@ -8,6 +8,7 @@ use hufu_testkit::on_both_engines;
 use hufu_types::AdminRole;
 use serde_json::{Value, json};
 
+use crate::administrators::send;
 use crate::roles::{administrator, made_key};
 use crate::world::{CAFE, EMPTY, MINI, SHOP, World};
 
@@ -176,6 +177,38 @@ on_both_engines! {
         for (list, count) in [("webhooks", 0), ("management-keys", 0)] {
             let member = if list == "webhooks" { list } else { "keys" };
             check(&world, &owner, &format!("/admin/v1/pools/{CAFE}/{list}"), member, count).await;
+        }
+    }
+
+    async fn imports_and_deliveries_are_in_pages(database) {
+        let world = World::new(database).await;
+        let owner = key(&world, AdminRole::Owner, None).await;
+        let hooks = format!("/admin/v1/pools/{SHOP}/webhooks");
+        let hook = json!({ "name": "x", "url": "https://shop.example.com/hook", "events": ["user.created"] });
+        let hook = call(&world, Some(&owner), "POST", &hooks, Some(hook)).await.is(201);
+        world.secret(hook["secret"].as_str().unwrap());
+        let mut began = Vec::new();
+        for number in 0..4 {
+            create(&world, &owner, json!({ "username": format!("created{number}") })).await;
+            let file = format!("username\r\nimported{number}\r\n");
+            let (status, told) = send(&world, &owner, "", "text/csv", file.as_bytes()).await;
+            assert_eq!(status, 202, "{told}");
+            let told: Value = serde_json::from_str(&told).unwrap();
+            began.insert(0, told["id"].as_str().unwrap().to_owned());
+            world.node.app.wait_for_imports().await;
+            world.advance(Duration::from_secs(1));
+        }
+        let deliveries = format!("{hooks}/{}/deliveries", hook["id"].as_str().unwrap());
+        for (path, member) in [(format!("/admin/v1/pools/{SHOP}/imports"), "imports"), (deliveries, "deliveries")] {
+            let all = ids(&world, &owner, &path, member, 100).await;
+            assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), 4, "{path}: {all:?}");
+            for limit in [1, 3, 4] {
+                assert_eq!(ids(&world, &owner, &path, member, limit).await, all, "{path}, {limit} a page");
+            }
+            if member == "imports" {
+                assert_eq!(all, began, "latest first");
+            }
+            call(&world, Some(&owner), "GET", &format!("{path}?cursor=x%20y"), None).await.is(422);
         }
     }
 

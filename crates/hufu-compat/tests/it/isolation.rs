@@ -19,6 +19,7 @@ use crate::world::{CAFE, CAFE_APP, CAFE_MINI, MINI, Plan, SHOP, SHOP_APP, World,
 const SOURCES: &[&str] = &[
     include_str!("../../src/lib.rs"),
     include_str!("../../src/entry.rs"),
+    include_str!("../../src/guard.rs"),
     include_str!("../../src/launch.rs"),
     include_str!("../../src/mobile.rs"),
     include_str!("../../src/own.rs"),
