@@ -29,7 +29,7 @@ pub use self::surroundings::{LimitView, PublishedKey, SharedPlatform};
 
 /// The revision of an object, a member of each shown document.
 const REVISION: &str = "revision";
-/// The member with the client secrets of an application, without what they are.
+/// The member that says which client secrets an application has, or which secrets of a sender are set, without what they are.
 const SECRETS: &str = "secrets";
 /// Whether a connection is available, a member of each shown document that nobody writes.
 const AVAILABILITY: &str = "availability";
@@ -110,12 +110,12 @@ fn identified(mut document: Document, id: &str, revision: i64) -> Document {
 /// Takes out of a patch what a caller sends back as it was shown, and which revision they have seen. What remains of
 /// that is reported by whoever reads the document.
 fn expected(patch: &mut Document, revision: Option<i64>, shown: &Document) -> Option<i64> {
-    for name in ["id", "channel", AVAILABILITY, STATE, GOES_AT] {
+    for name in ["id", SECRETS, "channel", AVAILABILITY, STATE, GOES_AT] {
         if patch.get(name).is_some_and(|sent| Some(sent) == shown.get(name)) {
             patch.remove(name);
         }
     }
-    // Who made a secret may have been dismissed since, which is no change of the application.
+    // Who made a client secret may have been dismissed since, which is no change of the application.
     let sent = patch.get(SECRETS).and_then(ids);
     if sent.is_some() && sent == shown.get(SECRETS).and_then(ids) {
         patch.remove(SECRETS);
