@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use hufu_sandbox::{AppPatch, NewUser, UserPatch};
 use hufu_testkit::administration::{call, key};
-use hufu_testkit::on_both_engines;
 use hufu_testkit::world::{CAFE_MINI, SHOP, SHOP_WEB, World};
+use hufu_testkit::{on_both_engines, raw};
 use hufu_types::{AdminRole, UserStatus};
 
 use super::Shop;
@@ -38,13 +38,15 @@ on_both_engines! {
         for mode in Mode::ALL {
             assert_eq!(shop.log_in(mode, "mei").await.id(), user, "{mode:?}");
         }
-        // Also at a QR code, which keeps of a phone's refusal the number alone.
-        for (status, code) in
-            [(UserStatus::Suspended, 2005), (UserStatus::Archived, 2005), (UserStatus::Deactivated, 2413)]
-        {
+        for status in [UserStatus::Suspended, UserStatus::Archived, UserStatus::Deactivated] {
             world.set_status(SHOP, &user, status).await;
-            all_refused(&shop, "mei", &[code]).await;
+            all_refused(&shop, "mei", &[2005]).await;
         }
+        // Also at a QR code, which keeps of a phone's refusal the number alone.
+        let soon = world.node.app.now().plus(Duration::from_secs(24 * 60 * 60)).0;
+        raw::execute(world.database(), &format!("UPDATE users SET delete_after = {soon} WHERE id = '{user}'")).await;
+        all_refused(&shop, "mei", &[2413]).await;
+        raw::execute(world.database(), &format!("UPDATE users SET delete_after = NULL WHERE id = '{user}'")).await;
         assert_eq!(sessions(world).await, 0, "and the logins of before are over");
         world.set_status(SHOP, &user, UserStatus::Activated).await;
         for mode in Mode::ALL {

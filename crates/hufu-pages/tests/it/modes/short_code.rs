@@ -29,6 +29,7 @@ on_both_engines! {
         shop.site.change(|application| application.login.methods.push(tab)).await;
         for name in ["mei", "lin"] {
             world.person(name);
+            world.sandbox.follow(ACCOUNT, name, &Delivery::default()).await.unwrap();
         }
         let (mut browser, mut other) = (shop.browser(Mode::Follow), shop.browser(Mode::Follow));
         let page = open_tab(&mut browser, Mode::Follow).await;
