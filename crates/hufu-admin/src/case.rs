@@ -6,6 +6,8 @@ use std::sync::LazyLock;
 
 use hufu_app::configuration::SenderKind;
 use hufu_app::configuration::document::{self, Shape};
+use hufu_app::sources::{self, Field};
+use hufu_types::ConnectionKind;
 use serde_json::{Map, Value};
 
 /// Members whose content is the operator's own: its names stay as they are.
@@ -93,6 +95,9 @@ static WORDS: LazyLock<BTreeSet<&'static str>> = LazyLock::new(|| {
     for shape in objects.into_iter().chain(senders) {
         shape.words(&mut names, &mut choices);
     }
+    for kind in ConnectionKind::ALL {
+        names.extend(sources::fields(*kind).iter().flat_map(Field::names));
+    }
     names.into_iter().filter(|name| name.contains('_') && !choices.contains(name)).collect()
 });
 
@@ -165,5 +170,7 @@ mod tests {
     fn sentences_name_members_as_the_api_does() {
         let text = "the keys are at `jwks_uri` already — keep refresh_token, not min_length.";
         assert_eq!(sentence(text), "the keys are at `jwksUri` already — keep refresh_token, not minLength.");
+        // The fields of connections, too, and those of a table within them.
+        assert_eq!(sentence("app_secret, original_id, aes_key"), "appSecret, originalId, aesKey");
     }
 }

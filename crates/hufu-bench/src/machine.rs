@@ -61,3 +61,9 @@ pub(crate) fn median(times: &mut [Duration]) -> Duration {
     times.sort_unstable();
     times.get(times.len() / 2).copied().unwrap_or_default()
 }
+
+/// The time that so many in a hundred are no longer than. They are in order.
+pub(crate) fn percentile(times: &[Duration], hundredths: usize) -> Duration {
+    let rank = (times.len() * hundredths).div_ceil(100);
+    times.get(rank.saturating_sub(1)).copied().unwrap_or_default()
+}

@@ -364,6 +364,12 @@ pub(crate) fn secrets(fields: &[Field], values: &Values) -> Vec<(String, bool)> 
 }
 
 impl Field {
+    /// Its name, and those of the fields inside.
+    pub fn names(&self) -> Vec<&'static str> {
+        let inner: &[Self] = if let Form::Table(fields) = self.form { fields } else { &[] };
+        std::iter::once(self.name).chain(inner.iter().flat_map(Self::names)).collect()
+    }
+
     /// Whether it is a secret that a connection can do without.
     pub(crate) fn is_removable_secret(&self) -> bool {
         self.secret && !self.required && !is_of_own_app(self)

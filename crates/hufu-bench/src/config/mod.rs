@@ -74,10 +74,13 @@ pub(crate) struct Configured {
     pub(crate) without: Outcome,
     pub(crate) with: Outcome,
     pub(crate) changes_per_second: f64,
+    /// The memory of the node that answered the logins, after them.
+    pub(crate) resident_after_logins: u64,
     /// The list pages of `/admin/v1`.
     pub(crate) lists: Vec<ListFigures>,
-    /// The memory of the node that answered them, after them.
+    /// The memory of the same node, after them, and the most that it ever had.
     pub(crate) resident_after_lists: u64,
+    pub(crate) most_resident: u64,
 }
 
 /// The figures of one node.
@@ -148,14 +151,16 @@ impl Bench<'_> {
         let applied = begin.elapsed();
 
         let nodes = [Node::start(&first)?, Node::start(&first.another("another")?)?];
-        let key = first.access_key("owner")?;
-        let lists = self.runtime.block_on(lists::measure(first.address(), &key, pools))?;
-        let [node, _] = &nodes;
-        let resident_after_lists = process::resident(node.process.id())?;
         let latencies = self.latencies(&nodes, pools)?;
         let cpu = self.cpu(&nodes, pools)?;
-        let (without, with, changes_per_second) =
-            self.logins(&world, &wechat, &first.address().to_string(), pools)?;
+        let [node, _] = &nodes;
+        let target = first.address().to_string();
+        let (without, with, changes_per_second) = self.logins(&world, &wechat, &target, pools)?;
+        let resident_after_logins = process::resident(node.process.id())?;
+        let key = first.access_key("owner")?;
+        let lists = self.runtime.block_on(lists::measure(first.address(), &key, pools, &world))?;
+        let resident_after_lists = process::resident(node.process.id())?;
+        let most_resident = process::peak_resident(node.process.id())?;
         let mut figures = Vec::new();
         for ((node, mut latencies), (cpu_idle, cpu_per_change)) in nodes.into_iter().zip(latencies).zip(cpu) {
             node.process.terminate()?;
@@ -176,8 +181,10 @@ impl Bench<'_> {
             without,
             with,
             changes_per_second,
+            resident_after_logins,
             lists,
             resident_after_lists,
+            most_resident,
         })
     }
 

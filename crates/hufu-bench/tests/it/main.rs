@@ -55,7 +55,7 @@ fn import() {
 #[test]
 fn config() {
     let small = "config --pools 10 --timed-changes 2 --seconds 0.3 --rounds 1 --connections 4";
-    measures(small, &["resident memory", "p99"]);
+    measures(small, &["resident memory", "p99", "list: pools/{pool}/users"]);
 }
 
 #[test]
