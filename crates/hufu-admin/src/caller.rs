@@ -65,7 +65,7 @@ pub(crate) fn refused(refusal: &Refusal, reader: &Reader) -> Response {
     let body = ProblemBody {
         code: refusal.number(),
         message: refusal.for_integrator(reader.language),
-        request_id: reader.request_id.clone(),
+        request_id: reader.request_id.to_string(),
         problems: problems(refusal, reader.prefers()),
         present: refusal
             .data()

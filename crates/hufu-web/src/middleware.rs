@@ -2,11 +2,12 @@
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request};
 use axum::http::uri::Authority;
-use axum::http::{self, HeaderMap, HeaderName, HeaderValue, StatusCode, Version, header};
+use axum::http::{self, HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use futures::FutureExt as _;
@@ -31,20 +32,32 @@ const MAX_REQUEST_ID: usize = 64;
 
 /// The id of a request, for logs and responses.
 #[derive(Clone, Debug)]
-pub(crate) struct RequestId(pub(crate) String);
+pub(crate) struct RequestId(pub(crate) Arc<str>);
 
-/// What is around all routes. It is one layer, because each layer costs every request a copy of the route and a box.
-pub(crate) async fn around(shared: State, request: Request, next: Next) -> Response {
+/// What is around all routes. It is one layer, because each layer costs every request a copy of the route and a box; and
+/// its steps are no futures within each other, because each of those copies the request.
+pub(crate) async fn around(shared: State, mut request: Request, next: Next) -> Response {
     let shared = &*shared;
-    let checked = |request| check_host(shared, request, next);
-    // What no surface has written.
-    let written = |request| surface::answered(surface::sdk_with_status, request, checked);
-    let shown = |request| page::as_pages(shared, request, written);
-    // Pages can panic too.
-    let caught = |request| catch_panics(request, shown);
-    // Every answer to a proof offers the current nonce, so that it is there before the one before it ends.
+    let line = Line::begin(shared, &mut request);
+    let reader = Reader::of(&request);
+    let (request, viewer) = page::viewer_of(shared, request);
     let has_proof = request.headers().contains_key(DPOP);
-    let mut answer = no_sniffing(observe(shared, request, caught).await);
+    let answering = async {
+        let answer = if is_foreign(shared, &request) {
+            Err(Code::ForeignHost.into())
+        } else {
+            caught(next.run(request)).await
+        };
+        // What no surface has written. Pages can panic too.
+        let shown =
+            || page::as_page(surface::finished(answer, &reader, surface::sdk_with_status), viewer.as_ref());
+        let shown = std::panic::catch_unwind(AssertUnwindSafe(shown)).map_err(|_| panicked());
+        shown.unwrap_or_else(|refused| surface::written(refused, &reader, surface::sdk_with_status))
+    };
+    let span = line.span();
+    let mut answer = no_sniffing(answering.instrument(span.clone()).await);
+    span.in_scope(|| line.end(&mut answer));
+    // Every answer to a proof offers the current nonce, so that it is there before the one before it ends.
     if has_proof && let Ok(nonce) = HeaderValue::from_str(&shared.app.dpop_nonce()) {
         answer.headers_mut().insert(DPOP_NONCE, nonce);
     }
@@ -58,49 +71,61 @@ pub(crate) async fn around(shared: State, request: Request, next: Next) -> Respo
     answer
 }
 
-/// Notes the client's address, gives the request an id, and records route, status and duration. The log line
-/// contains the template of the route, never the query or a parameter.
-async fn observe<F: Future<Output = Response>>(
-    shared: &Shared,
-    mut request: Request,
-    next: impl FnOnce(Request) -> F,
-) -> Response {
-    let started = Instant::now();
-    let proxies = shared.settings.trusted_proxies.as_slice();
-    let peer = peer_of(request.extensions());
-    let given = peer.filter(|peer| is_trusted(*peer, proxies)).and_then(|_| given_id(&request));
-    let id = given.unwrap_or_else(new_request_id);
-    if let Some(client) = peer.map(|peer| client_of(peer, request.headers(), proxies)) {
-        request.extensions_mut().insert(ClientIp(client));
-    }
-    cors::note_origin(&mut request, shared);
-    request.extensions_mut().insert(RequestId(id.clone()));
-    let method = request.method().clone();
-    let route = request.extensions().get::<MatchedPath>().map_or("(none)", MatchedPath::as_str).to_owned();
+/// What the log and the metrics say of a request: the template of its route, never the query or a parameter.
+struct Line {
+    started: Instant,
+    id: Arc<str>,
+    method: Method,
+    route: Option<MatchedPath>,
+}
 
-    let span = tracing::info_span!("request", id = %id, route = %route);
-    let mut response = next(request).instrument(span.clone()).await;
+impl Line {
+    /// Notes the client's address, and gives the request an id.
+    fn begin(shared: &Shared, request: &mut Request) -> Self {
+        let started = Instant::now();
+        let proxies = shared.settings.trusted_proxies.as_slice();
+        let peer = peer_of(request.extensions());
+        let given = peer.filter(|peer| is_trusted(*peer, proxies)).and_then(|_| given_id(request));
+        let id: Arc<str> = given.unwrap_or_else(new_request_id).into();
+        if let Some(client) = peer.map(|peer| client_of(peer, request.headers(), proxies)) {
+            request.extensions_mut().insert(ClientIp(client));
+        }
+        cors::note_origin(request, shared);
+        request.extensions_mut().insert(RequestId(id.clone()));
+        let route = request.extensions().get::<MatchedPath>().cloned();
+        Self { started, id, method: request.method().clone(), route }
+    }
 
-    let elapsed = started.elapsed();
-    let status = response.status();
-    let api_code = response.extensions().get::<ApiCode>().map(|code| code.0);
-    let code = api_code.unwrap_or(u32::from(status.as_u16()));
-    let is_refused =
-        api_code.map_or(status.is_client_error() || status.is_server_error(), |code| code != 200);
-    metrics::histogram!("hufu_http_request_seconds", "route" => route).record(elapsed.as_secs_f64());
-    let _entered = span.enter();
-    let micros = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
-    let status = status.as_u16();
-    if is_refused {
-        // Together with the route, this is enough for an operator to see what a client does wrong.
-        tracing::info!(%method, status, code, micros, "refused");
-    } else {
-        tracing::debug!(%method, status, code, micros, "answered");
+    fn route(&self) -> &str {
+        self.route.as_ref().map_or("(none)", MatchedPath::as_str)
     }
-    if let Ok(value) = HeaderValue::from_str(&id) {
-        response.headers_mut().insert(REQUEST_ID, value);
+
+    fn span(&self) -> tracing::Span {
+        tracing::info_span!("request", id = &*self.id, route = self.route())
     }
-    response
+
+    /// Records route, status and duration, and gives the answer the id.
+    fn end(&self, answer: &mut Response) {
+        let elapsed = self.started.elapsed();
+        let status = answer.status();
+        let api_code = answer.extensions().get::<ApiCode>().map(|code| code.0);
+        let code = api_code.unwrap_or(u32::from(status.as_u16()));
+        let is_refused =
+            api_code.map_or(status.is_client_error() || status.is_server_error(), |code| code != 200);
+        let route = self.route().to_owned();
+        metrics::histogram!("hufu_http_request_seconds", "route" => route).record(elapsed.as_secs_f64());
+        let (method, status) = (&self.method, status.as_u16());
+        let micros = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
+        if is_refused {
+            // Together with the route, this is enough for an operator to see what a client does wrong.
+            tracing::info!(%method, status, code, micros, "refused");
+        } else {
+            tracing::debug!(%method, status, code, micros, "answered");
+        }
+        if let Ok(value) = HeaderValue::from_str(&self.id) {
+            answer.headers_mut().insert(REQUEST_ID, value);
+        }
+    }
 }
 
 /// The id that a proxy gave the request.
@@ -132,14 +157,12 @@ pub(crate) async fn finish(request: Request, next: Next) -> Response {
     }
 }
 
-/// Refuses requests with a foreign `Host` if only this machine's own names are served. Assets are always
-/// served, because the page that explains the refusal needs them.
-async fn check_host(shared: &Shared, request: Request, next: Next) -> Response {
-    let is_asset = request.uri().path().starts_with(page::ASSETS);
-    if shared.settings.loopback_hosts_only && !is_asset && !names_this_machine(&request) {
-        return surface::written(Code::ForeignHost.into(), &Reader::of(&request), surface::sdk_with_status);
-    }
-    next.run(request).await
+/// Whether only this machine's own names are served, and the `Host` of a request is another. Assets are always served,
+/// because the page that explains the refusal needs them.
+fn is_foreign(shared: &Shared, request: &Request) -> bool {
+    shared.settings.loopback_hosts_only
+        && !request.uri().path().starts_with(page::ASSETS)
+        && !names_this_machine(request)
 }
 
 fn names_this_machine(request: &Request) -> bool {
@@ -174,21 +197,11 @@ pub(crate) fn no_sniffing(mut answer: Response) -> Response {
 
 /// Turns a panic into a refusal. It is a bug of ours, but the process goes on.
 pub(crate) async fn caught(answer: impl Future<Output = Response>) -> Result<Response, Refused> {
-    AssertUnwindSafe(answer).catch_unwind().await.map_err(|_| {
-        tracing::error!("a handler panicked");
-        metrics::counter!("hufu_panics_total").increment(1);
-        Code::Internal.because("a handler panicked").into()
-    })
+    AssertUnwindSafe(answer).catch_unwind().await.map_err(|_| panicked())
 }
 
-/// Catches what panics outside the surfaces, which catch their own handlers.
-async fn catch_panics<F: Future<Output = Response>>(
-    request: Request,
-    next: impl FnOnce(Request) -> F,
-) -> Response {
-    let reader = Reader::of(&request);
-    match caught(next(request)).await {
-        Ok(response) => response,
-        Err(refused) => surface::written(refused, &reader, surface::sdk_with_status),
-    }
+fn panicked() -> Refused {
+    tracing::error!("a handler panicked");
+    metrics::counter!("hufu_panics_total").increment(1);
+    Code::Internal.because("a handler panicked").into()
 }

@@ -156,7 +156,7 @@ impl FromRequestParts<Arc<Shared>> for Head {
             language: surface::language(headers),
             ip: ClientIp::of(&parts.extensions).map(|ip| ip.to_string()),
             user_agent: text(headers, "user-agent").map(|agent| agent.chars().take(256).collect()),
-            request_id: parts.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default(),
+            request_id: parts.extensions.get::<RequestId>().map(|id| id.0.to_string()).unwrap_or_default(),
         })
     }
 }

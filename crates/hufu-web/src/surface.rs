@@ -3,7 +3,6 @@
 //! defined here; a surface with another form defines it beside its routes. If a browser asks, a page
 //! ([`crate::page`]) replaces any of them.
 
-use std::future::Future;
 use std::sync::Arc;
 
 use axum::extract::Request;
@@ -59,7 +58,7 @@ pub struct Reader {
     /// The language in `x-authing-lang`, which the published clients send.
     pub language: Language,
     /// The id of the request.
-    pub request_id: String,
+    pub request_id: Arc<str>,
     /// The header `Accept-Language`.
     pub accepted: Option<HeaderValue>,
     /// Whether the request presents its token as `DPoP` (RFC 9449 section 7.1).
@@ -73,7 +72,7 @@ impl Reader {
         Self {
             language: language(request.headers()),
             accepted: request.headers().get(header::ACCEPT_LANGUAGE).cloned(),
-            request_id: id.map(|id| id.0.clone()).unwrap_or_default(),
+            request_id: id.map_or_else(|| "".into(), |id| id.0.clone()),
             uses_dpop: uses_dpop(request.headers()),
         }
     }
@@ -105,19 +104,15 @@ pub type Render = fn(&Refusal, &Reader) -> Response;
 /// Routes whose refusals are written by `render`, unless a surface within them has done so. So is the answer
 /// to a method that a route does not have.
 pub fn refusing(routes: Routes, render: Render) -> Routes {
-    routes.layer(axum::middleware::from_fn(move |request: Request, next: Next| {
-        answered(render, request, |request| next.run(request))
+    routes.layer(axum::middleware::from_fn(move |request: Request, next: Next| async move {
+        let reader = Reader::of(&request);
+        finished(middleware::caught(next.run(request)).await, &reader, render)
     }))
 }
 
 /// An answer whose refusal, if it is one that nobody has written, is written by `render`.
-pub(crate) async fn answered<F: Future<Output = Response>>(
-    render: Render,
-    request: Request,
-    next: impl FnOnce(Request) -> F,
-) -> Response {
-    let reader = Reader::of(&request);
-    let response = middleware::caught(next(request)).await.unwrap_or_else(IntoResponse::into_response);
+pub(crate) fn finished(answer: Answer<Response>, reader: &Reader, render: Render) -> Response {
+    let response = answer.unwrap_or_else(IntoResponse::into_response);
     if response.extensions().get::<ApiCode>().is_some() {
         return response;
     }
@@ -125,7 +120,7 @@ pub(crate) async fn answered<F: Future<Output = Response>>(
     let refused = response.extensions().get::<Refused>().cloned();
     let refused = refused.or_else(|| has_no_method.then(|| Code::WrongMethod.into()));
     let Some(refused) = refused else { return response };
-    let mut written = written(refused, &reader, render);
+    let mut written = written(refused, reader, render);
     // Headers from the layers of the route: CORS.
     written.headers_mut().extend(response.into_parts().0.headers);
     written

@@ -90,7 +90,7 @@ fn fault(error: &ServerError, reader: &Reader) -> Fault {
     };
     surface::note(refusal);
     let message = Message::of(refusal, reader.language);
-    let extensions = Some(Extensions { request_id: reader.request_id.clone(), detail });
+    let extensions = Some(Extensions { request_id: reader.request_id.to_string(), detail });
     Fault { message, locations: error.locations.clone(), path: error.path.clone(), extensions }
 }
 

@@ -34,7 +34,7 @@ fn request(body: &Value) -> Result<async_graphql::Request, Refusal> {
 }
 
 fn reader(language: Language) -> Reader {
-    Reader { language, request_id: "a-request".to_owned(), accepted: None, uses_dpop: false }
+    Reader { language, request_id: "a-request".into(), accepted: None, uses_dpop: false }
 }
 
 async fn answered(body: &Value, language: Language) -> Value {

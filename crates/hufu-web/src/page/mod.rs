@@ -51,8 +51,8 @@ pub use policy::Policy;
 pub(crate) use policy::framed_by_own;
 pub use preferences::Theme;
 pub use private::PrivateCookie;
-pub(crate) use refused::as_pages;
 pub use refused::refused_page;
+pub(crate) use refused::{as_page, viewer_of};
 pub use view::{LanguageLink, ThemeChoice, View, Viewer};
 
 use crate::server::Routes;

@@ -1,7 +1,5 @@
 //! Refusals as a page: what happened, what to do, and the id of the request.
 
-use std::future::Future;
-
 use askama::Template;
 use axum::extract::Request;
 use axum::http::{HeaderMap, Method, StatusCode, header};
@@ -78,24 +76,25 @@ impl Page for RefusedPage {
     }
 }
 
-/// Gives browsers an HTML page where other clients get JSON.
-pub(crate) async fn as_pages<F: Future<Output = Response>>(
-    shared: &Shared,
-    request: Request,
-    next: impl FnOnce(Request) -> F,
-) -> Response {
+/// A request, and who reads its answer as a page, if a browser asks for one.
+pub(crate) fn viewer_of(shared: &Shared, request: Request) -> (Request, Option<Viewer>) {
     if !asks_for_page(&request) {
-        return next(request).await;
+        return (request, None);
     }
     let (parts, body) = request.into_parts();
     let viewer = Viewer::of(&parts, shared);
-    let response = next(Request::from_parts(parts, body)).await;
+    (Request::from_parts(parts, body), Some(viewer))
+}
+
+/// Gives browsers an HTML page where other clients get JSON.
+pub(crate) fn as_page(response: Response, viewer: Option<&Viewer>) -> Response {
+    let Some(viewer) = viewer else { return response };
     // A handler returned a bare 404, such as for an image that is gone.
     let is_bare_404 =
         response.status() == StatusCode::NOT_FOUND && !response.headers().contains_key(header::CONTENT_TYPE);
     let refused = response.extensions().get::<Refused>().cloned();
     match refused.or_else(|| is_bare_404.then(|| Code::PathUnknown.into())) {
-        Some(refused) => page(refused.refusal(), &viewer),
+        Some(refused) => page(refused.refusal(), viewer),
         None => response,
     }
 }

@@ -84,7 +84,7 @@ impl Viewer {
             sheet: None,
             path: own_path(uri.path()),
             query: uri.query().map(str::to_owned),
-            request_id: extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default(),
+            request_id: extensions.get::<RequestId>().map(|id| id.0.to_string()).unwrap_or_default(),
             at: shared.app.now(),
             secret: BrowserSecret::of(headers, is_https, shared.app.random()),
             own_origin: public_url.to_owned(),
