@@ -3,32 +3,42 @@
 
 use hufu_types::{Email, Phone, PhoneProof, PoolId, Timestamp, User, UserId, Username};
 
+use crate::users::touched;
 use crate::{StoreError, Tx, Value, statements};
 
 statements! {
-    RELEASE_PHONE = "
-        UPDATE users SET phone = NULL, phone_proof = NULL, updated_at = $4
-        WHERE pool_id = $1 AND phone = $2 AND phone_proof = 'none' AND id <> $3
-        RETURNING id";
-    RELEASE_EMAIL = "
-        UPDATE users SET email = NULL, updated_at = $4
-        WHERE pool_id = $1 AND email = $2 AND NOT email_verified AND id <> $3
-        RETURNING id";
-    SET_NAMES = "
-        UPDATE users
-        SET username = $3, email = $4, email_verified = $5, phone = $6, phone_proof = $7, updated_at = $8
-        WHERE pool_id = $1 AND id = $2";
-    SET_PHONE = "
-        UPDATE users SET phone = $3, phone_proof = $4, updated_at = $5 WHERE pool_id = $1 AND id = $2";
-    SET_EMAIL = "
-        UPDATE users SET email = $3, email_verified = $4, updated_at = $5 WHERE pool_id = $1 AND id = $2";
-    SET_USERNAME = "UPDATE users SET username = $3, updated_at = $4 WHERE pool_id = $1 AND id = $2";
-    TAKE_USERNAME = "UPDATE users SET username = NULL, updated_at = $3 WHERE pool_id = $1 AND id = $2";
-    TAKE_EMAIL = "
-        UPDATE users SET email = NULL, email_verified = FALSE, updated_at = $3 WHERE pool_id = $1 AND id = $2";
-    TAKE_PHONE = "
-        UPDATE users SET phone = NULL, phone_proof = NULL, updated_at = $3 WHERE pool_id = $1 AND id = $2";
-    TAKE_EXTERNAL_ID = "UPDATE users SET external_id = NULL, updated_at = $3 WHERE pool_id = $1 AND id = $2";
+    RELEASE_PHONE = concat!(
+        "UPDATE users SET phone = NULL, phone_proof = NULL, ", touched!(4), "
+         WHERE pool_id = $1 AND phone = $2 AND phone_proof = 'none' AND id <> $3
+         RETURNING id"
+    );
+    RELEASE_EMAIL = concat!(
+        "UPDATE users SET email = NULL, ", touched!(4), "
+         WHERE pool_id = $1 AND email = $2 AND NOT email_verified AND id <> $3
+         RETURNING id"
+    );
+    SET_NAMES = concat!(
+        "UPDATE users
+         SET username = $3, email = $4, email_verified = $5, phone = $6, phone_proof = $7, ", touched!(8), "
+         WHERE pool_id = $1 AND id = $2"
+    );
+    SET_PHONE = concat!(
+        "UPDATE users SET phone = $3, phone_proof = $4, ", touched!(5), " WHERE pool_id = $1 AND id = $2"
+    );
+    SET_EMAIL = concat!(
+        "UPDATE users SET email = $3, email_verified = $4, ", touched!(5), " WHERE pool_id = $1 AND id = $2"
+    );
+    SET_USERNAME = concat!("UPDATE users SET username = $3, ", touched!(4), " WHERE pool_id = $1 AND id = $2");
+    TAKE_USERNAME = concat!("UPDATE users SET username = NULL, ", touched!(3), " WHERE pool_id = $1 AND id = $2");
+    TAKE_EMAIL = concat!(
+        "UPDATE users SET email = NULL, email_verified = FALSE, ", touched!(3), " WHERE pool_id = $1 AND id = $2"
+    );
+    TAKE_PHONE = concat!(
+        "UPDATE users SET phone = NULL, phone_proof = NULL, ", touched!(3), " WHERE pool_id = $1 AND id = $2"
+    );
+    TAKE_EXTERNAL_ID = concat!(
+        "UPDATE users SET external_id = NULL, ", touched!(3), " WHERE pool_id = $1 AND id = $2"
+    );
 }
 
 /// A login name in the row of a user.
@@ -72,8 +82,9 @@ pub async fn release_email(
     Ok(from.map(|id| UserId::parse(&id)).transpose()?)
 }
 
-/// Updates all login names of a user.
-pub async fn set_all(tx: &mut Tx<'_>, user: &User) -> Result<(), StoreError> {
+/// Updates all login names of a user whom the unit has locked.
+pub async fn set_all(tx: &mut Tx<'_>, user: &mut User, now: Timestamp) -> Result<(), StoreError> {
+    user.touch(now);
     let values = [
         (&user.pool).into(),
         (&user.id).into(),

@@ -5,14 +5,16 @@
 use hufu_types::merge::Changes;
 use hufu_types::{Email, MergeId, Phone, PhoneProof, PoolId, Timestamp, User, UserId, Username};
 
+use crate::users::touched;
 use crate::{Read, Row, StoreError, Tx, statements};
 
 statements! {
-    PUT = "
-        UPDATE users
-        SET username = $3, email = $4, email_verified = $5, phone = $6, phone_proof = $7, external_id = $8,
-            profile = $9, custom_data = $10, agreements = $11, merged_into = $12, updated_at = $13
-        WHERE pool_id = $1 AND id = $2";
+    PUT = concat!(
+        "UPDATE users
+         SET username = $3, email = $4, email_verified = $5, phone = $6, phone_proof = $7, external_id = $8,
+             profile = $9, custom_data = $10, agreements = $11, merged_into = $12, ", touched!(13), "
+         WHERE pool_id = $1 AND id = $2"
+    );
     REPOINT = "UPDATE users SET merged_into = $3 WHERE pool_id = $1 AND merged_into = $2 RETURNING id";
     POINT_BACK = "UPDATE users SET merged_into = $4 WHERE pool_id = $1 AND id = $2 AND merged_into = $3";
     INSERT = "
@@ -173,8 +175,9 @@ pub async fn point_back(
 }
 
 /// Updates what a merge changes in an account: login names, profile, custom data, agreements, and what it was
-/// merged into.
-pub async fn put(tx: &mut Tx<'_>, user: &User) -> Result<(), StoreError> {
+/// merged into. The unit has locked it.
+pub async fn put(tx: &mut Tx<'_>, user: &mut User, now: Timestamp) -> Result<(), StoreError> {
+    user.touch(now);
     let (profile, custom_data, agreements) = (
         serde_json::to_string(&user.profile)?,
         serde_json::to_string(&user.custom_data)?,

@@ -3,6 +3,7 @@
 
 use hufu_types::{PoolId, Timestamp, UserId};
 
+use crate::users::touched;
 use crate::{StoreError, Tx, statements};
 
 /// The scheme and the parameters of a password hash: its text without salt and hash. bcrypt does not separate the
@@ -23,12 +24,14 @@ statements! {
          ORDER BY ", scheme!(), " LIMIT 1"
     );
     GET = "SELECT password_hash FROM users WHERE pool_id = $1 AND id = $2";
-    SET = "
-        UPDATE users SET password_hash = $3, password_set_at = $4, must_reset = FALSE, updated_at = $4
-        WHERE pool_id = $1 AND (id = $2 OR merged_into = $2)";
-    WRITE = "
-        UPDATE users SET password_hash = $3, password_set_at = $4, must_reset = $5, updated_at = $6
-        WHERE pool_id = $1 AND (id = $2 OR merged_into = $2)";
+    SET = concat!(
+        "UPDATE users SET password_hash = $3, password_set_at = $4, must_reset = FALSE, ", touched!(4), "
+         WHERE pool_id = $1 AND (id = $2 OR merged_into = $2)"
+    );
+    WRITE = concat!(
+        "UPDATE users SET password_hash = $3, password_set_at = $4, must_reset = $5, ", touched!(6), "
+         WHERE pool_id = $1 AND (id = $2 OR merged_into = $2)"
+    );
     REHASH = "
         UPDATE users SET password_hash = $4
         WHERE pool_id = $1 AND (id = $2 OR merged_into = $2) AND password_hash = $3";

@@ -4,11 +4,10 @@
 use std::collections::BTreeMap;
 
 use hufu_types::{
-    ApplicationId, Email, Identity, IdentityKey, IdpUserInfo, Phone, PhoneProof, PoolId, Profile, Timestamp,
-    User, UserId, UserStatus, Username,
+    ApplicationId, Email, Identity, IdentityKey, IdpUserInfo, Phone, PhoneProof, PoolId, Timestamp, User,
+    UserId, UserStatus, Username,
 };
 use serde::Serialize;
-use serde_json::{Map, Value as Json};
 
 use crate::batches::{batches, rows};
 use crate::{Read, Row, StoreError, Tx, config, identities, statements};
@@ -23,6 +22,14 @@ macro_rules! user_columns {
     };
 }
 pub(crate) use user_columns;
+
+/// Notes in an `UPDATE` of users that they are changed at the time `$n`: as [`User::touch`] does.
+macro_rules! touched {
+    ($at:literal) => {
+        concat!("updated_at = CASE WHEN updated_at < $", $at, " THEN $", $at, " ELSE updated_at + 1 END")
+    };
+}
+pub(crate) use touched;
 
 /// How many they are.
 pub(crate) const USER_COLUMNS: usize = 23;
@@ -66,41 +73,36 @@ statements! {
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
                 $23, $24)
         ON CONFLICT DO NOTHING";
-    SET_PROFILE = "
-        UPDATE users SET profile = $3, custom_data = $4, updated_at = $5 WHERE pool_id = $1 AND id = $2";
-    // When a user was changed last tells administrators one state from another, so that two of these changes within a
-    // millisecond have two times. Those that people make of themselves take the time as it is.
-    SET_STATUS = "
-        UPDATE users SET status = $3, updated_at = CASE WHEN updated_at < $4 THEN $4 ELSE updated_at + 1 END
-        WHERE pool_id = $1 AND id = $2";
-    SET_AGREEMENTS = "
-        UPDATE users SET agreements = $3, updated_at = CASE WHEN updated_at < $4 THEN $4 ELSE updated_at + 1 END
-        WHERE pool_id = $1 AND id = $2";
+    SET_PROFILE = concat!(
+        "UPDATE users SET profile = $3, custom_data = $4, ", touched!(5), " WHERE pool_id = $1 AND id = $2"
+    );
+    SET_STATUS = concat!("UPDATE users SET status = $3, ", touched!(4), " WHERE pool_id = $1 AND id = $2");
+    SET_AGREEMENTS = concat!("UPDATE users SET agreements = $3, ", touched!(4), " WHERE pool_id = $1 AND id = $2");
     NOTE_LOGIN = concat!(
         "UPDATE users
          SET logins_count = logins_count + $6, last_login_at = $3, last_ip = $4, last_application = $5
          WHERE pool_id = $1 AND id = $2
          RETURNING ", user_columns!()
     );
-    FILL = "
-        UPDATE users
-        SET phone = $3, phone_proof = $4, email = $5, email_verified = $6, profile = $7, updated_at = $8
-        WHERE pool_id = $1 AND id = $2";
-    WRITE = "
-        UPDATE users
-        SET username = $3, email = $4, email_verified = $5, phone = $6, phone_proof = $7, external_id = $8,
-            profile = $9, custom_data = $10, must_reset = $11, updated_at = $12
-        WHERE pool_id = $1 AND id = $2";
-    LEAVE = "
-        UPDATE users
-        SET status = 'Deactivated', delete_after = $3,
-            updated_at = CASE WHEN updated_at < $4 THEN $4 ELSE updated_at + 1 END
-        WHERE pool_id = $1 AND id = $2";
-    CANCEL_DELETION = "
-        UPDATE users
-        SET status = 'Activated', delete_after = NULL,
-            updated_at = CASE WHEN updated_at < $3 THEN $3 ELSE updated_at + 1 END
-        WHERE pool_id = $1 AND id = $2";
+    FILL = concat!(
+        "UPDATE users
+         SET phone = $3, phone_proof = $4, email = $5, email_verified = $6, profile = $7, ", touched!(8), "
+         WHERE pool_id = $1 AND id = $2"
+    );
+    WRITE = concat!(
+        "UPDATE users
+         SET username = $3, email = $4, email_verified = $5, phone = $6, phone_proof = $7, external_id = $8,
+             profile = $9, custom_data = $10, must_reset = $11, ", touched!(12), "
+         WHERE pool_id = $1 AND id = $2"
+    );
+    LEAVE = concat!(
+        "UPDATE users SET status = 'Deactivated', delete_after = $3, ", touched!(4), "
+         WHERE pool_id = $1 AND id = $2"
+    );
+    CANCEL_DELETION = concat!(
+        "UPDATE users SET status = 'Activated', delete_after = NULL, ", touched!(3), "
+         WHERE pool_id = $1 AND id = $2"
+    );
     DELETE = "DELETE FROM users WHERE pool_id = $1 AND (id = $2 OR merged_into = $2)";
 }
 
@@ -376,17 +378,18 @@ pub async fn insert_all(
     tx.execute(INSERT_ALL.for_engine(tx), &[pool.into(), (&new).into()]).await.map(drop)
 }
 
-/// Updates profile and custom data. Read them with [`get_locked`] before.
-pub async fn set_profile(
-    tx: &mut Tx<'_>,
-    user: &UserId,
-    pool: &PoolId,
-    profile: &Profile,
-    custom_data: &Map<String, Json>,
-    now: Timestamp,
-) -> Result<u64, StoreError> {
-    let (profile, custom_data) = (serde_json::to_string(profile)?, serde_json::to_string(custom_data)?);
-    let values = [pool.into(), user.into(), (&profile).into(), (&custom_data).into(), now.into()];
+/// Updates profile and custom data of a user whom the unit has locked.
+pub async fn set_profile(tx: &mut Tx<'_>, user: &mut User, now: Timestamp) -> Result<u64, StoreError> {
+    user.touch(now);
+    let (profile, custom_data) =
+        (serde_json::to_string(&user.profile)?, serde_json::to_string(&user.custom_data)?);
+    let values = [
+        (&user.pool).into(),
+        (&user.id).into(),
+        (&profile).into(),
+        (&custom_data).into(),
+        user.updated_at.into(),
+    ];
     tx.execute(SET_PROFILE, &values).await
 }
 
@@ -439,7 +442,8 @@ pub async fn record_login(
 }
 
 /// Updates the phone number, the e-mail address and the profile of a user whom the unit has locked.
-pub async fn fill(tx: &mut Tx<'_>, user: &User) -> Result<(), StoreError> {
+pub async fn fill(tx: &mut Tx<'_>, user: &mut User, now: Timestamp) -> Result<(), StoreError> {
+    user.touch(now);
     let profile = serde_json::to_string(&user.profile)?;
     let values = [
         (&user.pool).into(),
@@ -454,8 +458,10 @@ pub async fn fill(tx: &mut Tx<'_>, user: &User) -> Result<(), StoreError> {
     tx.execute(FILL, &values).await.map(drop)
 }
 
-/// Updates login names, profile, custom data and whether the next login requires a new password.
-pub async fn write(tx: &mut Tx<'_>, user: &User) -> Result<(), StoreError> {
+/// Updates login names, profile, custom data and whether the next login requires a new password, of a user whom the unit has
+/// locked.
+pub async fn write(tx: &mut Tx<'_>, user: &mut User, now: Timestamp) -> Result<(), StoreError> {
+    user.touch(now);
     let (profile, custom_data) =
         (serde_json::to_string(&user.profile)?, serde_json::to_string(&user.custom_data)?);
     let values = [

@@ -265,8 +265,7 @@ async fn log_in(
     };
     let changed = changed_names((&user.profile, &before), (&user.profile, &user.custom_data));
     if !changed.is_empty() {
-        user.updated_at = now;
-        users::set_profile(tx, &user.id, &pool, &user.profile, &user.custom_data, now).await?;
+        users::set_profile(tx, &mut user, now).await?;
         let event = Event::of(Action::UserUpdated, &user.id).with(json!({ "changed": changed }));
         events.record(tx, &pool, event).await?;
     }

@@ -235,8 +235,7 @@ impl Login {
         fill_empty(&mut user.profile.nickname, proof.profile.nickname.as_ref());
         fill_empty(&mut user.profile.photo, proof.profile.photo.as_ref());
         if before != (user.phone.clone(), user.email.clone(), user.profile.clone()) {
-            user.updated_at = now;
-            users::fill(tx, &user).await?;
+            users::fill(tx, &mut user, now).await?;
         }
         Ok(user)
     }

@@ -272,8 +272,7 @@ impl Write for ChangeProfile {
             return Ok(Changed::TooMuch(excess));
         }
         let now = self.trace.at;
-        user.updated_at = now;
-        users::set_profile(tx, &user.id, &self.pool, &user.profile, &user.custom_data, now).await?;
+        users::set_profile(tx, &mut user, now).await?;
         let changed = changed_names((&profile, &custom_data), (&user.profile, &user.custom_data));
         if !changed.is_empty() {
             let event = Event::of(Action::UserUpdated, &user.id).with(json!({ "changed": changed }));

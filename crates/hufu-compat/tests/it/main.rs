@@ -19,6 +19,7 @@ mod messages;
 mod mobile;
 mod mobile_calls;
 mod official_accounts;
+mod own_changes;
 mod people;
 mod personal;
 mod phones;

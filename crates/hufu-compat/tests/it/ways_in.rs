@@ -75,7 +75,7 @@ async fn sent_code(world: &World, to: &str) -> String {
     code
 }
 
-async fn bind_email(client: &Client<'_>, address: &str) {
+pub(crate) async fn bind_email(client: &Client<'_>, address: &str) {
     client
         .post("/api/v3/send-email", json!({ "email": address, "channel": "CHANNEL_BIND_EMAIL" }))
         .await
@@ -84,7 +84,7 @@ async fn bind_email(client: &Client<'_>, address: &str) {
     client.post("/api/v3/bind-email", json!({ "email": address, "passCode": code })).await.data_or_nothing();
 }
 
-async fn bind_phone(client: &Client<'_>, number: &str) {
+pub(crate) async fn bind_phone(client: &Client<'_>, number: &str) {
     let body = json!({ "phoneNumber": number, "channel": "CHANNEL_BIND_PHONE" });
     client.post("/api/v3/send-sms", body).await.data_or_nothing();
     let code = sent_code(client.world, number).await;

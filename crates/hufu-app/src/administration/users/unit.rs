@@ -234,9 +234,7 @@ impl Write for UpdateUser {
         if let Some(name) = claim_names(tx, &mut events, &user, self.trace.at).await? {
             return Ok(Updated::Taken(name));
         }
-        // Two changes within one millisecond must get different times.
-        user.updated_at = self.trace.at.max(Timestamp(before.updated_at.0 + 1));
-        users::write(tx, &user).await?;
+        users::write(tx, &mut user, self.trace.at).await?;
         if let Some(upload) = &self.photo {
             uploads::claim(tx, &self.pool, &user.id, upload.as_deref(), self.trace.at).await?;
         }
@@ -298,10 +296,10 @@ impl Write for SetPassword {
             Ok(user) => user,
             Err(rejection) => return Ok(Err(rejection)),
         };
-        let now = self.trace.at.max(Timestamp(user.updated_at.0 + 1));
+        let now = self.trace.at;
         unit::write_password(tx, &self.pool, &user.id, Some(&self.hash), self.must_reset, now).await?;
         if !self.keep_sessions {
-            unit::sign_out(tx, &self.pool, &user.id, self.trace.at).await?;
+            unit::sign_out(tx, &self.pool, &user.id, now).await?;
         }
         let details = json!({ "mustReset": self.must_reset, "sessionsEnded": !self.keep_sessions });
         let event = Event::of(Action::PasswordChanged, &user.id).with(details);

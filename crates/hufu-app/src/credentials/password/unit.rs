@@ -205,5 +205,7 @@ pub(crate) async fn set(
     let ended = endings::of_account(tx, &pool, &user.id, kept, now).await?;
     let details = json!({ "by": by, "sessions_ended": ended.len() });
     events.record(tx, &pool, Event::of(Action::PasswordChanged, &user.id).with(details)).await?;
-    Ok((User { must_reset: false, password_set_at: Some(now), updated_at: now, ..user }, ended))
+    let mut user = User { must_reset: false, password_set_at: Some(now), ..user };
+    user.touch(now);
+    Ok((user, ended))
 }

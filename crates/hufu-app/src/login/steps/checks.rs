@@ -185,12 +185,10 @@ impl Continue {
                 Target::Phone(_) => merged.phone = None,
                 Target::Email(_) => (merged.email, merged.email_verified) = (None, false),
             }
-            merged.updated_at = now;
-            login_names::set_all(tx, &merged).await?;
+            login_names::set_all(tx, &mut merged, now).await?;
         }
-        user.updated_at = now;
-        users::set_profile(tx, &user.id, pool, &user.profile, &user.custom_data, now).await?;
-        login_names::set_all(tx, &user).await?;
+        users::set_profile(tx, &mut user, now).await?;
+        login_names::set_all(tx, &mut user, now).await?;
         if has_photo {
             uploads::claim(tx, pool, &user.id, fill_in.upload.as_deref(), now).await?;
         }

@@ -76,11 +76,10 @@ pub async fn merge(
     let before = survivor.masked_names();
     let (mut survivor, mut merged) = (survivor, merged);
     changes.apply(&mut survivor, &mut merged);
-    (survivor.updated_at, merged.updated_at) = (now, now);
     merged.merged_into = Some(survivor.id.clone());
     // Unique names move to the survivor, so the row that gives them up is written first.
-    merges::put(tx, &merged).await?;
-    merges::put(tx, &survivor).await?;
+    merges::put(tx, &mut merged, now).await?;
+    merges::put(tx, &mut survivor, now).await?;
     if changes.password {
         changes.password = passwords::copy(tx, pool, &survivor.id, &merged.id).await?;
         (survivor.password_set_at, survivor.must_reset) = (merged.password_set_at, merged.must_reset);
@@ -245,10 +244,9 @@ impl UndoMerge {
         let (mut survivor, mut merged) = (survivor, merged);
         let before = survivor.masked_names();
         let mut kept = found.changes.revert(&mut survivor, &mut merged);
-        (survivor.updated_at, merged.updated_at) = (now, now);
         merged.merged_into = None;
-        merges::put(tx, &survivor).await?;
-        merges::put(tx, &merged).await?;
+        merges::put(tx, &mut survivor, now).await?;
+        merges::put(tx, &mut merged, now).await?;
         let was_set = |user: &User| user.password_set_at.is_some_and(|at| at > found.created_at);
         if found.changes.password {
             let is_own = was_set(&survivor);

@@ -102,8 +102,9 @@ impl SetUsername {
             way_in_added(tx, events, pool, &user.id, AddedWay::Username).await?;
         }
         login_names::set_username(tx, pool, &user.id, &self.username, now).await?;
-        let username = Some(self.username.clone());
-        Ok(UsernameSet::Done(Box::new(User { username, updated_at: now, ..user })))
+        let mut user = User { username: Some(self.username.clone()), ..user };
+        user.touch(now);
+        Ok(UsernameSet::Done(Box::new(user)))
     }
 }
 
