@@ -14,6 +14,13 @@ pub enum Argument {
     Text(Cow<'static, str>),
     /// A number, formatted without separators.
     Number(i64),
+    /// Words of ours: in Chinese for readers of Chinese, in English for all others.
+    Words {
+        /// In English.
+        english: &'static str,
+        /// In Simplified Chinese.
+        chinese: &'static str,
+    },
 }
 
 impl From<&'static str> for Argument {
@@ -91,14 +98,18 @@ impl Texts {
             None => message.value()?,
         };
         let values: FluentArgs<'_> =
-            arguments.iter().map(|(name, value)| (Cow::Borrowed(*name), value.fluent())).collect();
+            arguments.iter().map(|(name, value)| (Cow::Borrowed(*name), value.fluent(language))).collect();
         Some(bundle.format_pattern(pattern, Some(&values), &mut Vec::new()).into_owned())
     }
 }
 
 impl Argument {
-    fn fluent(&self) -> FluentValue<'_> {
+    fn fluent(&self, language: Language) -> FluentValue<'_> {
         match self {
+            Self::Words { english, chinese } => FluentValue::from(match language {
+                Language::SimplifiedChinese | Language::TraditionalChinese => *chinese,
+                Language::English | Language::Japanese => *english,
+            }),
             Self::Text(text) => FluentValue::from(text.as_ref()),
             Self::Number(number) => FluentValue::from(number.to_string()),
         }

@@ -9,12 +9,14 @@ use async_graphql::parser::types::{
 use hufu_app::Refusal;
 use hufu_types::refusal::Code;
 
-/// What the clients ask for about a user that Hufu does not have: the fields, and their subjects.
-const NOT_SERVED: [(&str, &str); 4] = [
-    ("roles", "roles"),
-    ("groups", "groups"),
-    ("departments", "departments"),
-    ("authorizedResources", "resources"),
+use crate::management::later;
+
+/// What the clients ask for about a user that Hufu does not have: the fields, and their subjects in English and Chinese.
+const NOT_SERVED: [(&str, [&str; 2]); 4] = [
+    ("roles", ["roles", "角色"]),
+    ("groups", ["groups", "分组"]),
+    ("departments", ["departments", "部门"]),
+    ("authorizedResources", ["resources", "资源"]),
 ];
 
 /// The names of the root fields.
@@ -63,7 +65,7 @@ impl Served {
                 });
                 let mut asked = asked.filter_map(|name| NOT_SERVED.iter().find(|(field, _)| *field == name));
                 if let Some((_, subject)) = asked.next() {
-                    return Err(Code::NotServedYet.with("subject", *subject));
+                    return Err(later::no(*subject));
                 }
             }
         }

@@ -1,10 +1,9 @@
 //! Calls of the published management clients about what Hufu does not have: the answer says what that is.
 
 use axum::routing::any;
-use hufu_types::Language;
-use hufu_types::refusal::Code;
+use hufu_types::Refusal;
+use hufu_types::refusal::{Argument, Code};
 use hufu_web::Routes;
-use hufu_web::request::Head;
 use hufu_web::surface::Refused;
 
 /// A subject in English and Chinese, and the calls about it below `/api/v3/`.
@@ -22,15 +21,16 @@ fn subjects() -> impl Iterator<Item = Subject> {
     })
 }
 
+/// The refusal of what Hufu does not have, by its name in English and in Chinese.
+pub(crate) fn no([english, chinese]: [&'static str; 2]) -> Refusal {
+    Code::NotServedYet.with("subject", Argument::Words { english, chinese })
+}
+
 pub(super) fn routes() -> Routes {
     let mut routes = Routes::new();
-    for ([english, chinese], names) in subjects() {
+    for (subject, names) in subjects() {
         for name in names {
-            let refuse = async move |head: Head| {
-                let is_chinese = head.language.for_integrators() == Language::SimplifiedChinese;
-                let subject = if is_chinese { chinese } else { english };
-                Refused::from(Code::NotServedYet.with("subject", subject))
-            };
+            let refuse = async move || Refused::from(no(subject));
             routes = routes.route(&format!("/api/v3/{name}"), any(refuse));
         }
     }

@@ -9,7 +9,7 @@ pub(crate) mod call;
 mod changes;
 mod connections;
 pub(crate) mod custom_data;
-mod later;
+pub(crate) mod later;
 mod logs;
 mod pool;
 mod sent;

@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 
 use super::super::call::Call;
 use super::super::connections::{check_source_type, connection_told, document, source_told, text};
-use super::super::put as put_member;
 use super::super::sent::Sent;
 use super::super::users::BATCH;
+use super::super::{later, put as put_member};
 use super::{with_path, with_path_and_body};
 use crate::envelope::Success;
 use crate::server;
@@ -42,7 +42,7 @@ fn told(source: &IdentitySource) -> Value {
 fn of_the_pool(sent: &Sent) -> Result<(), Refusal> {
     match sent.text("tenantId")? {
         None => Ok(()),
-        Some(_) => Err(Code::NotServedYet.with("subject", "tenants")),
+        Some(_) => Err(later::no(["tenants", "租户"])),
     }
 }
 
