@@ -7,7 +7,7 @@ use hufu_testkit::authing::{Authing, Content, KEY_ID, KEY_SECRET, RECORDED, Trou
 use hufu_testkit::{TestDatabase, on_both_engines};
 use serde_json::{Value, json};
 
-use crate::support::{APP_ID, Instance, POOL, Process, Ran, TIMEOUT};
+use crate::support::{APP_ID, APPLICATION, Instance, POOL, Process, Ran, TIMEOUT};
 
 /// The pool that the other one moves into, where a name is taken, and another pool, where an id is.
 const POOLS: &str = r#"
@@ -28,6 +28,11 @@ name = "Cafe"
 
 const ALICE: &str = "6229ffaxxxxxxxxcade3e3d9";
 const BOB: &str = "6229ffaxxxxxxxxcade3e3da";
+/// A hash by bcrypt and its password, from the tests of crypt_blowfish (Openwall).
+const HASH: &str = "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
+const PASSWORD: &str = "U*U";
+/// The website that was recorded.
+const WEB: &str = "6560c0ffee00000000000003";
 const USERS: &str = "/api/v3/list-users";
 const TOLD: &str = "New client secret of 6560c0ffee00000000000003, shown only here: ";
 
@@ -233,6 +238,47 @@ on_both_engines! {
         let exported = instance.run(&["export", "--pool", POOL, "--format", "jsonl"]).await;
         let exported = exported.succeeded();
         has(exported, &[r#""level":3"#, r#""createdAt":"2022-07-03T02:20:30.000Z""#, r#""status":"Archived""#]);
+    }
+
+    /// The hash of a password and the secret of an application are what they were: who has them needs no new ones.
+    async fn passwords_and_secrets_go_on(database) {
+        let instance = instance(database).await;
+        let mut content = content(&instance);
+        content.users[0]["password"] = HASH.into();
+        let mini = &mut content.applications[0];
+        assert_eq!(mini["appId"], APPLICATION);
+        mini["loginConfig"]["enabledBasicLoginMethods"] = json!(["PHONE_CODE", "USERNAME_PASSWORD"]);
+        let web = &mut content.applications[1];
+        assert_eq!(web["appId"], WEB);
+        web["oidcConfig"]["grant_types"].as_array_mut().unwrap().push("client_credentials".into());
+        let secret = content.secrets[WEB].clone();
+        let api = Authing::start(content).await;
+        let ran = import(&instance, &api, &["--report", "report.csv"]).await;
+        has(&ran.out, &["applications  2 created", "users         4 created"]);
+        assert!(!ran.out.contains(TOLD), "the secret is kept: {}", ran.out);
+
+        let server = instance.serve().await;
+        let client = &server.client;
+        let log_in = async |password: &str| {
+            let payload = json!({ "username": "alice", "password": password });
+            client.post("/api/v3/signin", &json!({ "connection": "PASSWORD", "passwordPayload": payload })).await
+        };
+        assert_eq!(log_in("U*V").await.code(), 2333, "another password is none of hers");
+        let token = log_in(PASSWORD).await.token();
+        assert_eq!(client.profile(&token).await.data()["userId"], ALICE);
+        // Her hash is one of ours by now, of the same password.
+        assert_eq!(client.profile(&log_in(PASSWORD).await.token()).await.data()["userId"], ALICE);
+
+        let tokens = async |secret: &str| {
+            let fields = [("grant_type", "client_credentials"), ("client_id", WEB), ("client_secret", secret)];
+            client.post_form("/oidc/token", &fields).await
+        };
+        let (status, told) = tokens(&secret).await;
+        assert_eq!((status, &told["token_type"]), (200, &json!("Bearer")), "{told}");
+        assert!(told["access_token"].is_string(), "{told}");
+        let (status, told) = tokens(&secret.replace('0', "1")).await;
+        assert_eq!((status, &told["error"]), (401, &json!("invalid_client")), "{told}");
+        server.stop().await;
     }
 
     async fn what_troubles_an_api_has_do_no_harm(database) {
@@ -556,7 +602,7 @@ name = "Shop"
         {
             instance.write(name, text);
         }
-        let hash = "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
+        let hash = HASH;
         instance.write("more.csv", &format!(
             "userId,username,phone,phoneVerified,password,openid,connection\r\ncsv-1,erin,13800000009,true,{hash},o-erin,mini\r\n\
              csv-2,frank,not a number,,plain,,\r\n"

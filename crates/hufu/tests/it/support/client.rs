@@ -87,6 +87,17 @@ impl Client {
         sent(request.bearer_auth(token).body(body.to_string())).await.unwrap()
     }
 
+    /// Posts a form, whose values must not need escaping, as a relying party does.
+    pub(crate) async fn post_form(&self, path: &str, fields: &[(&str, &str)]) -> (u16, Value) {
+        let fields: Vec<String> = fields.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let request = self.http.post(format!("{}{path}", self.base));
+        let request =
+            request.header("content-type", "application/x-www-form-urlencoded").body(fields.join("&"));
+        let answer = request.send().await.unwrap();
+        let status = answer.status().as_u16();
+        (status, serde_json::from_str(&answer.text().await.unwrap()).unwrap())
+    }
+
     async fn try_post(&self, path: &str, body: &Value) -> reqwest::Result<Answer> {
         let request = self.request(Method::POST, path).header("content-type", "application/json");
         sent(request.body(body.to_string())).await
