@@ -51,6 +51,32 @@ export function jsClient(stack, key = stack.key) {
   });
 }
 
+/**
+ * A client, which notes in `answered` the methods that gave what is an answer: those of its parts with the part before them,
+ * such as `users.create`.
+ */
+export function noting(part, answered, { isPart = () => false, isAnswer = () => true }, area = "") {
+  return new Proxy(part, {
+    get(_, name) {
+      const member = part[name];
+      if (typeof member === "object" && area === "" && isPart(name)) return noting(member, answered, { isAnswer }, `${name}.`);
+      if (typeof member !== "function") return member;
+      return async (...args) => {
+        const answer = await member.apply(part, args);
+        if (isAnswer(answer)) answered.add(`${area}${name}`);
+        return answer;
+      };
+    },
+  });
+}
+
+/** The calls of `authing-node-sdk` by its methods, such as `get-user` by `getUser`. */
+export function nodeCalls() {
+  const methods = Object.getOwnPropertyNames(node.ManagementClient.prototype).filter((name) => name !== "constructor");
+  const call = (name) => node.ManagementClient.prototype[name].toString().match(/url:\s*["'](?:\/api\/v3)?\/([^"']+)["']/)?.[1];
+  return new Map(methods.map((name) => [name, call(name)]));
+}
+
 /** The rows of the table of docs/clients.md that begins with these cells, each a list of its cells. */
 export function documented(...first) {
   const page = readFileSync(new URL("../../docs/clients.md", import.meta.url), "utf8");

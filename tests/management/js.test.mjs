@@ -1,7 +1,7 @@
 // `authing-js-sdk`'s ManagementClient: a token for the key, GraphQL, and REST of v2.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { documented, ENGINE, jsClient, names, nodeClient, OTHER_POOL, SHOP, SHOP_POOL, startManaged } from "./harness.mjs";
+import { documented, ENGINE, jsClient, names, nodeClient, noting, OTHER_POOL, SHOP, SHOP_POOL, startManaged } from "./harness.mjs";
 
 // What the client speaks with, which is no part of what it offers.
 const TRANSPORT = ["options", "tokenProvider", "publicKeyManager", "httpClient", "fastHttpClient", "graphqlClient"];
@@ -39,23 +39,6 @@ function listed(accept) {
 
 const isServed = (about) => !["client only", "refused"].includes(about);
 
-/** The client, which notes in `answered` the methods that gave an answer. */
-function noting(part, answered, area = "") {
-  return new Proxy(part, {
-    get(_, name) {
-      const member = part[name];
-      const isPart = typeof member === "object" && area === "" && !TRANSPORT.includes(name);
-      if (isPart) return noting(member, answered, `${name}.`);
-      if (typeof member !== "function") return member;
-      return async (...args) => {
-        const answer = await member.apply(part, args);
-        answered.add(`${area}${name}`);
-        return answer;
-      };
-    },
-  });
-}
-
 /** A connection of the pool that was made in another way. */
 async function connectionOf(client) {
   const connections = (await client.tenant.listExtIdp("")).flatMap(({ connections }) => connections);
@@ -79,7 +62,7 @@ describe(`authing-js-sdk's ManagementClient on ${ENGINE}`, () => {
   const answered = new Set();
   before(async () => {
     stack = await startManaged();
-    client = noting(jsClient(stack), answered);
+    client = noting(jsClient(stack), answered, { isPart: (name) => !TRANSPORT.includes(name) });
   });
   after(() => stack?.close());
 

@@ -1,14 +1,36 @@
 // `authing-node-sdk`: every call that is served, and what the others are told.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { data, ENGINE, MINI, managementKey, nodeClient, nodeSource, refused, SHOP, SHOP_POOL, startManaged } from "./harness.mjs";
+import {
+  data,
+  documented,
+  ENGINE,
+  MINI,
+  managementKey,
+  names,
+  nodeCalls,
+  nodeClient,
+  nodeSource,
+  noting,
+  refused,
+  SHOP,
+  SHOP_POOL,
+  startManaged,
+} from "./harness.mjs";
+
+// What is refused whoever asks, and so never answered.
+const ALWAYS_REFUSED = ["getApplicationSecret"];
+// Calls that are served and that the client has no methods for: it signs its requests, and needs no token.
+const WITHOUT_METHOD = ["get-management-token"];
 
 describe(`authing-node-sdk's ManagementClient on ${ENGINE}`, () => {
   let stack;
   let client;
+  // The methods that were served.
+  const answered = new Set();
   before(async () => {
     stack = await startManaged();
-    client = nodeClient(stack);
+    client = noting(nodeClient(stack), answered, { isAnswer: ({ statusCode }) => statusCode === 200 });
   });
   after(() => stack?.close());
 
@@ -222,6 +244,17 @@ describe(`authing-node-sdk's ManagementClient on ${ENGINE}`, () => {
     const next = await managementKey(stack, SHOP_POOL);
     for (const key of [stack.key, next]) assert.equal(data(await nodeClient(stack, key).getUser({ userId })).userId, userId);
     stack.key = next;
+  });
+
+  // What the tests before this one called.
+  test("every method whose call is in docs/clients.md was called here and answered", () => {
+    const served = documented("v3 call", "").flatMap(([call]) => names(call));
+    const calls = nodeCalls();
+    const methods = [...calls].filter(([, call]) => served.includes(call)).map(([name]) => name);
+    assert.ok(methods.length > 50, `${methods.length}`);
+    assert.deepEqual(methods.filter((name) => !answered.has(name)), ALWAYS_REFUSED, "called by no test, or refused");
+    assert.deepEqual(served.filter((call) => ![...calls.values()].includes(call)), WITHOUT_METHOD);
+    assert.deepEqual([...answered].filter((name) => !methods.includes(name)), [], "not in the table");
   });
 
   /** The calls of the client: the methods of HTTP and the paths. */
