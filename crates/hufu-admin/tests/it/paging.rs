@@ -212,6 +212,65 @@ on_both_engines! {
         }
     }
 
+    /// Conflicts have no ids: each is one kind of two accounts.
+    async fn conflicts_are_in_pages(database) {
+        let world = World::new(database).await;
+        let owner = key(&world, AdminRole::Owner, None).await;
+        let mut expected = BTreeSet::new();
+        for number in 0..5 {
+            let name = format!("person{number}");
+            let person = world.person(&name);
+            let known = person.ids.iter().find(|ids| ids.app_id == MINI).unwrap();
+            let mut accounts = Vec::new();
+            for (kind, value) in [("openid", &known.openid), ("unionid", known.unionid.as_ref().unwrap())] {
+                let user = create(&world, &owner, json!({ "username": format!("{kind}{number}") })).await;
+                let wish = json!({ "connection": "shop-mini", "kind": kind, "value": value });
+                call(&world, Some(&owner), "POST", &format!("{}/{user}/identities", users(SHOP)), Some(wish)).await.is(201);
+                accounts.push(user);
+            }
+            let chosen = world.client().log_in(MINI, &name).await.id;
+            accounts.sort_by_key(|account| *account != chosen);
+            expected.insert(accounts);
+        }
+        let path = format!("/admin/v1/pools/{SHOP}/conflicts");
+        let pages = async |limit: usize| {
+            let (mut found, mut cursor, mut count) = (Vec::new(), String::new(), 0);
+            loop {
+                let page = call(&world, Some(&owner), "GET", &format!("{path}?limit={limit}{cursor}"), None).await.is(200);
+                count += 1;
+                let rows = page["conflicts"].as_array().unwrap();
+                found.extend(rows.iter().cloned());
+                let Some(next) = page["next"].as_str() else {
+                    assert!(rows.len() <= limit && page["next"].is_null(), "{page}");
+                    return (found, count);
+                };
+                assert_eq!(rows.len(), limit, "a page that is not the last is full");
+                cursor = format!("&cursor={next}");
+            }
+        };
+        let (all, _) = pages(100).await;
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let of = |conflict: &Value| vec![text(&conflict["chosenUser"]), text(&conflict["otherUser"])];
+        assert_eq!((all.len(), all.iter().map(of).collect::<BTreeSet<_>>()), (5, expected));
+        for (limit, count) in [(1, 5), (2, 3), (4, 2), (5, 1)] {
+            assert_eq!(pages(limit).await, (all.clone(), count), "{limit} a page");
+        }
+        // One that is settled between two pages moves none of the others.
+        let first = call(&world, Some(&owner), "GET", &format!("{path}?limit=2"), None).await.is(200);
+        let gone = format!("{}/{}", users(SHOP), text(&all[0]["otherUser"]));
+        call(&world, Some(&owner), "DELETE", &gone, None).await.is(204);
+        let rest = format!("{path}?limit=100&cursor={}", text(&first["next"]));
+        let rest = call(&world, Some(&owner), "GET", &rest, None).await.is(200);
+        assert_eq!(rest["conflicts"].as_array().unwrap()[..], all[2..]);
+        assert_eq!(pages(3).await.0, all[1..]);
+        for bad in ["limit=0", "limit=101", "limit=x", "cursor=x", "cursor=WyIAIl0", "cursor=WyJhIiwiYiJd", "page=2"] {
+            let told = call(&world, Some(&owner), "GET", &format!("{path}?{bad}"), None).await.is(422);
+            assert_eq!(told["code"], 2231, "{bad}");
+        }
+        let other = format!("/admin/v1/pools/{CAFE}/conflicts?limit=1");
+        assert_eq!(call(&world, Some(&owner), "GET", &other, None).await.is(200), json!({ "conflicts": [], "next": null }));
+    }
+
     async fn the_lists_of_a_user_are_in_pages(database) {
         let world = World::new(database).await;
         let owner = key(&world, AdminRole::Owner, None).await;

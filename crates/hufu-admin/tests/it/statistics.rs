@@ -16,6 +16,8 @@ use crate::world::{FILE, MEMBERS, MINI, NOW, SHOP, SHOP_APP, SHOP_WEB, TWO, Worl
 
 /// The username belongs to another account.
 const USERNAME_TAKEN: u64 = 2034;
+/// The username or the password is wrong.
+const WRONG_PASSWORD: u64 = 2333;
 /// The application does not list the account.
 const NOT_LISTED: u64 = 2540;
 const HOUR: Duration = Duration::from_secs(3600);
@@ -117,6 +119,84 @@ on_both_engines! {
         let owner = key(&world, AdminRole::Owner, None).await;
         let cafe = format!("/admin/v1/pools/{}/statistics/logins", crate::world::CAFE);
         assert_eq!(call(&world, Some(&owner), "GET", &cafe, None).await.is(200)["logins"], json!([]));
+    }
+
+    /// Figures are split by method, by application and by outcome, on the days of the pool's own time zone.
+    async fn two_days_are_split_by_method_application_and_outcome(database) {
+        const PASSWORD: &str = "a good long password";
+        let world = World::new(database).await;
+        world.secret(PASSWORD);
+        // It is seven past five in the morning in Honolulu.
+        world.reconfigure_with("name = \"Shop\"", "name = \"Shop\"\n  [user_pool.settings]\n  time_zone = \"Pacific/Honolulu\"").await;
+        let owner = key(&world, AdminRole::Owner, None).await;
+        create(&world, &owner, json!({ "username": "eve", "password": PASSWORD })).await;
+        for name in ["bob", "carol"] {
+            world.person(name);
+        }
+        let by_password = async |application: &str, password: &str| {
+            let payload = json!({ "username": "eve", "password": password });
+            let body = json!({ "connection": "PASSWORD", "passwordPayload": payload });
+            world.client().app(application).post("/api/v3/signin", body).await
+        };
+        let by_wechat = async |application: &str, person: &str| world.client().app(application).log_in(MINI, person).await;
+        // The first day: five by WeChat, two by password, one refused.
+        for application in [SHOP_APP, SHOP_APP, SHOP_APP, SHOP_WEB, SHOP_WEB] {
+            by_wechat(application, "bob").await;
+        }
+        by_password(SHOP_APP, PASSWORD).await.data();
+        by_password(SHOP_WEB, PASSWORD).await.data();
+        by_password(SHOP_WEB, "another password").await.code_is(WRONG_PASSWORD);
+        // Eighteen hours later it is still that day there, and the next one in Shanghai.
+        world.advance(HOUR * 18);
+        by_wechat(SHOP_APP, "carol").await;
+        world.advance(HOUR * 2);
+        by_wechat(SHOP_WEB, "carol").await;
+        for _ in 0..3 {
+            by_password(SHOP_APP, PASSWORD).await.data();
+        }
+        for application in [SHOP_APP, SHOP_APP, SHOP_WEB] {
+            by_password(application, "another password").await.code_is(WRONG_PASSWORD);
+        }
+        let (one, two) = ("2025-06-15", "2025-06-16");
+        assert_eq!(day(&world, one).await[..2], [8, 1]);
+        assert_eq!(day(&world, two).await[..2], [4, 3]);
+        let split = async |question: &str| {
+            let logins = get(&world, &format!("/logins?{question}")).await["logins"].clone();
+            let row = |row: &Value| {
+                let text = |name: &str| row[name].as_str().unwrap().to_owned();
+                (text("day"), text("value"), row["done"].as_i64().unwrap(), row["refused"].as_i64().unwrap())
+            };
+            let mut rows: Vec<_> = logins.as_array().unwrap().iter().map(row).collect();
+            rows.sort();
+            rows
+        };
+        let rows = |rows: &[(&str, &str, i64, i64)]| -> Vec<_> {
+            let mut rows: Vec<_> =
+                rows.iter().map(|(day, value, done, refused)| ((*day).to_owned(), (*value).to_owned(), *done, *refused)).collect();
+            rows.sort();
+            rows
+        };
+        const MINI_PROGRAM: &str = "wechat:miniprogram:default";
+        assert_eq!(split("by=method").await, rows(&[
+            (one, MINI_PROGRAM, 6, 0), (one, "password", 2, 1), (two, MINI_PROGRAM, 1, 0), (two, "password", 3, 3),
+        ]));
+        assert_eq!(split("by=application").await, rows(&[
+            (one, SHOP_APP, 5, 0), (one, SHOP_WEB, 3, 1), (two, SHOP_APP, 3, 2), (two, SHOP_WEB, 1, 1),
+        ]));
+        let wrong = WRONG_PASSWORD.to_string();
+        assert_eq!(split("by=outcome").await, rows(&[
+            (one, "0", 8, 0), (one, &wrong, 0, 1), (two, "0", 4, 0), (two, &wrong, 0, 3),
+        ]));
+        // One of each alone.
+        assert_eq!(split(&format!("by=application&method=password&from={one}&to={one}")).await, rows(&[
+            (one, SHOP_APP, 1, 0), (one, SHOP_WEB, 1, 1),
+        ]));
+        assert_eq!(split(&format!("by=method&applicationId={SHOP_WEB}&from={two}&to={two}")).await, rows(&[
+            (two, MINI_PROGRAM, 1, 0), (two, "password", 0, 1),
+        ]));
+        assert_eq!(split(&format!("by=outcome&applicationId={SHOP_APP}&method=password")).await, rows(&[
+            (one, "0", 1, 0), (two, "0", 3, 0), (two, &wrong, 0, 2),
+        ]));
     }
 
     async fn an_entry_that_appears_late_is_counted_once(database) {
