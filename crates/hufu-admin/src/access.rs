@@ -26,8 +26,10 @@ use super::caller::{
 #[serde(deny_unknown_fields)]
 pub(crate) struct Login {
     username: String,
+    #[schema(write_only)]
     password: String,
     /// Replaces the password, and ends all other logins of the administrator.
+    #[schema(write_only)]
     #[serde(rename = "newPassword")]
     new_password: Option<String>,
 }

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use super::case;
+use super::{case, sent};
 
 /// The body of a refusal.
 #[derive(Debug, Serialize, ToSchema)]
@@ -36,6 +36,10 @@ pub(crate) struct ProblemBody {
     /// The object as it is now, if the request was about an older revision of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     present: Option<Value>,
+    /// What the request wanted to make of it: its body as it was sent, without what is written and never shown, such as
+    /// secrets. Only together with `present`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sent: Option<Value>,
 }
 
 /// Something that is wrong with a configuration object.
@@ -71,6 +75,7 @@ pub(crate) fn refused(refusal: &Refusal, reader: &Reader) -> Response {
             .data()
             .and_then(|data| data.get("present")?.as_object().cloned())
             .map(|present| Value::Object(case::shown(present))),
+        sent: refusal.data().and_then(|data| data.get("sent").cloned()),
     };
     let mut response = private_json(status, &body);
     if status == StatusCode::UNAUTHORIZED {
@@ -147,8 +152,13 @@ impl<T: DeserializeOwned> FromRequest<Arc<Shared>> for Body<T> {
     type Rejection = Refused;
 
     async fn from_request(request: Request, shared: &Arc<Shared>) -> Answer<Self> {
+        let kept = sent::place(request.extensions());
         let bytes = read(request, shared).await?;
-        Ok(Self(parse(if bytes.is_empty() { b"{}" } else { &bytes })?))
+        let body = parse(if bytes.is_empty() { b"{}" } else { &bytes })?;
+        if let Some(kept) = kept {
+            kept.keep(bytes);
+        }
+        Ok(Self(body))
     }
 }
 

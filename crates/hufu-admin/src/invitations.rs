@@ -53,9 +53,11 @@ pub(crate) struct Invitations {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Accepting {
     /// The token of the link in the mail.
+    #[schema(write_only)]
     token: String,
     username: String,
     /// A new password, or that of the account.
+    #[schema(write_only)]
     password: String,
     /// Whether the username is that of an account in the pool `system`.
     #[serde(default)]

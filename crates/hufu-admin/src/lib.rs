@@ -25,6 +25,7 @@ pub mod readable;
 mod relay;
 mod schema;
 mod senders;
+mod sent;
 mod statistics;
 mod transfer;
 mod users;
@@ -222,6 +223,6 @@ pub fn routes() -> Routes {
         async move { json(&*description) }
     };
     let unknown = unserved("/admin", Code::PathUnknown);
-    let router = router.route(DESCRIPTION, get(describe)).route(PAGE, get(read));
+    let router = sent::telling(router, &document).route(DESCRIPTION, get(describe)).route(PAGE, get(read));
     refusing(router.merge(unknown), caller::refused).merge(routes_of(&[&readable::STYLES]))
 }

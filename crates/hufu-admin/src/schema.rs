@@ -1,7 +1,11 @@
 //! The schemas of configuration objects, made of their shapes.
 
+use std::sync::LazyLock;
+
 use hufu_app::configuration::SenderKind;
 use hufu_app::configuration::document::{self, Shape};
+use hufu_app::sources::{self, Field, Form};
+use hufu_types::ConnectionKind;
 use utoipa::openapi::schema::{AdditionalProperties, ArrayBuilder, ObjectBuilder, SchemaType, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
@@ -66,8 +70,12 @@ fn element(list: &str) -> &'static Shape {
 fn sender() -> ObjectBuilder {
     let shapes = [SenderKind::Email, SenderKind::Sms].map(document::sender::shape);
     let closed = ObjectBuilder::new().additional_properties(Some(AdditionalProperties::FreeForm(false)));
-    let all = shapes.iter().flat_map(|shape| case::members(shape));
-    let object = all.fold(closed, |object, (name, shape)| object.property(name, schema_of(shape)));
+    let all = shapes.iter().flat_map(|shape| shape.members());
+    let object = all.fold(closed, |object, (name, shape)| {
+        let schema = schema_of(shape);
+        let schema = if document::sender::is_secret(name) { written(schema) } else { schema };
+        object.property(case::camel(name), schema)
+    });
     let mut providers: Vec<Option<&'static str>> = vec![None];
     for shape in shapes {
         if let Some(Shape::Choice(names)) = shape.member("provider") {
@@ -102,6 +110,58 @@ fn object_of(shape: &'static Shape) -> ObjectBuilder {
 /// A text; `null` in a request is as if it were not there.
 fn text(description: &str) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(nullable(Type::String)).description(Some(description))
+}
+
+/// A member that is written and never shown.
+fn written(schema: RefOr<Schema>) -> RefOr<Schema> {
+    match schema {
+        RefOr::T(Schema::Object(mut object)) => {
+            object.write_only = Some(true);
+            RefOr::T(Schema::Object(object))
+        }
+        other => other,
+    }
+}
+
+/// The `fields` of connections of all kinds together. Secrets are only in what is written.
+fn fields(with_secrets: bool) -> ObjectBuilder {
+    let kinds: Vec<_> = ConnectionKind::ALL.iter().map(|kind| sources::fields(*kind)).collect();
+    fields_of(&kinds, with_secrets)
+        .description(Some("Which of them it has depends on its type: docs/apply.md."))
+}
+
+fn fields_of(kinds: &[&'static [Field]], with_secrets: bool) -> ObjectBuilder {
+    let closed = ObjectBuilder::new()
+        .schema_type(nullable(Type::Object))
+        .additional_properties(Some(AdditionalProperties::FreeForm(false)));
+    let all = kinds.iter().copied().flatten().filter(|field| with_secrets || !field.secret);
+    all.fold(closed, |object, field| {
+        let schema = match field.form {
+            Form::Table(inner) => fields_of(&[inner], with_secrets).into(),
+            Form::Flag { .. } => schema_of(&Shape::Flag),
+            Form::Addresses => schema_of(&TEXTS),
+            Form::ByLanguage { .. } => schema_of(&BY_LANGUAGE),
+            _ => schema_of(&Shape::Text),
+        };
+        let schema = if field.secret { written(schema) } else { schema };
+        object.property(case::camel(field.name), schema)
+    })
+}
+
+static TEXTS: LazyLock<Shape> = LazyLock::new(|| Shape::List(Box::new(Shape::Text)));
+static BY_LANGUAGE: LazyLock<Shape> = LazyLock::new(|| Shape::Map(Box::new(Shape::Text)));
+
+/// The public keys of a client. What a private one has beside them is not named.
+fn jwks() -> ObjectBuilder {
+    let named = ["kty", "kid", "use", "alg", "crv", "x", "y", "n", "e"];
+    let key =
+        named.into_iter().fold(ObjectBuilder::new(), |key, name| key.property(name, schema_of(&Shape::Text)));
+    let key = key.property("key_ops", schema_of(&TEXTS)).property("x5c", schema_of(&TEXTS));
+    let keys = ArrayBuilder::new().schema_type(nullable(Type::Array)).items(key);
+    ObjectBuilder::new()
+        .schema_type(nullable(Type::Object))
+        .property("keys", keys)
+        .description(Some("The public keys of the client (RFC 7517)."))
 }
 
 fn revision() -> ObjectBuilder {
@@ -184,6 +244,8 @@ macro_rules! schemas {
 schemas! {
     /// An application to create, or a patch of one.
     ApplicationBody = body(document::application::shape())
+        .property("secret", text("A client secret to set.").write_only(true))
+        .property("jwks", jwks())
         .property("secrets", application_secrets())
         .description(Some("The keys of `[[user_pool.application]]`: docs/apply.md. `secret` is never shown."));
     /// An application.
@@ -192,12 +254,14 @@ schemas! {
         .property("secrets", application_secrets());
     /// A connection to create, or a patch of one.
     ConnectionBody = body(document::connection::shape())
+        .property("fields", fields(true))
         .property("secrets", connection_secrets())
         .property("availability", availability())
         .property("confirm", confirmation())
         .description(Some("The keys of `[[user_pool.connection]]`: docs/apply.md. Secrets of `fields` are never shown."));
     /// A connection.
     ConnectionView = view(document::connection::shape())
+        .property("fields", fields(false))
         .property("secrets", connection_secrets())
         .property("availability", availability());
     /// A pool to create, or a patch of one.

@@ -76,6 +76,7 @@ pub(crate) struct UserBody {
     /// Whether the user must set a new password at the next login.
     must_reset: Option<bool>,
     /// Only allowed when the user is created.
+    #[schema(write_only)]
     password: Option<String>,
 }
 
@@ -83,6 +84,7 @@ pub(crate) struct UserBody {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(crate) struct PasswordBody {
     /// The new password. Without it one is generated and returned.
+    #[schema(write_only)]
     password: Option<String>,
     /// Whether the user must set another password at the next login.
     must_reset: bool,

@@ -2,7 +2,7 @@
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
-use hufu_app::webhooks::{Delivery, DeliveryState, NewWebhook, Webhook, WebhookChange};
+use hufu_app::webhooks::{Delivery, DeliveryState, NewWebhook, SeenWebhook, Webhook, WebhookChange};
 use hufu_types::Refusal;
 use hufu_types::refusal::{Code, Reason};
 use hufu_types::{DeliveryId, PoolId, Timestamp, WebhookId};
@@ -37,6 +37,18 @@ pub(crate) struct WebhookChangeBody {
     new_secret: bool,
     /// The change is refused if it is another one by now.
     revision: Option<i64>,
+    /// As it was shown. It cannot be written.
+    id: Option<String>,
+    /// As it was shown. It cannot be written.
+    created_by: Option<String>,
+    /// As it was shown. It cannot be written.
+    created_at: Option<String>,
+    /// It is read only, and may be another one by now.
+    created_by_dismissed: Option<bool>,
+    /// It is read only, and may be another one by now.
+    updated_at: Option<String>,
+    /// It is read only, and may be another one by now.
+    failures: Option<i64>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -238,9 +250,17 @@ pub(crate) async fn update(
     Body(body): Body<WebhookChangeBody>,
 ) -> Answer<Response> {
     let (pool, id) = ids(&pool, &webhook)?;
-    let WebhookChangeBody { name, url, events, enabled, new_secret, revision } = body;
-    let expected = if_match(&headers)?.or(revision);
-    let change = WebhookChange { name, url, events, enabled, new_secret, expected };
+    let expected = if_match(&headers)?.or(body.revision);
+    let seen = SeenWebhook { id: body.id, created_by: body.created_by, created_at: body.created_at };
+    let change = WebhookChange {
+        name: body.name,
+        url: body.url,
+        events: body.events,
+        enabled: body.enabled,
+        new_secret: body.new_secret,
+        expected,
+        seen: Some(seen),
+    };
     let (webhook, secret) = caller.app.update_webhook(&caller.by, &pool, &id, change).await?;
     Ok(revised(&view(webhook, secret.as_ref())))
 }

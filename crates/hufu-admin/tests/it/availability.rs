@@ -96,6 +96,24 @@ on_both_engines! {
         assert_eq!(world.node.app.run_due_jobs().await, 0, "nobody asks any more");
     }
 
+    /// Whether WeChat serves its app is no change of a connection: it is sent back as it was seen before that, and after it.
+    async fn a_connection_is_edited_as_it_was_seen(database) {
+        let world = World::new(database).await;
+        let owner = key(&world, AdminRole::Owner, None).await;
+        world.person("bob");
+        let path = format!("/admin/v1/pools/{SHOP}/connections/shop-mini");
+        let before = call(&world, Some(&owner), "GET", &path, None).await.is(200);
+        set_state(&world, MINI, AppState::Frozen);
+        refused_three(&world, MINI, 2408).await;
+        let after = call(&world, Some(&owner), "GET", &path, None).await.is(200);
+        assert_eq!((&before["availability"]["available"], &after["availability"]["available"]), (&json!(true), &json!(false)));
+        for seen in [before, after.clone()] {
+            assert_eq!(call(&world, Some(&owner), "PATCH", &path, Some(seen)).await.is(200), after);
+        }
+        let wrong = json!({ "availability": "always" });
+        call(&world, Some(&owner), "PATCH", &path, Some(wrong)).await.is(422);
+    }
+
     async fn an_app_whose_logins_are_refused_is_not_restored_because_it_gets_tokens(database) {
         let world = World::new(database).await;
         world.person("bob");

@@ -223,4 +223,65 @@ on_both_engines! {
         let webhook = &listed["webhooks"][0];
         assert_eq!((&webhook["createdBy"], &webhook["createdByDismissed"]), (&json!(id), &json!(true)));
     }
+
+    /// What somebody made who was dismissed can be sent back as it was seen, before that and after it.
+    async fn what_a_dismissed_person_made_is_edited_as_it_was_seen(database) {
+        let world = World::new(database).await;
+        let owner = key(&world, AdminRole::Owner, None).await;
+        let (id, mei) = administrator(&world, &owner, "mei", json!([{ "role": "owner", "pool": SHOP }])).await;
+        let pool = "/admin/v1/pools/{pool}";
+        let mut kinds = Vec::new();
+        for (list, one, new) in [
+            ("webhooks", "{webhook}", json!({ "name": "hers", "url": "https://shop.example.com/hook" })),
+            ("applications", "{application}", json!({ "name": "hers", "type": "web" })),
+        ] {
+            let path = format!("/admin/v1/pools/{SHOP}/{list}");
+            let made = call(&world, Some(&mei), "POST", &path, Some(new)).await.is(201);
+            world.secret(made["secret"].as_str().unwrap());
+            let path = format!("{path}/{}", made["id"].as_str().unwrap());
+            let seen = call(&world, Some(&owner), "GET", &path, None).await.is(200);
+            kinds.push((format!("{pool}/{list}/{one}"), path, seen));
+        }
+        // Whatever shows it and can be changed.
+        let document = call(&world, None, "GET", "/admin/v1/openapi.json", None).await.is(200);
+        let shows = |operation: &Value| {
+            let schema = &operation["responses"]["200"]["content"]["application/json"]["schema"];
+            let name = schema["$ref"].as_str().and_then(|at| at.rsplit('/').next()).unwrap_or_default();
+            document["components"]["schemas"][name].to_string().contains("createdByDismissed")
+        };
+        let paths = document["paths"].as_object().unwrap().iter();
+        let changed = paths.filter(|(_, methods)| shows(&methods["get"]) && (methods["patch"].is_object() || methods["put"].is_object()));
+        let mut expected: Vec<_> = kinds.iter().map(|(path, ..)| path).collect();
+        expected.sort();
+        assert_eq!(changed.map(|(path, _)| path).collect::<Vec<_>>(), expected);
+
+        call(&world, Some(&owner), "DELETE", &format!("/admin/v1/administrators/{id}"), None).await.is(200);
+        for (_, path, before) in kinds {
+            let after = call(&world, Some(&owner), "GET", &path, None).await.is(200);
+            assert!(!before.to_string().contains("\"createdByDismissed\":true"), "{before}");
+            assert!(after.to_string().contains("\"createdByDismissed\":true"), "{after}");
+            for seen in [&before, &after] {
+                let same = call(&world, Some(&owner), "PATCH", &path, Some(seen.clone())).await.is(200);
+                assert_eq!(same, after, "nothing was changed");
+            }
+            let mut edited = before;
+            edited["name"] = "ours".into();
+            let now = call(&world, Some(&owner), "PATCH", &path, Some(edited.clone())).await.is(200);
+            assert_eq!((&now["name"], now["revision"].as_i64()), (&json!("ours"), after["revision"].as_i64().map(|it| it + 1)));
+            // Somebody else's revision is still seen first.
+            let told = call(&world, Some(&owner), "PATCH", &path, Some(edited)).await.is(409);
+            assert_eq!((&told["present"], &told["sent"]["name"]), (&now, &json!("ours")));
+        }
+        // What nobody writes cannot be written in passing.
+        let hook = format!("/admin/v1/pools/{SHOP}/webhooks");
+        let listed = call(&world, Some(&owner), "GET", &hook, None).await.is(200);
+        let seen = &listed["webhooks"][0];
+        let path = format!("{hook}/{}", seen["id"].as_str().unwrap());
+        for member in ["id", "createdBy", "createdAt"] {
+            let mut other = seen.clone();
+            other[member] = "other".into();
+            let told = call(&world, Some(&owner), "PATCH", &path, Some(other)).await.is(422);
+            assert!(told["message"].as_str().unwrap().contains(member), "{told}");
+        }
+    }
 }

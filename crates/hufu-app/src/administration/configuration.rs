@@ -91,10 +91,19 @@ impl<T> Written<T> {
         self,
         show: impl Fn(&Revised<T>) -> Document,
     ) -> Result<Option<Revised<T>>, Refusal> {
+        self.unless_changed_or(Json::Null, show)
+    }
+
+    /// The same for an object that is shown also where there is none yet: so.
+    pub(super) fn unless_changed_or(
+        self,
+        none: impl Into<Json>,
+        show: impl Fn(&Revised<T>) -> Document,
+    ) -> Result<Option<Revised<T>>, Refusal> {
         match self {
             Self::Done(now) => Ok(now),
             Self::Conflict(now) => {
-                let present = now.as_ref().map_or(Json::Null, |now| Json::Object(show(now)));
+                let present = now.as_ref().map_or_else(|| none.into(), |now| Json::Object(show(now)));
                 Err(Refusal::new(Code::ObjectChanged).carrying(json!({ "present": present })))
             }
         }
@@ -110,10 +119,14 @@ fn identified(mut document: Document, id: &str, revision: i64) -> Document {
 /// Takes out of a patch what a caller sends back as it was shown, and which revision they have seen. What remains of
 /// that is reported by whoever reads the document.
 fn expected(patch: &mut Document, revision: Option<i64>, shown: &Document) -> Option<i64> {
-    for name in ["id", SECRETS, "channel", AVAILABILITY, STATE, GOES_AT] {
+    for name in ["id", SECRETS, "channel", STATE, GOES_AT] {
         if patch.get(name).is_some_and(|sent| Some(sent) == shown.get(name)) {
             patch.remove(name);
         }
+    }
+    // Whether WeChat serves its app may be otherwise since, which is no change of the connection.
+    if shown.contains_key(AVAILABILITY) && patch.get(AVAILABILITY).is_some_and(Json::is_object) {
+        patch.remove(AVAILABILITY);
     }
     // Who made a client secret may have been dismissed since, which is no change of the application.
     let sent = patch.get(SECRETS).and_then(ids);

@@ -62,8 +62,9 @@ impl App {
             PoolLife::Restore => PoolChange::Restore,
         };
         let operation = SetPoolState { id: pool.clone(), change, expected: revision };
-        let now = self.reconfigure(by, operation).await?.unless_changed(show_pool)?;
-        Ok(now.map(|now| self.show_served_pool(&now)).unwrap_or_default())
+        let show = |now: &_| self.show_served_pool(now);
+        let now = self.reconfigure(by, operation).await?.unless_changed(show)?;
+        Ok(now.as_ref().map(show).unwrap_or_default())
     }
 
     /// Removes a pool. It serves nobody from now on; its rows go after [`crate::Limits::pool_removal`]. Whoever removes it
@@ -93,7 +94,7 @@ impl App {
             let job = JobId::generate(self.now(), &*self.random);
             let change = PoolChange::Remove { goes_at, job };
             let operation = SetPoolState { id: pool.clone(), change, expected: revision };
-            self.reconfigure(by, operation).await?.unless_changed(show_pool)?;
+            self.reconfigure(by, operation).await?.unless_changed(|now| self.show_served_pool(now))?;
         }
         Ok(Removal { report, goes_at })
     }

@@ -68,6 +68,39 @@ pub struct WebhookChange {
     pub new_secret: bool,
     /// The revision that the caller last saw. `None` to skip the check.
     pub expected: Option<i64>,
+    /// What the caller sends back of what nobody writes.
+    pub seen: Option<SeenWebhook>,
+}
+
+/// What a webhook is shown with and never becomes anything else.
+#[derive(Clone, Debug, Default)]
+pub struct SeenWebhook {
+    /// The id.
+    pub id: Option<String>,
+    /// Who created it.
+    pub created_by: Option<String>,
+    /// When it was created.
+    pub created_at: Option<String>,
+}
+
+impl SeenWebhook {
+    /// Checks that it is as it was shown.
+    fn check(&self, present: &Webhook) -> Result<(), Refusal> {
+        let present_by = present.created_by.as_ref().map(UserId::to_string);
+        let fixed = [
+            ("id", &self.id, Some(present.id.to_string())),
+            ("createdBy", &self.created_by, present_by),
+            ("createdAt", &self.created_at, Some(present.created_at.to_iso())),
+        ];
+        for (name, seen, present) in fixed {
+            if let (Some(seen), Some(present)) = (seen, present)
+                && *seen != present
+            {
+                return Err(Refusal::invalid(name, Reason::NotOneOf { choices: present.into() }));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Deliveries to a webhook, newest first.
@@ -151,6 +184,10 @@ impl App {
     ) -> Result<(Webhook, Option<SecretString>), Refusal> {
         self.permit(by, Permission::WriteWebhooks, pool).await?;
         self.check_recent_login(by)?;
+        if let Some(seen) = &change.seen {
+            let present = self.read(GetWebhook(pool.clone(), id.clone())).await?;
+            seen.check(&present.ok_or(Code::NoSuchWebhook)?)?;
+        }
         let (secret, sealed) = change.new_secret.then(|| self.new_webhook_secret(pool, id)).unzip();
         let until = self.now().plus(self.limits.webhook_secret_overlap);
         let update = WebhookUpdate {

@@ -91,6 +91,7 @@ pub(super) async fn update(call: Call) -> Answer<Success<Value>> {
         enabled: call.sent.flag("enabled")?,
         new_secret: false,
         expected: None,
+        seen: None,
     };
     let (webhook, _) = call.app.update_webhook(&call.by, &call.pool, &call.webhook_id()?, change).await?;
     Ok(Success::new(told(&webhook)))

@@ -117,8 +117,9 @@ impl App {
     }
 
     async fn write_pool(&self, by: &AdminCaller, operation: EditPool) -> Result<Document, Refusal> {
-        let now = self.reconfigure(by, operation).await?.unless_changed(show_pool)?;
-        Ok(now.as_ref().map(|now| self.show_served_pool(now)).unwrap_or_default())
+        let show = |now: &_| self.show_served_pool(now);
+        let now = self.reconfigure(by, operation).await?.unless_changed(show)?;
+        Ok(now.as_ref().map(show).unwrap_or_default())
     }
 }
 

@@ -257,7 +257,8 @@ impl App {
         let expected = expected(&mut patch, revision, &Document::new());
         let operation = self.edit_sender(pool, SenderKind::Templates, patch, expected);
         let show = |now: &_| self.show_templates(Some(now));
-        let now = self.reconfigure(by, operation).await?.unless_changed(show)?;
+        let written = self.reconfigure(by, operation).await?;
+        let now = written.unless_changed_or(self.show_templates(None), show)?;
         Ok(self.show_templates(now.as_ref()))
     }
 

@@ -47,6 +47,12 @@ pub fn shape(kind: SenderKind) -> &'static Shape {
     }
 }
 
+/// Whether the key of this name is a secret of some provider.
+pub fn is_secret(name: &str) -> bool {
+    let all = SenderKind::ALL.into_iter().flat_map(sender_keys::providers).flat_map(|provider| provider.keys);
+    all.into_iter().any(|key| key.name == name && key.kind.is_secret())
+}
+
 /// A sender as it is shown.
 #[derive(Clone)]
 pub struct ShownSender {
