@@ -18,11 +18,11 @@ use crate::support::{
 
 unit! {
     Write Change { user: UserId, nickname: Option<&'static str>, city: Option<&'static str> } -> (), |this, tx| {
-        let user = users::get_locked(tx, &pool(), &this.user).await?.unwrap();
-        let mut profile = user.profile;
-        profile.nickname = this.nickname.map(str::to_owned).or(profile.nickname);
-        profile.city = this.city.map(str::to_owned).or(profile.city);
-        users::set_profile(tx, &this.user, &pool(), &profile, &user.custom_data, NOW).await.map(drop)
+        let mut user = users::get_locked(tx, &pool(), &this.user).await?.unwrap();
+        let profile = &mut user.profile;
+        profile.nickname = this.nickname.map(str::to_owned).or(profile.nickname.take());
+        profile.city = this.city.map(str::to_owned).or(profile.city.take());
+        users::set_profile(tx, &mut user, NOW).await.map(drop)
     }
 }
 
