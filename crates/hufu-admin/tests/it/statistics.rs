@@ -124,6 +124,7 @@ on_both_engines! {
     /// Figures are split by method, by application and by outcome, on the days of the pool's own time zone.
     async fn two_days_are_split_by_method_application_and_outcome(database) {
         const PASSWORD: &str = "a good long password";
+        const MINI_PROGRAM: &str = "wechat:miniprogram:default";
         let world = World::new(database).await;
         world.secret(PASSWORD);
         // It is seven past five in the morning in Honolulu.
@@ -176,7 +177,6 @@ on_both_engines! {
             rows.sort();
             rows
         };
-        const MINI_PROGRAM: &str = "wechat:miniprogram:default";
         assert_eq!(split("by=method").await, rows(&[
             (one, MINI_PROGRAM, 6, 0), (one, "password", 2, 1), (two, MINI_PROGRAM, 1, 0), (two, "password", 3, 3),
         ]));
