@@ -230,6 +230,21 @@ for (const screen of SCREENS) {
       }
     });
 
+    test("after all seven, neither the log nor the terminal names anybody or holds a secret", async () => {
+      assert.equal(done.length, 7);
+      const [log, printed] = dev.written;
+      // It is the log of these logins, at its most verbose.
+      for (const told of ["DEBUG", "/oidc/token", "/api/v3/signin-by-mobile", "/connections/social/"]) assert.ok(log.includes(told), told);
+      const secrets = await dev.secrets();
+      const lin = (await (await fetch(`${dev.sandbox}/__sandbox/users`)).json()).users.find(({ name }) => name === "lin");
+      assert.ok(lin.ids.length >= 5 && lin.ids.every(({ openid, unionid }) => openid && unionid), JSON.stringify(lin));
+      for (const text of [log, printed]) secrets.assertAbsentFrom(text);
+      // The search would have found them.
+      for (const { openid, unionid } of lin.ids) {
+        for (const id of [openid, unionid]) assert.throws(() => secrets.assertAbsentFrom(`DEBUG somebody: ${id}`), /the log gives away/);
+      }
+    });
+
     test("the page is not wider than the screen, and nothing in it failed", async () => {
       for (const mode of Object.keys(MODES)) {
         await page.goto(`${dev.host}/?mode=${mode}`);

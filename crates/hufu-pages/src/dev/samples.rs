@@ -1,6 +1,6 @@
-//! The code that it takes, as programs that run when they are pasted: `tests/sdk/start.test.mjs` runs what the page
-//! shows. In them stand the addresses that `hufu dev` has unless it is told otherwise; the page puts in those of this
-//! machine.
+//! The code that it takes, as programs that run when they are pasted: `tests/clients/start.test.mjs` runs what the page
+//! shows of each mode, and `tests/sdk/start.test.mjs` what is for mini programs. In them stand the addresses that `hufu dev`
+//! has unless it is told otherwise; the page puts in those of this machine.
 
 use std::fmt::Write as _;
 
