@@ -9,6 +9,7 @@ mod associations;
 mod hosts;
 mod outages;
 mod people;
+mod platforms;
 mod requests;
 mod short_code;
 mod ways;
