@@ -308,6 +308,17 @@ on_both_engines! {
             };
             outcome.is_refused(u64::from(Code::WechatDown.number()));
             assert!(outcome.log.contains("no connection"), "{outcome:?}");
+            // The operator reads which connection it was and that nobody was reached, in the log and in the audit log.
+            let of_connection = format!("connection={}", mode.connection());
+            let line = outcome.log.lines().find(|line| line.contains(&of_connection) && line.contains("no connection"));
+            assert!(line.is_some_and(|line| line.trim_start().starts_with("WARN")), "{mode:?}: {}", outcome.log);
+            if mode.sends_a_code() {
+                let audit = shop.site.world.audit().await;
+                let id = shop.connection(mode);
+                let entry = audit.iter().find(|event| event.action == "login" && event.connection.as_ref() == Some(&id));
+                let entry = entry.unwrap_or_else(|| panic!("{mode:?}: no entry"));
+                assert_eq!((entry.code, &entry.details["errcode"]), (i64::from(Code::WechatDown.number()), &serde_json::Value::Null));
+            }
         }
         shop.site.world.serve_wechat(TcpListener::bind(address).await.unwrap());
         for login in begun {
