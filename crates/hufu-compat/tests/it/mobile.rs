@@ -95,6 +95,41 @@ on_both_engines! {
         assert_eq!(world.rows("identities").await, 3, "two OpenIDs and a UnionID");
     }
 
+    /// What the SDKs for Android and iOS read of `public-config` before they call WeChat's own SDK and this server: each
+    /// member by its name, and no other setting of the connection.
+    async fn public_config_has_what_the_mobile_sdks_read_of_the_connection(database) {
+        let world = world(database).await;
+        let config = world.nobody().get(&format!("/api/v2/applications/{SHOP_PHONE}/public-config")).await.json();
+        let all = config["data"]["ecConnections"].as_array().unwrap();
+        assert_eq!(all.len(), 1, "{all:?}");
+        let id = world.connection(MOBILE);
+        for (pointer, read) in [
+            // `connId` of the calls.
+            ("/id", id.as_str()),
+            // By which the SDKs find the connection.
+            ("/type", "wechat:mobile"),
+            ("/provider", "wechat"),
+            // The AppID that they register with WeChat's SDK: one reads this, another one that.
+            ("/fields/appId", MOBILE),
+            ("/fields/clientID", MOBILE),
+            // `extIdpConnidentifier` of the calls of v3.
+            ("/identifier", "shop-phone"),
+        ] {
+            assert_eq!(all[0].pointer(pointer), Some(&json!(read)), "{pointer}: {}", all[0]);
+        }
+        assert!(all[0]["displayName"].is_string(), "{}", all[0]);
+        let names = |of: &Value| of.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+        assert_eq!(names(&all[0]), ["displayName", "fields", "id", "identifier", "provider", "type"]);
+        assert_eq!(names(&all[0]["fields"]), ["appId", "clientID"], "nothing else of its settings is anybody's business");
+
+        // A login with what was read.
+        let body = json!({ "connId": all[0]["id"], "code": world.code(all[0]["fields"]["appId"].as_str().unwrap(), "bob") });
+        let user = world.nobody().app(SHOP_PHONE).post(AUTH_BY_CODE, body).await.user();
+        let mut body = v3(&world.code(MOBILE, "bob"));
+        body["extIdpConnidentifier"] = all[0]["identifier"].clone();
+        assert_eq!(world.nobody().app(SHOP_PHONE).post(SIGNIN, body).await.tokens().user(), user.id);
+    }
+
     async fn the_same_code_is_the_same_login(database) {
         let world = world(database).await;
         let code = world.code(MOBILE, "bob");
