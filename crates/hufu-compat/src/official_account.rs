@@ -5,6 +5,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use hufu_app::official_account::{LARGEST_BODY, Pushed, Reply, Signed};
+use hufu_types::refusal::Code;
 use serde::Deserialize;
 
 use crate::request::{Head, Path, Query, collect};
@@ -54,7 +55,13 @@ pub(crate) async fn receive(
     request: Request,
 ) -> Answer<Response> {
     let (parts, body) = request.into_parts();
-    let body = collect(&parts, body, LARGEST_BODY, &shared).await?;
+    let body = match collect(&parts, body, LARGEST_BODY, &shared).await {
+        // The signature comes first.
+        Err(refusal) if refusal.is(Code::BodyTooLarge) => {
+            return Err(shared.app.refuse_large_wechat_message(&pool, &identifier, &query.signed()).into());
+        }
+        body => body?,
+    };
     let pushed = Pushed { signed: query.signed(), body: &body };
     let reply = shared.app.receive_wechat_message(&pool, &identifier, &pushed, &head.origin()).await?;
     Ok(match reply {

@@ -12,7 +12,7 @@ use hufu_wechat::Budget;
 use hufu_wechat::crypto::message::url_signature;
 use hufu_wechat::message::{
     LARGEST_BODY, Message, MessageError, Opened, Signed, answer_url_check, is_timely, open, sealed_reply,
-    text_reply,
+    text_reply, too_large,
 };
 
 use super::account::Account;
@@ -91,6 +91,17 @@ impl App {
         self.store_message(&account, pushed, &opened).await?;
         let reply = self.act_on(&connection, &account, &opened.message, origin).await?;
         Ok(reply.map_or(Reply::Nothing, |text| Reply::Xml(self.reply(&account, &opened, &text))))
+    }
+
+    /// Why a message is not accepted whose body is larger than any that is read.
+    pub fn refuse_large_wechat_message(&self, pool: &str, identifier: &str, signed: &Signed<'_>) -> Refusal {
+        match self.official_account(pool, identifier) {
+            Ok(connection) => {
+                let error = too_large(&Account::of(&connection).receiver(), signed);
+                self.refused_push(&connection, error)
+            }
+            Err(refusal) => refusal,
+        }
     }
 
     /// The connection of an official account. One that is switched off still receives: followers go on following, and

@@ -232,8 +232,11 @@ impl App {
         let resolver = AccountResolver { pool, proof: proof.clone(), rules };
         if let Err(failure) = self.check_login_permitted(resolver).await {
             let refusal = self.refuse_source_login(application, connection, origin, failure).await;
-            // The refusal of the person counts, whatever else has become of the ticket meanwhile.
-            let _ = self.fail_ticket(ticket, refusal.code()).await;
+            // What failed here says nothing of the person: whoever told of the scan tells again.
+            if !refusal.code().is_internal() {
+                // The refusal of the person counts, whatever else has become of the ticket meanwhile.
+                let _ = self.fail_ticket(ticket, refusal.code()).await;
+            }
             return Err(refusal);
         }
         let advance = self.advance(ticket, TicketState::Confirmed);

@@ -5,6 +5,7 @@ use askama::Template;
 use axum::response::Response;
 use hufu_app::Refusal;
 use hufu_app::authorization::{SocialReceiver, SocialResponse, SocialResult};
+use hufu_types::Language;
 use hufu_types::refusal::Code;
 use serde_json::{Value, json};
 
@@ -59,7 +60,7 @@ impl Result {
     fn refused(refusal: &Refusal, viewer: &Viewer) -> Self {
         surface::note(refusal);
         let (code, status) = (refusal.number(), surface::status_of(refusal.code()).as_u16());
-        let message = refusal.for_person(viewer.language()).sentence;
+        let message = said(refusal, viewer.language());
         let envelope = json!({
             "code": code,
             "statusCode": status,
@@ -107,4 +108,11 @@ impl Page for ReturnedPage {
     fn view(&self) -> &View {
         &self.view
     }
+}
+
+/// What is wrong and what to do, since the page that shows it may have nothing else.
+fn said(refusal: &Refusal, language: Language) -> String {
+    let advice = refusal.for_person(language);
+    let between = if language == Language::English { " " } else { "" };
+    std::iter::once(advice.sentence).chain(advice.actions).collect::<Vec<_>>().join(between)
 }

@@ -15,7 +15,7 @@ use std::fmt;
 
 use crate::fields::{LONGEST_ID, LONGEST_TOKEN};
 
-pub use open::{Encryption, Opened, Receiver, Signed, answer_url_check, is_timely, open};
+pub use open::{Encryption, Opened, Receiver, Signed, answer_url_check, is_timely, open, too_large};
 pub use reply::{Push, sealed_reply, signed_push, text_reply};
 
 /// The largest body that is read, in bytes.

@@ -93,6 +93,8 @@ pub fn is_timely(timestamp: &str, now: i64, max_age: Duration) -> bool {
 
 /// Verifies, decrypts and reads a push. It must have been signed at most `max_age` before `now` (Unix seconds).
 ///
+/// The signature comes first: a push that nobody signed is refused as [`MessageError::Signature`], whatever its body is.
+///
 /// A body without any signature is accepted in one form, and only where [`Receiver::forwarded`] says so: the encrypted part
 /// as JSON inside of `xml`, which the owner's own server forwards. Whoever made it had the key, and the message's own time
 /// takes the place of the signature's.
@@ -106,22 +108,43 @@ pub fn open(
     max_age: Duration,
 ) -> Result<Opened, MessageError> {
     if body.len() > LARGEST_BODY {
-        return Err(MessageError::TooLarge);
+        return Err(too_large(receiver, signed));
     }
     if receiver.token.is_empty() {
         return Err(MessageError::Signature);
     }
-    let Signed { signature, timestamp, nonce, encrypt_type, msg_signature } = signed;
-    let is_bare =
-        [signature, timestamp, nonce, encrypt_type, msg_signature].iter().all(|part| part.is_empty());
-    if receiver.forwarded && is_bare && super::json::is_wrapped(body) {
+    if may_be_forwarded(receiver, signed) && super::json::is_wrapped(body) {
         return open_forwarded(receiver, body, now, max_age);
     }
-    if signed.encrypt_type.eq_ignore_ascii_case("aes") || !signed.msg_signature.is_empty() {
+    if is_encrypted(signed) {
         open_encrypted(receiver, signed, body, now, max_age)
     } else {
         open_plain(receiver, signed, body, now, max_age)
     }
+}
+
+/// Why a push with a body over [`LARGEST_BODY`], which nobody has to read, is not accepted: whoever did not sign it is told
+/// that, as of any other body.
+pub fn too_large(receiver: &Receiver<'_>, signed: &Signed<'_>) -> MessageError {
+    let lacks_the_better_one = is_encrypted(signed) && signed.msg_signature.is_empty();
+    let is_known = !receiver.token.is_empty() && !lacks_the_better_one && verify_query(receiver, signed);
+    if is_known || may_be_forwarded(receiver, signed) {
+        MessageError::TooLarge
+    } else {
+        MessageError::Signature
+    }
+}
+
+/// Whether the query says that the message is encrypted.
+fn is_encrypted(signed: &Signed<'_>) -> bool {
+    signed.encrypt_type.eq_ignore_ascii_case("aes") || !signed.msg_signature.is_empty()
+}
+
+/// Whether the body could be one that the owner's own server forwards, without a signature.
+fn may_be_forwarded(receiver: &Receiver<'_>, signed: &Signed<'_>) -> bool {
+    let Signed { signature, timestamp, nonce, encrypt_type, msg_signature } = signed;
+    let parts = [signature, timestamp, nonce, encrypt_type, msg_signature];
+    receiver.forwarded && parts.iter().all(|part| part.is_empty())
 }
 
 fn open_plain(
@@ -131,7 +154,7 @@ fn open_plain(
     now: i64,
     max_age: Duration,
 ) -> Result<Opened, MessageError> {
-    if !verify_url(receiver.token, signed.timestamp, signed.nonce, signed.signature) {
+    if !verify_query(receiver, signed) {
         return Err(MessageError::Signature);
     }
     if !is_timely(signed.timestamp, now, max_age) {
@@ -155,9 +178,15 @@ fn open_encrypted(
     now: i64,
     max_age: Duration,
 ) -> Result<Opened, MessageError> {
-    // The signature covers a part of the body, so that has to be found first.
-    let fields = read(body)?;
-    let encrypted = fields.get("Encrypt")?.ok_or(MessageError::Half)?;
+    if signed.msg_signature.is_empty() {
+        return Err(MessageError::Signature);
+    }
+    // The signature covers a part of the body, so that has to be found first. Only who shows by the query to know the token
+    // is told what is wrong with the body: for anybody else it is that nothing signs it.
+    let is_known = verify_query(receiver, signed);
+    let unsigned = |error| if is_known { error } else { MessageError::Signature };
+    let fields = read(body).map_err(unsigned)?;
+    let encrypted = fields.get("Encrypt").map_err(unsigned)?.ok_or_else(|| unsigned(MessageError::Half))?;
     let (timestamp, nonce) = (signed.timestamp, signed.nonce);
     if !verify_message(receiver.token, timestamp, nonce, encrypted, signed.msg_signature) {
         return Err(MessageError::Signature);
@@ -166,6 +195,11 @@ fn open_encrypted(
         return Err(MessageError::Stale);
     }
     decrypted(receiver, encrypted)
+}
+
+/// Whether the query is signed with the token. WeChat signs that of every push, encrypted or not.
+fn verify_query(receiver: &Receiver<'_>, signed: &Signed<'_>) -> bool {
+    verify_url(receiver.token, signed.timestamp, signed.nonce, signed.signature)
 }
 
 fn open_forwarded(

@@ -4,6 +4,8 @@ mod many_codes;
 mod refused;
 mod relay;
 mod sandbox;
+mod stored;
+mod unsigned;
 
 use axum::http::{Method, StatusCode};
 use hufu_app::tickets::{IssuedTicket, TicketRequest};

@@ -1,11 +1,12 @@
 //! Logins that a published client begins at a connection: they return with `code`, `message` and `data`.
 
+use hufu_sandbox::NewUser;
 use hufu_testkit::on_both_engines;
 use hufu_testkit::world::SHOP_WEB;
 use serde_json::{Value, json};
 
 use super::super::{BACK, has};
-use super::{Answer, Browser, Site, WEBSITE, back, is_refused, site_with, value};
+use super::{Answer, Browser, IN_WECHAT, Site, WEBSITE, back, file, is_refused, site_with, value};
 
 const CALLBACK: &str = "https://static.example.com/done?from=wechat";
 const EXTRAS: &str = "callback = [\"https://static.example.com/done?from=wechat\"]";
@@ -35,6 +36,13 @@ async fn log_in(site: &Site, browser: &mut Browser<'_>, more: &str) -> Answer {
     assert_eq!(started.status, 303, "{}", started.text());
     let state = value(started.header("location"), "state");
     browser.open(&back("shop-pc", &format!("code={}&state={state}", site.world.code(WEBSITE, "mei")))).await
+}
+
+/// A login of the person `preview` on a page in WeChat.
+async fn through_the_page(site: &Site, browser: &mut Browser<'_>, more: &str) -> Answer {
+    let started = browser.open(&format!("/connections/social/shop-h5?app_id={SHOP_WEB}{more}")).await;
+    let returns = site.world.sandbox.authorize(started.header("location"), "preview", true).unwrap().unwrap();
+    browser.open(&returns).await
 }
 
 fn to(address: &str) -> String {
@@ -93,6 +101,41 @@ on_both_engines! {
         let denied = browser.open(&back("shop-pc", &format!("state={state}"))).await;
         assert_eq!(value(denied.header("location"), "code"), "2552");
         assert!(!denied.header("location").contains("data="));
+    }
+
+    /// Lesson 11: the virtual user of a snapshot page is nobody. Whoever began the login is told that it was refused, with what
+    /// the person has to do, and gets neither a user nor a ticket.
+    async fn a_snapshot_user_returns_as_a_refusal_that_says_what_to_do(database) {
+        let site = site_with(database, EXTRAS).await;
+        site.world.person_with(NewUser { name: Some("preview".to_owned()), snapshot: true, ..NewUser::default() });
+        for more in ["return_user = true", "return_user = false"] {
+            site.world.reconfigure(&file(&format!("{EXTRAS}\n  {more}"))).await;
+            for (language, said) in [("en", "Use full service"), ("zh-CN", "使用完整服务")] {
+                for address in [BACK, CALLBACK] {
+                    let mut browser = site.browser();
+                    (browser.user_agent, browser.language) = (IN_WECHAT, language);
+                    let returned = site.world.stores_nothing(through_the_page(&site, &mut browser, &to(address))).await;
+                    let location = returned.header("location");
+                    assert!(returned.status == 303 && location.starts_with(address), "{} {location}", returned.status);
+                    assert_eq!(value(location, "code"), "2412");
+                    let read = read(&returned);
+                    assert!(!read.ok && read.user.is_none() && read.message.contains(said), "{read:?}");
+                    assert!(!location.contains("data=") && !location.contains("ticket"), "{location}");
+                    assert!(!browser.keeps("__Host-hufu"), "nobody is logged in");
+                }
+            }
+            // A page that opened a window reads the same.
+            let mut browser = site.browser();
+            browser.user_agent = IN_WECHAT;
+            let told = message_of_refusal(&through_the_page(&site, &mut browser, "&from_guard=1").await);
+            assert_eq!((&told["code"], &told["statusCode"]), (&json!(2412), &json!(403)));
+            assert!(told["data"].is_null() && !browser.keeps("__Host-hufu"), "{told}");
+        }
+        // The same person on the whole page is somebody.
+        site.world.sandbox.change_user("preview", serde_json::from_str(r#"{ "snapshot": false }"#).unwrap()).unwrap();
+        let mut browser = site.browser();
+        browser.user_agent = IN_WECHAT;
+        assert!(read(&through_the_page(&site, &mut browser, &to(BACK)).await).ok);
     }
 
     async fn only_addresses_that_are_registered_to_the_letter(database) {
