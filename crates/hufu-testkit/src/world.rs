@@ -398,6 +398,12 @@ impl World {
         Node::start(self.base.open().await, &self.base, &self.setup).await
     }
 
+    /// From now on the server is another node, which is reached at this address.
+    pub async fn serve_at(&mut self, public_url: &str) {
+        public_url.clone_into(&mut self.setup.public_url);
+        self.node = self.another_node().await;
+    }
+
     /// A client that names the shop's default application.
     pub fn client(&self) -> Client<'_> {
         Client::of(self, &self.node).app(SHOP_APP)

@@ -96,6 +96,36 @@ on_both_engines! {
         }
     }
 
+    /// Pages in a browser are WeChat's business over http too, and then anybody in between reads along.
+    async fn browsers_over_http_are_warned_of_until_public_url_is_https(database) {
+        let mut world = with_others(Plan::new().public_url("http://id.example.com"), database).await;
+        for (connection, to_set) in [("shop-pc", "website-domain-set"), ("shop-page", "webpage-domain-set")] {
+            for (language, breaks) in [("zh-CN", "冒充他人"), ("en-US", "log in as somebody else")] {
+                let checked = check_in(language, &world, connection).await;
+                let finding = find(&checked, "domain-in-plain-text");
+                is_of(finding, "domains", "warning");
+                says(finding, "message", &["http://id.example.com"]);
+                says(finding, "breaks", &[breaks]);
+                says(finding, "mend", &["https", "public_url"]);
+                // The domain may be set at WeChat all the same.
+                find(&checked, to_set);
+                assert!(!names(&checked).contains(&"domain-not-https"), "{checked}");
+            }
+        }
+        // A mini program does not even ask over http: that is an error of another name.
+        let checked = check(&world, "shop-mini").await;
+        is_of(find(&checked, "domain-not-https"), "domains", "error");
+        assert!(!names(&checked).contains(&"domain-in-plain-text"), "{checked}");
+
+        // The operator serves the same instance over https.
+        world.serve_at("https://id.example.com").await;
+        for connection in ["shop-pc", "shop-page", "shop-mini"] {
+            let checked = check(&world, connection).await;
+            let all = names(&checked);
+            assert!(!all.contains(&"domain-in-plain-text") && !all.contains(&"domain-not-https"), "{checked}");
+        }
+    }
+
     /// The host and WeChat's menu are named, to be compared with what is set there.
     async fn the_business_domain_of_a_mini_program_with_pages_in_a_web_view(database) {
         let world = World::new(database).await;
