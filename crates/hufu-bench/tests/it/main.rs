@@ -18,8 +18,8 @@ fn hufu() -> PathBuf {
     hufu
 }
 
-/// Runs a benchmark and checks that it printed each of these figures on both engines.
-fn measures(arguments: &str, figures: &[&str]) {
+/// Runs a benchmark and checks that it printed each of these figures on both engines. Returns what it printed.
+fn measures(arguments: &str, figures: &[&str]) -> String {
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let database = TestDatabase::postgres();
     let server = database.url();
@@ -39,6 +39,16 @@ fn measures(arguments: &str, figures: &[&str]) {
             assert!(line.is_some(), "{arguments}: no figure '{figure}' of {engine} in\n{printed}");
         }
     }
+    printed.into_owned()
+}
+
+/// The numbers of a figure of the server on PostgreSQL.
+fn numbers(printed: &str, figure: &str) -> Vec<u32> {
+    let mut lines = printed.lines().filter(|line| line.starts_with("postgres") && !line.contains(" aim "));
+    let found = lines.find_map(|line| line.split_once(figure));
+    let (_, values) = found.unwrap_or_else(|| panic!("no figure '{figure}' in\n{printed}"));
+    let number = |value: &str| value.parse().unwrap_or_else(|_| panic!("'{figure}' is '{values}'"));
+    values.split_whitespace().map(number).collect()
 }
 
 #[test]
@@ -72,5 +82,23 @@ fn statistics() {
 #[test]
 fn wechat() {
     let small = "wechat --seconds 0.3 --browsers 40 --scans 8 --asking 50 --people 10 --connections 8";
-    measures(small, &["events/s", "callbacks of a website, logins/s"]);
+    let printed = measures(small, &["events/s", "callbacks of a website, logins/s"]);
+
+    // Three nodes, one of which is killed, on PostgreSQL alone: everybody is in, and is one user.
+    let [people, logins, users, sessions] = numbers(&printed, "people, logins, users, sessions")[..] else {
+        panic!("{printed}")
+    };
+    assert_eq!((people, logins, users), (10, 10, 10), "{printed}");
+    let [again] = numbers(&printed, "people who had to scan again")[..] else { panic!("{printed}") };
+    // An answer that was lost with the node left a session that nobody has.
+    assert!((people..=people + again).contains(&sessions), "{printed}");
+    for figure in ["one killed, logins/s", "requests that were not answered, and sent again"] {
+        assert_eq!(numbers(&printed, figure).len(), 1, "{figure}: {printed}");
+    }
+    for aim in ["no login lost", "none doubled"] {
+        let is_told =
+            |line: &str| line.contains(" aim ") && line.contains(aim) && line.starts_with("postgres");
+        assert!(printed.lines().any(is_told), "no aim '{aim}' in\n{printed}");
+    }
+    assert!(!printed.lines().any(|line| line.starts_with("sqlite") && line.contains("nodes")), "{printed}");
 }
