@@ -301,6 +301,11 @@ impl Config {
         self.pools.keys()
     }
 
+    /// All pools with their names.
+    pub fn named_pools(&self) -> impl Iterator<Item = (&PoolId, &str)> {
+        self.pools.iter().map(|(id, pool)| (id, pool.name.as_str()))
+    }
+
     /// The settings of a pool.
     pub fn settings(&self, pool: &PoolId) -> Arc<PoolSettings> {
         self.pools.get(pool).map(|pool| pool.settings.clone()).unwrap_or_default()

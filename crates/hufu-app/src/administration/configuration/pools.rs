@@ -25,6 +25,21 @@ pub struct PoolPage {
 /// The most characters of a text that is searched for.
 const LONGEST_QUERY: usize = 128;
 
+/// Whether an id begins with this text in lower case, regardless of its own case.
+fn begins_with(id: &str, wanted: &str) -> bool {
+    id.as_bytes().get(..wanted.len()).is_some_and(|start| start.eq_ignore_ascii_case(wanted.as_bytes()))
+}
+
+/// Whether a name contains this text in lower case, regardless of its own case. Ten thousand of them are looked at: most
+/// need no copy.
+fn contains(name: &str, wanted: &str) -> bool {
+    if !name.is_ascii() {
+        return name.to_lowercase().contains(wanted);
+    }
+    let wanted = wanted.as_bytes();
+    name.as_bytes().windows(wanted.len().max(1)).any(|part| part.eq_ignore_ascii_case(wanted))
+}
+
 impl App {
     /// The pools that the caller may see, by id. With a text, those whose name contains it or whose id begins with it,
     /// regardless of case.
@@ -49,15 +64,14 @@ impl App {
         let config = self.config();
         // Only owners of the whole instance may see the system pool.
         let all = by.is_owner_of_all();
-        let is_seen = |pool: &PoolId| {
-            let matches = |wanted: &String| {
-                let has = |name: &str| name.to_lowercase().contains(wanted.as_str());
-                config.pool_name(pool).is_some_and(has) || pool.as_str().to_lowercase().starts_with(wanted)
-            };
+        let is_seen = |pool: &PoolId, name: &str| {
+            let matches =
+                |wanted: &String| begins_with(pool.as_str(), wanted) || contains(name, wanted.as_str());
             by.reaches(pool) && (all || *pool != PoolId::system()) && wanted.as_ref().is_none_or(matches)
         };
-        let rest = config.pools().filter(|pool| after.as_ref().is_none_or(|after| *pool > after));
-        let mut found: Vec<&PoolId> = rest.filter(|pool| is_seen(pool)).collect();
+        let rest = config.named_pools().filter(|(pool, _)| after.as_ref().is_none_or(|after| *pool > after));
+        let mut found: Vec<&PoolId> =
+            rest.filter(|(pool, name)| is_seen(pool, name)).map(|(pool, _)| pool).collect();
         let more = found.len() > size;
         if more {
             // Of ten thousand pools, only those of the page are sorted.
@@ -140,4 +154,30 @@ impl Read for ReadPool {
 fn read_cursor(text: &str) -> Result<PoolId, Refusal> {
     let [id] = decode_cursor(text)?;
     PoolId::parse(&id).map_err(|_| Refusal::invalid("cursor", Reason::NotACursor))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_ids_are_found_regardless_of_case() {
+        for (name, wanted, is_found) in [
+            ("Pool 12", "pool 1", true),
+            ("Pool 12", "l 12", true),
+            ("Pool 12", "pool 123", false),
+            ("Pool 12", "店", false),
+            ("", "p", false),
+            ("小店 ÉTÉ", "été", true),
+            ("小店 ÉTÉ", "店 é", true),
+            ("小店", "大店", false),
+        ] {
+            assert_eq!(contains(name, wanted), is_found, "{name}: {wanted}");
+        }
+        for (id, wanted, is_found) in
+            [("aB12", "ab", true), ("aB12", "b1", false), ("aB", "ab1", false), ("aB12", "店", false)]
+        {
+            assert_eq!(begins_with(id, wanted), is_found, "{id}: {wanted}");
+        }
+    }
 }
