@@ -1,6 +1,6 @@
 //! Logs and metrics of the process.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use anyhow::Context as _;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};

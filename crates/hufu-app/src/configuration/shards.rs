@@ -45,6 +45,10 @@ impl<K: Eq + Hash + Clone, V: Clone> Shards<K, V> {
         self.0.iter().flat_map(|shard| shard.keys())
     }
 
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
+        self.0.iter().flat_map(|shard| shard.iter())
+    }
+
     pub(super) fn values(&self) -> impl Iterator<Item = &V> {
         self.0.iter().flat_map(|shard| shard.values())
     }

@@ -84,7 +84,7 @@ fn figures_of(name: String, mut times: Vec<Duration>) -> ListFigures {
 fn at(name: &str, number: usize, pools: Pools, own: &BTreeMap<&str, String>) -> Result<String> {
     let is_of_pool = name.matches('{').count() == 1;
     let mut path = name.to_owned();
-    if is_of_pool && number % 2 == 0 {
+    if is_of_pool && number.is_multiple_of(2) {
         path = path.replace("{pool}", &pools.id(number * 7_919)?.to_string());
     }
     for (parameter, value) in own {

@@ -305,7 +305,7 @@ on_both_engines! {
 fn too_little_scope_is_said_as_the_standard_wants() {
     let refusal = Code::InsufficientScope.with("scope", "profile");
     let reader =
-        Reader { language: Language::English, request_id: String::new(), accepted: None, uses_dpop: false };
+        Reader { language: Language::English, request_id: "".into(), accepted: None, uses_dpop: false };
     let answer = oauth(&refusal, &reader);
     assert_eq!(answer.status(), 403);
     let challenge = &answer.headers()["www-authenticate"];
