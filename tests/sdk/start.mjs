@@ -70,15 +70,17 @@ export async function startDev() {
       return answer.json();
     },
     async close() {
+      const exit = ended(dev);
       try {
         const found = await secrets();
-        const exit = ended(dev);
         dev.kill("SIGTERM");
         await exit;
         assert.ok(log.length > 0, "hufu dev logged nothing at all");
         found.assertAbsentFrom(log);
       } finally {
         dev.kill("SIGKILL");
+        // Whoever is connected to the database keeps it from being dropped.
+        await exit;
         await dropDatabase(database);
         rmSync(folder, { recursive: true, force: true });
       }

@@ -37,7 +37,7 @@ pub(crate) struct ProblemBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     present: Option<Value>,
     /// What the request wanted to make of it: its body as it was sent, without what is written and never shown, such as
-    /// secrets. Only together with `present`.
+    /// secrets. Only if the request was about an older revision.
     #[serde(skip_serializing_if = "Option::is_none")]
     sent: Option<Value>,
 }

@@ -94,14 +94,14 @@ fn with_sent(refusal: &Refusal, repeated: &Repeated, Kept(kept): &Kept) -> Optio
 /// What may be repeated of a value.
 #[derive(Debug, PartialEq, Eq)]
 enum Repeated {
-    /// All of it.
-    Whole,
+    /// All of it, if it is of one of these types; without any, whatever it is.
+    Whole(Vec<String>),
     /// Nothing.
     Nothing,
     /// These members.
     Members(HashMap<String, Self>),
-    /// All members, whose names are the caller's own, or a value that is no object.
-    Each(Box<Self>),
+    /// All members, whose names are the caller's own, or a value that is no object, if it is of one of these types.
+    Each(Box<Self>, Vec<String>),
     /// The elements.
     Elements(Box<Self>),
 }
@@ -129,12 +129,12 @@ impl Repeated {
             return Self::Members(members.collect());
         }
         if let Some(inner) = schema.get("additionalProperties").filter(|inner| inner.is_object()) {
-            return Self::Each(Box::new(Self::of(document, inner, depth)));
+            return Self::Each(Box::new(Self::of(document, inner, depth)), types(schema));
         }
         if let Some(items) = schema.get("items") {
             return Self::Elements(Box::new(Self::of(document, items, depth)));
         }
-        Self::Whole
+        Self::Whole(types(schema))
     }
 
     fn part_of(&self, value: Value) -> Option<Value> {
@@ -147,7 +147,7 @@ impl Repeated {
                 });
                 Some(Value::Object(part.collect()))
             }
-            (Self::Each(inner), Value::Object(object)) => {
+            (Self::Each(inner, _), Value::Object(object)) => {
                 let part = object.into_iter().filter_map(|(name, value)| Some((name, inner.part_of(value)?)));
                 Some(Value::Object(part.collect::<Map<_, _>>()))
             }
@@ -156,9 +156,40 @@ impl Repeated {
             }
             // What is no object or no list, although it should be one, may be a secret in the wrong place.
             (Self::Members(_) | Self::Elements(_), value) => value.is_null().then_some(value),
-            (Self::Whole | Self::Each(_), value) => Some(value),
+            // Nor is a value of another type, or the password in an address, which no object has.
+            (Self::Whole(types) | Self::Each(_, types), value) => {
+                (is_of(&value, types) && !has_user_info(&value)).then_some(value)
+            }
         }
     }
+}
+
+/// The types that a schema permits.
+fn types(schema: &Value) -> Vec<String> {
+    let name = |name: &Value| name.as_str().map(str::to_owned);
+    match schema.get("type") {
+        Some(Value::Array(names)) => names.iter().filter_map(name).collect(),
+        one => one.and_then(name).into_iter().collect(),
+    }
+}
+
+fn is_of(value: &Value, types: &[String]) -> bool {
+    let names: &[&str] = match value {
+        Value::Null => &["null"],
+        Value::Bool(_) => &["boolean"],
+        Value::Number(_) => &["number", "integer"],
+        Value::String(_) => &["string"],
+        Value::Array(_) => &["array"],
+        Value::Object(_) => &["object"],
+    };
+    types.is_empty() || types.iter().any(|name| names.contains(&name.as_str()))
+}
+
+/// Whether a text is an address with a user name or a password (RFC 3986 section 3.2.1).
+fn has_user_info(value: &Value) -> bool {
+    let address = value.as_str().and_then(|text| text.split_once("://"));
+    let authority = address.and_then(|(_, rest)| rest.split(['/', '?', '#', '\\']).next());
+    authority.is_some_and(|authority| authority.contains('@'))
 }
 
 #[cfg(test)]

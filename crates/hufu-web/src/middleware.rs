@@ -40,18 +40,19 @@ pub(crate) async fn around(shared: State, mut request: Request, next: Next) -> R
     let shared = &*shared;
     let line = Line::begin(shared, &mut request);
     let reader = Reader::of(&request);
-    let (request, viewer) = page::viewer_of(shared, request);
     let has_proof = request.headers().contains_key(DPOP);
     let answering = async {
-        let answer = if is_foreign(shared, &request) {
-            Err(Code::ForeignHost.into())
-        } else {
-            caught(next.run(request)).await
+        // Pages can panic too, outside the handlers that the surfaces catch.
+        let answered = async {
+            let (request, viewer) = page::viewer_of(shared, request);
+            let answer = if is_foreign(shared, &request) {
+                Err(Code::ForeignHost.into())
+            } else {
+                caught(next.run(request)).await
+            };
+            page::as_page(surface::finished(answer, &reader, surface::sdk_with_status), viewer.as_ref())
         };
-        // What no surface has written. Pages can panic too.
-        let shown =
-            || page::as_page(surface::finished(answer, &reader, surface::sdk_with_status), viewer.as_ref());
-        let shown = std::panic::catch_unwind(AssertUnwindSafe(shown)).map_err(|_| panicked());
+        let shown = caught(answered).await;
         shown.unwrap_or_else(|refused| surface::written(refused, &reader, surface::sdk_with_status))
     };
     let span = line.span();
@@ -197,11 +198,9 @@ pub(crate) fn no_sniffing(mut answer: Response) -> Response {
 
 /// Turns a panic into a refusal. It is a bug of ours, but the process goes on.
 pub(crate) async fn caught(answer: impl Future<Output = Response>) -> Result<Response, Refused> {
-    AssertUnwindSafe(answer).catch_unwind().await.map_err(|_| panicked())
-}
-
-fn panicked() -> Refused {
-    tracing::error!("a handler panicked");
-    metrics::counter!("hufu_panics_total").increment(1);
-    Code::Internal.because("a handler panicked").into()
+    AssertUnwindSafe(answer).catch_unwind().await.map_err(|_| {
+        tracing::error!("a handler panicked");
+        metrics::counter!("hufu_panics_total").increment(1);
+        Code::Internal.because("a handler panicked").into()
+    })
 }

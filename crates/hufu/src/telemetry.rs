@@ -35,7 +35,7 @@ pub(crate) fn start_logging(log: &Log, format: &Format) -> anyhow::Result<()> {
     started.map_err(|error| anyhow::anyhow!("logging cannot start: {error}"))
 }
 
-/// Writes the fields of spans as JSON, as [`JsonFields`] does. That one makes a map of values first, which was a tenth of
+/// Writes the fields of spans as JSON, as [`JsonFields`] does for what our spans have: texts, numbers, and what is shown. That one makes a map of values first, which was a tenth of
 /// what a short request costs, and all but a few requests say nothing to the log.
 struct SpanFields;
 

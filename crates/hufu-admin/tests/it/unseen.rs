@@ -214,6 +214,18 @@ on_both_engines! {
                 json!({ "displayName": "x", "fields": { "appId": "y" } }),
             ),
             ("/connections/{connection}", json!({ "fields": SECRET }), json!({})),
+            // Where it is shown whether a secret is set is no place for one, and an address that has one is refused.
+            (
+                "/connections/{connection}",
+                json!({ "secrets": { "appSecret": SECRET, "aesKey": true } }),
+                json!({ "secrets": { "aesKey": true } }),
+            ),
+            ("/senders/email", json!({ "secrets": SECRET }), json!({})),
+            (
+                "/connections/{connection}",
+                json!({ "fields": { "relay": { "url": format!("https://me:{SECRET}@own.example.com/") } } }),
+                json!({ "fields": { "relay": {} } }),
+            ),
             ("/senders/email", json!({ "pasword": SECRET, "headers": SECRET }), json!({})),
             ("/applications/{application}", json!({ "clientSecret": SECRET, "secret": [SECRET] }), json!({})),
             (

@@ -125,7 +125,10 @@ fn expected(patch: &mut Document, revision: Option<i64>, shown: &Document) -> Op
         }
     }
     // Whether WeChat serves its app may be otherwise since, which is no change of the connection.
-    if shown.contains_key(AVAILABILITY) && patch.get(AVAILABILITY).is_some_and(Json::is_object) {
+    let is_of_it =
+        |name: &String| ["available", "since", "reason", "errcode", "rid"].contains(&name.as_str());
+    let is_one = |sent: &Json| sent.as_object().is_some_and(|sent| sent.keys().all(is_of_it));
+    if shown.contains_key(AVAILABILITY) && patch.get(AVAILABILITY).is_some_and(is_one) {
         patch.remove(AVAILABILITY);
     }
     // Who made a client secret may have been dismissed since, which is no change of the application.

@@ -93,10 +93,9 @@ impl SeenWebhook {
             ("createdAt", &self.created_at, Some(present.created_at.to_iso())),
         ];
         for (name, seen, present) in fixed {
-            if let (Some(seen), Some(present)) = (seen, present)
-                && *seen != present
-            {
-                return Err(Refusal::invalid(name, Reason::NotOneOf { choices: present.into() }));
+            if seen.is_some() && *seen != present {
+                let choices = present.unwrap_or_else(|| "null".to_owned());
+                return Err(Refusal::invalid(name, Reason::NotOneOf { choices: choices.into() }));
             }
         }
         Ok(())

@@ -144,7 +144,9 @@ impl Reader<'_> {
             Ok(id.with_context(|| format!("no {pointer} in {value}"))?.to_owned())
         };
         let (users, _) = self.get(&format!("{pool}/users?limit=1")).await?;
-        let webhook = json!({ "name": "List pages", "url": "https://hooks.example.com/hufu" });
+        // It is off: nothing here is sent anywhere.
+        let webhook =
+            json!({ "name": "List pages", "url": "https://hooks.example.com/hufu", "enabled": false });
         let webhook = self.make(&format!("{pool}/webhooks"), &webhook).await?;
         // Only official accounts have a list of messages that are passed on.
         let account = json!({ "identifier": "list-pages", "type": "wechatmp-qrcode", "fields": {

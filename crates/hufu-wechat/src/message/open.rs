@@ -94,10 +94,9 @@ pub fn is_timely(timestamp: &str, now: i64, max_age: Duration) -> bool {
 /// Verifies, decrypts and reads a push. It must have been signed at most `max_age` before `now` (Unix seconds).
 ///
 /// The signature comes first: a push that nobody signed is refused as [`MessageError::Signature`], whatever its body is.
-///
-/// A body without any signature is accepted in one form, and only where [`Receiver::forwarded`] says so: the encrypted part
-/// as JSON inside of `xml`, which the owner's own server forwards. Whoever made it had the key, and the message's own time
-/// takes the place of the signature's.
+/// With one exception: a body without any signature is accepted in one form, and only where [`Receiver::forwarded`] says
+/// so: the encrypted part as JSON inside of `xml`, which the owner's own server forwards. Whoever made it had the key, and
+/// the message's own time takes the place of the signature's.
 ///
 /// What else the caller has to check: that [`Message::to_user`] is the account's original id.
 pub fn open(

@@ -30,8 +30,8 @@ fn begins_with(id: &str, wanted: &str) -> bool {
     id.as_bytes().get(..wanted.len()).is_some_and(|start| start.eq_ignore_ascii_case(wanted.as_bytes()))
 }
 
-/// Whether a name contains this text in lower case, regardless of its own case. Ten thousand of them are looked at: most
-/// need no copy.
+/// Whether a name contains this text in lower case, regardless of its own case. Ten thousand of them are looked at: those in
+/// ASCII need no copy.
 fn contains(name: &str, wanted: &str) -> bool {
     if !name.is_ascii() {
         return name.to_lowercase().contains(wanted);
