@@ -158,7 +158,8 @@ impl Repeated {
             (Self::Members(_) | Self::Elements(_), value) => value.is_null().then_some(value),
             // Nor is a value of another type, or the password in an address, which no object has.
             (Self::Whole(types) | Self::Each(_, types), value) => {
-                (is_of(&value, types) && !has_user_info(&value)).then_some(value)
+                let may_be = value.is_null() || is_of(&value, types);
+                (may_be && !has_user_info(&value)).then_some(value)
             }
         }
     }
